@@ -1,0 +1,111 @@
+"""The errors gridmap raises, and nothing else.
+
+Belongs here: every exception class of the package, each with a stable ``code`` for interface
+text and tests. Does not belong here: HTTP statuses (``web``), exit codes (``cli``), bad *rows*
+(those are data: ``model.Issue``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gridmap.model import ImportReport
+
+
+class GridmapError(Exception):
+    """Root of all errors a caller of gridmap can meet.
+
+    ``str(error)`` is one English sentence for a person, saying what to do; it never carries
+    text of a foreign library.
+    """
+
+    code = "gridmap"
+
+
+class InputError(GridmapError, ValueError):
+    """What was passed in cannot be used: a file, a frame, a code, an option."""
+
+    code = "input"
+
+
+class FileUnreadable(InputError):
+    """A file does not exist, is empty, or is not a vector file gridmap reads."""
+
+    code = "file_unreadable"
+
+
+class CrsError(InputError):
+    """A frame has no coordinate reference system, or not the kind that is needed."""
+
+    code = "crs"
+
+
+class FrameError(InputError):
+    """A frame lacks a column, an index or a geometry that the function's contract names."""
+
+    code = "frame"
+
+
+class CodeError(InputError):
+    """A division code has the wrong characters or length."""
+
+    code = "division_code"
+
+
+class LayerRejected(InputError):
+    """A layer has rows with errors; nothing was written. ``report`` lists all of them."""
+
+    code = "layer_rejected"
+
+    def __init__(self, message: str, report: ImportReport) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class NotFound(GridmapError, LookupError):
+    """A thing that was asked for by name does not exist."""
+
+    code = "not_found"
+
+
+class UnitNotFound(NotFound):
+    """No division with this code exists on this date."""
+
+    code = "unit_not_found"
+
+
+class LayerNotFound(NotFound):
+    """No layer with this name exists."""
+
+    code = "layer_not_found"
+
+
+class Conflict(GridmapError):
+    """The request contradicts the present state of the store."""
+
+    code = "conflict"
+
+
+class StoreError(GridmapError):
+    """The store failed."""
+
+    code = "store"
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached or started. Try again, or do what the text says."""
+
+    code = "store_unavailable"
+
+
+class SchemaOutOfDate(StoreError):
+    """The database has another schema version than this program."""
+
+    code = "schema_out_of_date"
+
+
+class ClusterError(StoreUnavailable):
+    """The embedded PostGIS cluster cannot be used: binaries, version, disk, permissions."""
+
+    code = "cluster"

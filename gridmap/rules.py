@@ -1,0 +1,197 @@
+"""The table of rules a row can break: id, severity, and the words in both languages.
+
+Belongs here: every rule id a report can show (`domain.md` 1.7), its severity and its message.
+Does not belong here: the checks themselves (``model``, ``topology``), exceptions (``errors``).
+
+A message says what is wrong and what to do. ``{name}`` parts are filled from the issue's values.
+A rule with several shapes has one entry a shape, ``C01.digits`` and ``C01.length``; the part
+before the dot is the rule's id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad a broken rule is: an error blocks the import, the others are told."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One way to be wrong, in words."""
+
+    severity: Severity
+    en: str
+    zh: str
+
+
+_E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+RULES: dict[str, Rule] = {
+    # F: the file and its columns
+    "F01.column": Rule(
+        _E,
+        "the file has no column {field!r}; its columns are {columns}. Say which one holds it: "
+        "--map {field}=COLUMN",
+        "文件没有“{field}”列，现有列：{columns}。请用 --map {field}=列名 指明",
+    ),
+    "F01.empty": Rule(
+        _E,
+        "the file has no rows; check that it is the right file and layer",
+        "文件没有任何数据行，请检查文件和图层是否正确",
+    ),
+    "F01.geometry": Rule(
+        _E,
+        "the file has no geometry; give a vector file, or a table with lon and lat or wkt columns",
+        "文件没有几何，请提供矢量文件，或含 lon、lat 列或 wkt 列的表格",
+    ),
+    "F01.crs": Rule(
+        _E,
+        "the file does not say its coordinate reference system; name it: --source-crs EPSG:4490",
+        "文件未声明坐标系，请用 --source-crs EPSG:4490 等参数指明",
+    ),
+    "F02.null": Rule(
+        _E,
+        "{field} is empty; every {layer} needs one",
+        "“{field}”为空，每个{layer}都必须填写",
+    ),
+    "F03.type": Rule(
+        _E,
+        "{field} is {value!r}, which is not a {kind}; correct the cell",
+        "“{field}”的值 {value!r} 不是有效的{kind}，请改正",
+    ),
+    "F04.range": Rule(
+        _E,
+        "{field} is {value}, outside {low} to {high} {unit}; correct the cell",
+        "“{field}”的值 {value} 超出 {low} 至 {high} {unit}，请改正",
+    ),
+    "F05.choice": Rule(
+        _E,
+        "{field} is {value!r}; it must be one of {choices}",
+        "“{field}”的值 {value!r} 无效，应为：{choices}",
+    ),
+    # C: codes
+    "C01.digits": Rule(
+        _E,
+        "code {value!r} must be {length} digits for a {layer}",
+        "{layer}编码 {value!r} 应为 {length} 位数字",
+    ),
+    "C02.nesting": Rule(
+        _E,
+        "code {value!r} has no parent {parent!r} in the store on {date}; import the parent first "
+        "or correct the code",
+        "编码 {value!r} 的上级 {parent!r} 在 {date} 不存在，请先导入上级或改正编码",
+    ),
+    "C03.range": Rule(
+        _E,
+        "code {value!r}: positions {positions} are {digits}, which no {layer} may have "
+        "(GB/T 10114 and the statistical division codes)",
+        "编码 {value!r} 第 {positions} 位为 {digits}，不属于{layer}的码段（GB/T 10114、统计用区划代码）",
+    ),
+    "C04.unique": Rule(
+        _E,
+        "{field} {value!r} stands in rows {rows}; keep one of them",
+        "“{field}” {value!r} 重复出现在第 {rows} 行，请只保留一行",
+    ),
+    "C04.overlap": Rule(
+        _E,
+        "code {value!r} was written for a later date than {date}; choose a later --effective date",
+        "编码 {value!r} 已有晚于 {date} 的记录，请选择更晚的 --effective 日期",
+    ),
+    # G: geometry
+    "G01.null": Rule(
+        _E, "there is no geometry; draw it or delete the row", "没有几何，请补画或删除该行"
+    ),
+    "G01.kind": Rule(
+        _E,
+        "the geometry is a {value}; a {layer} must be a {kinds}",
+        "几何类型为 {value}，{layer}应为 {kinds}",
+    ),
+    "G01.invalid": Rule(
+        _E,
+        "the geometry is not valid: {reason} at {place}; repair the ring in a GIS",
+        "几何无效：{reason}，位置 {place}，请在 GIS 中修复",
+    ),
+    "G01.range": Rule(
+        _E,
+        "the position {place} is no longitude and latitude; check --source-crs",
+        "坐标 {place} 不是经纬度，请检查 --source-crs",
+    ),
+    "G01.outside": Rule(
+        _E,
+        "the geometry lies {distance} km outside the district {district}; check the row and "
+        "--source-crs",
+        "几何位于{district}之外 {distance} 公里，请检查该行和 --source-crs",
+    ),
+    "G01.swapped": Rule(
+        _E,
+        "longitude and latitude are swapped: {share:.0%} of the rows lie in the district after "
+        "exchanging them; exchange the two columns",
+        "经纬度写反：对调后 {share:.0%} 的要素落在本区内，请对调两列",
+    ),
+    "G02.overlap": Rule(
+        _E,
+        "{first} and {second} overlap by {area:.1f} m²; move their common border",
+        "{first} 与 {second} 重叠 {area:.1f} 平方米，请修正共同边界",
+    ),
+    "G04.blank": Rule(
+        _E,
+        "{area:.1f} m² of {parent} belong to no child; extend the neighbours",
+        "{parent} 有 {area:.1f} 平方米不属于任何下级，请补齐",
+    ),
+    "G05.spill": Rule(
+        _E,
+        "{area:.1f} m² of the children lie outside {parent}; cut them back",
+        "下级超出 {parent} {area:.1f} 平方米，请裁齐",
+    ),
+    "G08.split": Rule(
+        _W,
+        "only {share:.0%} of building {value!r} lie in grid {grid}; it straddles a border",
+        "楼栋 {value!r} 仅 {share:.0%} 面积在网格 {grid} 内，跨越边界",
+    ),
+    "G08.outside": Rule(
+        _W,
+        "building {value!r} lies in no grid; it counts in no grid's rate",
+        "楼栋 {value!r} 不在任何网格内，不计入任何网格的覆盖率",
+    ),
+    # P: organisations and their duties
+    "P02.org": Rule(
+        _E,
+        "organisation {value!r} is not in the store on {date}; import party_org first",
+        "组织 {value!r} 在 {date} 不存在，请先导入 party_org",
+    ),
+    "P02.target": Rule(
+        _E,
+        "{kind} {value!r} is not in the store on {date}; import it first or correct the code",
+        "{kind} {value!r} 在 {date} 不存在，请先导入或改正编码",
+    ),
+    # T: periods
+    "T01.parent": Rule(
+        _E,
+        "{value!r} would begin on {date}, before its parent {parent!r}",
+        "{value!r} 的生效日 {date} 早于上级 {parent!r}",
+    ),
+    # V: cameras
+    "V01.code": Rule(
+        _W,
+        "camera id {value!r} is not 20 digits with type 131 or 132 (GB/T 28181)",
+        "摄像机编号 {value!r} 不是 20 位且类型 131/132 的国标编号（GB/T 28181）",
+    ),
+    "V05.category": Rule(
+        _W,
+        "the place category is empty; it is mandatory for a camera in a public area "
+        "(Decree 799, article 7)",
+        "未填写场所类别；公共场所摄像机必须填写（国务院令第799号第七条）",
+    ),
+    "V10.optics": Rule(
+        _W,
+        "{fields} not given: the camera gets the stated default and never counts as certain",
+        "未填写 {fields}：按公布的默认值计算，不计入确定覆盖",
+    ),
+}

@@ -1,0 +1,47 @@
+"""All settings of gridmap, read once from the environment.
+
+Belongs here: the names, defaults and meanings of settings. Built once in ``cli`` or ``web``
+and passed down as plain arguments; no other room reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_data_dir() -> Path:
+    """Return the folder of the embedded database when none is set.
+
+    Root's home is closed to the unprivileged account PostgreSQL must run as, so root gets a
+    folder under ``/var/lib``; anyone else gets the XDG data folder.
+    """
+    if os.geteuid() == 0:
+        return Path("/var/lib/gridmap")
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "gridmap"
+
+
+class Settings(BaseSettings):
+    """The settings; every one is an environment variable with the prefix ``GRIDMAP_``."""
+
+    model_config = SettingsConfigDict(env_prefix="GRIDMAP_", frozen=True)
+
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL of a PostGIS to use; without it gridmap runs its own.",
+    )
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Folder of the embedded database.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address `gridmap serve` listens on.")
+    port: int = Field(default=8000, ge=1, le=65535, description="Port `gridmap serve` uses.")
+    language: str = Field(
+        default="zh",
+        pattern="^(zh|en)$",
+        description="First language of pages and reports.",
+    )
