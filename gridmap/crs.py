@@ -196,7 +196,7 @@ def wgs84_to_gcj02(longitude: Floats, latitude: Floats) -> tuple[Floats, Floats]
     --------
     >>> lon, lat = wgs84_to_gcj02(np.array([106.56]), np.array([29.53]))
     >>> float(lon[0].round(4)), float(lat[0].round(4))
-    (106.5638, 29.5272)
+    (106.5637, 29.5271)
     """
     lon = np.asarray(longitude, dtype=float)
     lat = np.asarray(latitude, dtype=float)

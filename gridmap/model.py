@@ -374,6 +374,8 @@ class LayerSpec:
             issues += _check_unique(frame, self.key)
         if self.level and "code" in frame:
             issues += _check_codes(frame["code"], self.level)
+        if self.name == "camera":
+            issues += _check_cameras(frame)
         if self.kinds:
             issues += _check_geometry(frame, self)
         return issues
@@ -524,6 +526,25 @@ def _check_codes(codes: pd.Series, level: Level) -> list[Issue]:
     return issues
 
 
+_OPTICS = ("azimuth_deg", "hfov_deg", "max_range_m")
+
+
+def _check_cameras(frame: pd.DataFrame) -> list[Issue]:
+    """Check what a camera must say of itself: id (V01), place (V05), optics (V10)."""
+    issues = []
+    text = frame.reindex(columns=["code", "place_category", *_OPTICS]).map(_as_text)
+    code = text["code"].fillna("").astype(str)
+    odd = text["code"].notna() & ~code.str.fullmatch(r"[0-9]{10}13[12][0-9]{7}")
+    issues += [Issue("V01.code", int(r), "code", {"value": code[r]}) for r in code.index[odd]]
+    silent = text["place_category"].isna()
+    issues += [Issue("V05.category", int(r), "place_category") for r in text.index[silent]]
+    missing = text[list(_OPTICS)].isna()
+    for row in missing.index[missing.any(axis=1)]:
+        names = ", ".join(name for name in _OPTICS if missing.at[row, name])
+        issues.append(Issue("V10.optics", int(row), "azimuth_deg", {"fields": names}))
+    return issues
+
+
 def _check_geometry(frame: pd.DataFrame, spec: LayerSpec) -> list[Issue]:
     """Check presence, kind and validity of each geometry (G01)."""
     if not isinstance(frame, gpd.GeoDataFrame) or frame._geometry_column_name is None:
@@ -544,15 +565,9 @@ def _check_geometry(frame: pd.DataFrame, spec: LayerSpec) -> list[Issue]:
     broken = ~absent & ~wrong & ~shapely.is_valid(shapes)
     for row, shape in zip(rows[broken], shapes[broken], strict=True):
         reason, _, place = shapely.is_valid_reason(shape).partition("[")
-        issues.append(
-            Issue(
-                "G01.invalid",
-                int(row),
-                "geometry",
-                {"reason": reason.strip(), "place": f"[{place}" if place else "?"},
-                shape,
-            )
-        )
+        at = ", ".join(f"{float(part):.6f}" for part in place.rstrip("]").split())
+        values = {"reason": reason.strip(), "place": f"({at})"}
+        issues.append(Issue("G01.invalid", int(row), "geometry", values, shape))
     return issues
 
 

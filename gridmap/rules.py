@@ -115,8 +115,9 @@ RULES: dict[str, Rule] = {
     ),
     "G01.invalid": Rule(
         _E,
-        "the geometry is not valid: {reason} at {place}; repair the ring in a GIS",
-        "几何无效：{reason}，位置 {place}，请在 GIS 中修复",
+        "the geometry is not valid: {reason} at {place}; repair the ring in a GIS, or let "
+        "--repair do it",
+        "几何无效：{reason}，位置 {place}，请在 GIS 中修复，或使用 --repair",
     ),
     "G01.range": Rule(
         _E,
@@ -135,20 +136,15 @@ RULES: dict[str, Rule] = {
         "exchanging them; exchange the two columns",
         "经纬度写反：对调后 {share:.0%} 的要素落在本区内，请对调两列",
     ),
-    "G02.overlap": Rule(
-        _E,
-        "{first} and {second} overlap by {area:.1f} m²; move their common border",
-        "{first} 与 {second} 重叠 {area:.1f} 平方米，请修正共同边界",
+    "G01.repaired": Rule(
+        _W,
+        "the geometry was not valid and was repaired: its area changes by {area:+.2f} m²",
+        "几何无效，已修复，面积变化 {area:+.2f} 平方米",
     ),
-    "G04.blank": Rule(
-        _E,
-        "{area:.1f} m² of {parent} belong to no child; extend the neighbours",
-        "{parent} 有 {area:.1f} 平方米不属于任何下级，请补齐",
-    ),
-    "G05.spill": Rule(
-        _E,
-        "{area:.1f} m² of the children lie outside {parent}; cut them back",
-        "下级超出 {parent} {area:.1f} 平方米，请裁齐",
+    "G08.none": Rule(
+        _W,
+        "there is no grid in the store on {date}; the rows are assigned when grids are imported",
+        "{date} 尚无网格，导入网格后自动归属",
     ),
     "G08.split": Rule(
         _W,
@@ -166,16 +162,15 @@ RULES: dict[str, Rule] = {
         "organisation {value!r} is not in the store on {date}; import party_org first",
         "组织 {value!r} 在 {date} 不存在，请先导入 party_org",
     ),
+    "P02.host": Rule(
+        _E,
+        "host {value!r} is no division in the store on {date}; correct the code",
+        "所在区划 {value!r} 在 {date} 不存在，请改正编码",
+    ),
     "P02.target": Rule(
         _E,
         "{kind} {value!r} is not in the store on {date}; import it first or correct the code",
         "{kind} {value!r} 在 {date} 不存在，请先导入或改正编码",
-    ),
-    # T: periods
-    "T01.parent": Rule(
-        _E,
-        "{value!r} would begin on {date}, before its parent {parent!r}",
-        "{value!r} 的生效日 {date} 早于上级 {parent!r}",
     ),
     # V: cameras
     "V01.code": Rule(

@@ -1,0 +1,411 @@
+"""The command line: the same jobs, words for a terminal, errors as exit codes.
+
+Belongs here: commands, options, what is printed. Does not belong here: any decision about data.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import signal
+import socket
+import sys
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from gridmap import cluster, jobs
+from gridmap.errors import (
+    Conflict,
+    GridmapError,
+    InputError,
+    LayerRejected,
+    NotFound,
+    SchemaOutOfDate,
+    StoreError,
+    StoreUnavailable,
+)
+from gridmap.model import LAYERS, ImportReport, Issue
+from gridmap.settings import Settings
+from gridmap.web import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+
+EXIT_CODES: dict[type[GridmapError], int] = {
+    LayerRejected: 3,
+    InputError: 2,
+    NotFound: 4,
+    Conflict: 5,
+    SchemaOutOfDate: 6,
+    StoreUnavailable: 7,
+    StoreError: 8,
+    GridmapError: 1,
+}
+"""The most special class that fits gives the exit code; 0 is success."""
+
+SHOWN_PER_RULE = 20
+
+app = typer.Typer(
+    help="Who covers which building, and which ground no camera sees.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+db_app = typer.Typer(help="The embedded database.", no_args_is_help=True)
+coverage_app = typer.Typer(help="Compute and show coverage.", no_args_is_help=True)
+app.add_typer(db_app, name="db")
+app.add_typer(coverage_app, name="coverage")
+
+out = Console()
+err = Console(stderr=True)
+
+Effective = Annotated[
+    dt.datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="The date the answer is for; today if not given."),
+]
+
+
+def main() -> None:
+    """Run the command line; every error gridmap knows is one sentence and an exit code."""
+    try:
+        app()
+    except GridmapError as error:
+        err.print(Text(f"error: {error}", style="red"))
+        sys.exit(exit_code(error))
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            err.print(Text(f"error: setting GRIDMAP_{name}: {problem['msg']}", style="red"))
+        sys.exit(EXIT_CODES[InputError])
+
+
+def exit_code(error: GridmapError) -> int:
+    """Return the exit code of an error.
+
+    Parameters
+    ----------
+    error
+        Any error of gridmap.
+
+    Returns
+    -------
+    int
+        From `EXIT_CODES`, by the most special class.
+    """
+    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+
+
+@app.command("import")
+def import_layer(
+    layer: Annotated[str, typer.Argument(help=f"One of: {', '.join(LAYERS)}.")],
+    file: Annotated[Path, typer.Argument(help="GeoPackage, GeoJSON, Shapefile or CSV.")],
+    effective: Annotated[
+        dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="First day the rows are true.")
+    ],
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="field=column; may be given several times."),
+    ] = None,
+    source_crs: Annotated[
+        str | None, typer.Option(help="EPSG:n, GCJ-02 or BD-09, where the file says it wrongly.")
+    ] = None,
+    file_layer: Annotated[
+        str | None, typer.Option("--layer", help="Layer of a file with several.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the text.")] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Repair invalid polygons as the report lists.")
+    ] = False,
+    commit: Annotated[
+        bool, typer.Option("--commit", help="Write; without it the file is only checked.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Check a file and, with --commit, write it: all rows or none."""
+    settings = Settings()
+    try:
+        with jobs.database(settings) as engine:
+            report = jobs.import_layer(
+                engine,
+                file,
+                layer,
+                effective=effective.date(),
+                columns=_columns(mapping or []),
+                file_layer=file_layer,
+                source_crs=source_crs,
+                encoding=encoding,
+                repair=repair,
+                commit=commit,
+            )
+    except LayerRejected as error:
+        _print_report(error.report, as_json=as_json, language=settings.language)
+        raise
+    _print_report(report, as_json=as_json, language=settings.language)
+
+
+def _today() -> dt.date:
+    return dt.datetime.now().date()
+
+
+def _columns(mapping: list[str]) -> dict[str, str]:
+    pairs = [item.partition("=") for item in mapping]
+    if any(not (field and mark and column) for field, mark, column in pairs):
+        raise InputError("--map is written field=column, for example --map code=OBJECTID")
+    return {field: column for field, _, column in pairs}
+
+
+def _print_report(report: ImportReport, *, as_json: bool, language: str) -> None:
+    if as_json:
+        out.print_json(json.dumps(report.as_dict(), ensure_ascii=False))
+        return
+    table = Table("row", "field", "rule", "severity", "message", box=None)
+    for issue in _shown(report.issues):
+        row = "" if issue.row is None else str(issue.row)
+        # Text, not markup: a cell of the file may hold anything.
+        cells = (row, issue.field or "", issue.rule, str(issue.severity), issue.message(language))
+        table.add_row(*(Text(cell) for cell in cells))
+    if report.issues:
+        out.print(table)
+    for rule, count in Counter(issue.shape for issue in report.issues).items():
+        if count > SHOWN_PER_RULE:
+            out.print(f"{rule}: {count} rows, {SHOWN_PER_RULE} shown; all of them with --json")
+    out.print(Text(_verdict(report)))
+
+
+def _shown(issues: tuple[Issue, ...]) -> Iterator[Issue]:
+    seen: Counter[str] = Counter()
+    for issue in issues:
+        seen[issue.shape] += 1
+        if seen[issue.shape] <= SHOWN_PER_RULE:
+            yield issue
+
+
+def _verdict(report: ImportReport) -> str:
+    found = f"{report.source}: {report.rows} rows, {len(report.errors)} errors, "
+    found += f"{len(report.issues) - len(report.errors)} warnings"
+    if report.committed:
+        return (
+            f"{found}. Written as batch {report.batch_id}, effective {report.effective}: "
+            f"{report.inserted} new, {report.updated} changed, {report.unchanged} unchanged."
+        )
+    if report.errors:
+        return f"{found}. Nothing was written."
+    return f"{found}. Nothing was written: this was a check. Write it with --commit."
+
+
+@coverage_app.command("refresh")
+def coverage_refresh(as_of: Effective = None) -> None:
+    """Compute organisation and camera coverage of the whole store."""
+    day = as_of.date() if as_of else _today()
+    with jobs.database(Settings()) as engine:
+        org = jobs.refresh_org_coverage(engine, as_of=day)
+        with _progress() as tell:
+            camera = jobs.refresh_camera_coverage(engine, as_of=day, progress=tell)
+    _print_rates(org, day)
+    _print_rates(camera, day)
+
+
+@coverage_app.command("show")
+def coverage_show(
+    code: Annotated[str, typer.Argument(help="Code of a district, street, community or grid.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Show the rates of one unit, with denominators and dates."""
+    with jobs.database(Settings()) as engine:
+        answer = jobs.unit_coverage(engine, code)
+    if as_json:
+        out.print_json(json.dumps(answer, ensure_ascii=False, default=str))
+        return
+    out.print(Text(f"{answer['unit']['code']} {answer['unit']['name']}"))
+    table = Table("measure", "covered", "of", "unit", "share", "as of", box=None)
+    for rate in answer["rates"]:
+        table.add_row(*_rate_cells(rate), str(rate["as_of"]))
+    out.print(table)
+
+
+def _rate_cells(rate: dict[str, Any]) -> tuple[str, ...]:
+    share = rate["covered"] / rate["total"] if rate["total"] else None
+    return (
+        rate["measure"],
+        f"{rate['covered']:,.0f}",
+        f"{rate['total']:,.0f}",
+        rate["unit_of_measure"],
+        "-" if share is None else f"{share:.1%}",
+    )
+
+
+def _print_rates(rates: pd.DataFrame, day: dt.date) -> None:
+    table = Table("unit", "measure", "covered", "of", "unit", "share", "as of", box=None)
+    for rate in rates.to_dict("records"):
+        table.add_row(rate["unit_code"], *_rate_cells(rate), day.isoformat())
+    out.print(table)
+
+
+@app.command()
+def demo(
+    serve_it: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve the map when it is ready.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic district.")] = 500108,
+) -> None:
+    """Build the synthetic demo district, compute its coverage, and serve the map."""
+    settings = Settings()
+    with jobs.database(settings) as engine:
+        with _progress() as tell:
+            built = jobs.build_demo(engine, seed=seed, as_of=_today(), progress=tell)
+        out.print("the demo district is built" if built else "the demo district is there already")
+    if serve_it:
+        _serve(settings)
+
+
+@app.command()
+def serve() -> None:
+    """Serve the map and the interface until Ctrl-C."""
+    _serve(Settings())
+
+
+def _serve(settings: Settings) -> None:
+    _require_free_port(settings)
+    # uvicorn passes the signal on once it has closed; as exceptions both end the database too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with suppress(KeyboardInterrupt), jobs.database(settings):
+        out.print(Text(f"gridmap: http://{settings.host}:{settings.port}  (Ctrl-C stops)"))
+        uvicorn.run(
+            create_app(settings), host=settings.host, port=settings.port, log_level="warning"
+        )
+    out.print("gridmap: stopped")
+
+
+def _require_free_port(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise InputError(
+                f"{settings.host}:{settings.port} cannot be used: {error.strerror}; choose another "
+                "with GRIDMAP_PORT or GRIDMAP_HOST"
+            ) from error
+
+
+@app.command("map")
+def write_map(
+    target: Annotated[Path, typer.Argument(help="The HTML file to write.")],
+    language: Annotated[str | None, typer.Option("--lang", help="zh or en.")] = None,
+) -> None:
+    """Write the map as one HTML file that needs no network."""
+    settings = Settings()
+    with jobs.database(settings) as engine, _progress() as tell:
+        size = jobs.write_map(
+            engine, target, language=language or settings.language, as_of=_today(), progress=tell
+        )
+    out.print(Text(f"{target}: {size / 1e6:.1f} MB, opens with the network off"))
+
+
+@app.command()
+def locate(
+    lon: Annotated[float, typer.Argument(help="Longitude, degrees.")],
+    lat: Annotated[float, typer.Argument(help="Latitude, degrees.")],
+    as_of: Effective = None,
+) -> None:
+    """Say in which street, community, grid and building a position lies."""
+    day = as_of.date() if as_of else _today()
+    with jobs.database(Settings()) as engine:
+        found = jobs.locate(engine, lon, lat, as_of=day)
+    out.print_json(json.dumps(found, ensure_ascii=False))
+
+
+@db_app.command("start")
+def db_start() -> None:
+    """Start the embedded database and leave it running."""
+    _print_status(cluster.start(Settings().data_dir))
+
+
+@db_app.command("stop")
+def db_stop() -> None:
+    """Stop the embedded database."""
+    _print_status(cluster.stop(Settings().data_dir))
+
+
+@db_app.command("status")
+def db_status() -> None:
+    """Say whether the embedded database runs, and where it is."""
+    _print_status(cluster.status(Settings().data_dir))
+
+
+@db_app.command("backup")
+def db_backup(
+    target: Annotated[Path, typer.Argument(help="File to write.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+) -> None:
+    """Write a checked backup of the embedded database to a file."""
+    data_dir = Settings().data_dir
+    with cluster.running(data_dir):
+        cluster.backup(data_dir, target, overwrite=overwrite)
+    out.print(Text(f"{target}: {target.stat().st_size / 1e6:.1f} MB"))
+
+
+@db_app.command("restore")
+def db_restore(
+    source: Annotated[Path, typer.Argument(help="File of `gridmap db backup`.")],
+    force: Annotated[bool, typer.Option("--force", help="End other connections.")] = False,
+) -> None:
+    """Put a backup in place; the former database is kept under a dated name."""
+    data_dir = Settings().data_dir
+    with cluster.running(data_dir):
+        kept = cluster.restore(data_dir, source, force=force)
+    out.print(Text(f"restored {source}; the former database is kept as {kept}"))
+
+
+@db_app.command("migrate")
+def db_migrate() -> None:
+    """Bring the database to this program's schema."""
+    with jobs.database(Settings()):
+        out.print("the schema is up to date")
+
+
+def _print_status(status: cluster.Status) -> None:
+    for name, value in vars(status).items():
+        out.print(Text(f"{name}: {value}"))
+
+
+class _Tell:
+    """A progress bar that a job drives with (step, share)."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=err)
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Callable[[str, float], None]:
+        self._progress.start()
+        return self.tell
+
+    def __exit__(self, *_: object) -> None:
+        for task in self._tasks.values():
+            self._progress.update(task, completed=1.0)
+        self._progress.stop()
+
+    def tell(self, step: str, share: float) -> None:
+        """Show a step; a new step finishes the ones before."""
+        if step not in self._tasks:
+            for task in self._tasks.values():
+                self._progress.update(task, completed=1.0)
+            self._tasks[step] = self._progress.add_task(step, total=1.0)
+        self._progress.update(self._tasks[step], completed=share)
+
+
+def _progress() -> _Tell:
+    return _Tell()

@@ -1,0 +1,292 @@
+"""Vector files and tables in, vector files out.
+
+Belongs here: reading a file through the tied-up child (``reader``), column names in, row
+numbers kept, geometry from lon/lat or WKT columns; writing frames to files. Does not belong
+here: judging rows (``model``, ``topology``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+from pyarrow import feather
+from pyproj import CRS
+from pyproj.exceptions import CRSError as ProjError
+
+from gridmap import crs as frames
+from gridmap.errors import CrsError, FileUnreadable, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DRIVERS = ("CSV", "ESRI Shapefile", "FlatGeobuf", "GPKG", "GeoJSON")
+"""The only GDAL drivers the child may load; a deny-list missed one at the first try."""
+
+FORMATS = "GeoPackage, GeoJSON, Shapefile, FlatGeobuf or CSV"
+MAX_ROWS = 2_000_000
+MAX_BYTES = 4 << 30
+TIMEOUT_S = 300
+
+_LON_NAMES, _LAT_NAMES = ("lon", "lng", "longitude", "x", "经度"), ("lat", "latitude", "y", "纬度")
+_WKT_NAMES = ("wkt", "geometry", "geom", "the_geom")
+
+
+@dataclass(frozen=True)
+class LayerFile:
+    """A file as read: rows as they stand in it, and where they come from.
+
+    ``frame`` is indexed by the feature's number in the file, from 1; it is a GeoDataFrame if
+    the file has geometry, in the file's own CRS (None where the file says none). ``repairs``
+    holds a valid polygon for rows whose polygon is not.
+    """
+
+    frame: pd.DataFrame
+    repairs: gpd.GeoSeries
+    sha256: str
+    source_crs: str | None
+    encoding: str | None
+
+
+def read_layer(
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    layer: str | None = None,
+    source_crs: str | None = None,
+    encoding: str | None = None,
+) -> LayerFile:
+    """Read a vector file or a table.
+
+    Parameters
+    ----------
+    path
+        A GeoPackage, GeoJSON, Shapefile, FlatGeobuf or CSV file.
+    columns
+        gridmap's field name -> the file's column name. Fields that are not named keep the
+        column of their own name.
+    layer
+        Which layer of a file with several.
+    source_crs
+        The frame of the coordinates, where the file says none or a wrong one: ``EPSG:n``,
+        ``GCJ-02`` or ``BD-09``.
+    encoding
+        The encoding of text, where the file says none or a wrong one.
+
+    Returns
+    -------
+    LayerFile
+        The rows, unjudged.
+
+    Raises
+    ------
+    FileUnreadable
+        The file does not exist, is empty, too large, not one of the formats, or needs a layer
+        or an encoding named.
+    InputError
+        ``columns`` names a column the file has not, or one twice.
+    CrsError
+        ``source_crs`` is unknown.
+    """
+    _require_file(path)
+    with tempfile.TemporaryDirectory(prefix="gridmap-") as folder:
+        out = Path(folder) / "rows.feather"
+        answer = _ask_reader(path, layer, encoding, out)
+        rows = feather.read_table(out, memory_map=False).to_pandas()
+    rows.index = pd.RangeIndex(1, len(rows) + 1, name="row")
+    declared = answer["crs"]
+    if answer["has_geometry"]:
+        shapes, proposals = rows.pop("__geometry"), rows.pop("__repair")
+    else:
+        shapes, proposals = _shapes_of_columns(rows, columns or {}), pd.Series(dtype=object)
+    frame = _rename(rows, columns or {}, path)
+    if shapes is None:
+        return LayerFile(frame, gpd.GeoSeries([]), _sha256(path), source_crs, answer["encoding"])
+    located = _locate(frame, shapes, declared, source_crs)
+    given = proposals.dropna()
+    repairs = gpd.GeoSeries(shapely.from_wkb(given.array), index=given.index, crs=declared)
+    if source_crs and not repairs.empty:
+        repairs = _locate(pd.DataFrame(index=given.index), given, declared, source_crs).geometry
+    return LayerFile(
+        located, repairs, _sha256(path), source_crs or _crs_name(declared), answer["encoding"]
+    )
+
+
+def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str | None = None) -> None:
+    """Write a frame to a vector file, its index as the first column.
+
+    Parameters
+    ----------
+    frame
+        Any frame; its CRS is written too.
+    path
+        ``.gpkg``, ``.geojson``, ``.shp`` or ``.fgb``.
+    layer
+        Name of the layer in a GeoPackage.
+
+    Raises
+    ------
+    InputError
+        The name's ending is none of these.
+    """
+    drivers = {
+        ".gpkg": "GPKG",
+        ".geojson": "GeoJSON",
+        ".shp": "ESRI Shapefile",
+        ".fgb": "FlatGeobuf",
+    }
+    if path.suffix.lower() not in drivers:
+        raise InputError(f"{path.name}: choose one of the endings {', '.join(drivers)}")
+    frame.reset_index().to_file(path, driver=drivers[path.suffix.lower()], layer=layer)
+
+
+@cache
+def _child_environment() -> dict[str, str]:
+    """Return the environment in which GDAL knows the allowed drivers only."""
+    skip = [name for name in pyogrio.list_drivers() if name not in DRIVERS]
+    return {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "OGR_SKIP": ",".join(skip),
+        "GDAL_SKIP": ",".join(skip),
+        "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
+        "OGR_GEOJSON_MAX_OBJ_SIZE": "0",
+        # Threads reserve address space, of which the child has a limited amount.
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def _ask_reader(path: Path, layer: str | None, encoding: str | None, out: Path) -> dict[str, Any]:
+    """Run the child once; its end, however bad, is one clear error."""
+    request = {
+        "path": str(path.resolve()),
+        "layer": layer,
+        "encoding": encoding,
+        "max_rows": MAX_ROWS,
+        "out": str(out),
+    }
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", str(Path(__file__).with_name("reader.py"))],
+            input=json.dumps(request).encode(),
+            capture_output=True,
+            env=_child_environment(),
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise FileUnreadable(f"{path.name}: reading took over {TIMEOUT_S} s; split it") from error
+    if done.returncode != 0:
+        raise FileUnreadable(
+            f"{path.name}: the file broke the reader or its limits of time and memory; open it "
+            "in a GIS and save it anew as GeoPackage"
+        )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    if "problem" in answer:
+        raise FileUnreadable(f"{path.name}: {_PROBLEMS[answer['problem']].format(**answer)}")
+    return answer
+
+
+_PROBLEMS = {
+    "no_layer": f"it holds no layer; give a {FORMATS} file with rows",
+    "unknown_layer": "it has no such layer; its layers are {layers}",
+    "many_layers": "it has several layers, name one with --layer: {layers}",
+    "unreadable": f"it is not a vector file gridmap reads; give {FORMATS}",
+    "encoding": "its text is not in the encoding that was named; try --encoding GB18030",
+    "too_many_rows": f"it has over {MAX_ROWS} rows; split it",
+}
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise FileUnreadable(f"{path}: there is no such file")
+    size = path.stat().st_size
+    if size == 0:
+        raise FileUnreadable(f"{path.name}: the file is empty")
+    if size > MAX_BYTES:
+        raise FileUnreadable(f"{path.name}: the file is over {MAX_BYTES >> 30} GB; split it")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _rename(rows: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.DataFrame:
+    """Give the file's columns gridmap's names."""
+    missing = [name for name in columns.values() if name not in rows.columns]
+    if missing:
+        raise InputError(
+            f"{path.name}: --map names the columns {', '.join(missing)}, which the file has not; "
+            f"it has {', '.join(map(str, rows.columns))}"
+        )
+    taken = set(columns.values())
+    kept = rows.drop(columns=[name for name in columns if name in rows and name not in taken])
+    named = {field: rows[column] for field, column in columns.items()}
+    return kept.drop(columns=[c for c in taken if c in kept]).assign(**named)
+
+
+def _shapes_of_columns(rows: pd.DataFrame, columns: Mapping[str, str]) -> pd.Series | None:
+    """Return WKB made of lon/lat or WKT columns; what cannot be read is null."""
+    by_name = {str(name).lower(): name for name in rows.columns}
+
+    def find(field: str, names: tuple[str, ...]) -> Any:
+        if field in columns:
+            return columns[field]
+        return next((by_name[name] for name in names if name in by_name), None)
+
+    wkt = find("wkt", _WKT_NAMES)
+    if wkt is not None and wkt in rows:
+        shapes = shapely.from_wkt(rows[wkt].astype(object).to_numpy(), on_invalid="ignore")
+        return pd.Series(shapely.to_wkb(shapes), index=rows.index, dtype=object)
+    lon, lat = find("lon", _LON_NAMES), find("lat", _LAT_NAMES)
+    if lon is None or lat is None or lon not in rows or lat not in rows:
+        return None
+    x = pd.to_numeric(rows[lon], errors="coerce").to_numpy(float)
+    y = pd.to_numeric(rows[lat], errors="coerce").to_numpy(float)
+    points = np.full(len(rows), None, dtype=object)
+    given = np.isfinite(x) & np.isfinite(y)
+    points[given] = shapely.points(x[given], y[given])
+    return pd.Series(shapely.to_wkb(points), index=rows.index, dtype=object)
+
+
+def _locate(
+    frame: pd.DataFrame, wkb: pd.Series, declared: str | None, source_crs: str | None
+) -> gpd.GeoDataFrame:
+    """Attach the geometry in the frame that was declared, or named by the user."""
+    shapes = shapely.from_wkb(wkb.to_numpy(), on_invalid="ignore")
+    crs = None if source_crs in frames.SHIFTED_FRAMES else _parse_crs(source_crs or declared)
+    located = gpd.GeoDataFrame(frame, geometry=shapely.force_2d(shapes), crs=crs)
+    return frames.unshift(located, source_crs) if source_crs in frames.SHIFTED_FRAMES else located
+
+
+def _parse_crs(text: str | None) -> CRS | None:
+    if text is None:
+        return None
+    try:
+        return CRS.from_user_input(text)
+    except ProjError as error:
+        shifted = ", ".join(frames.SHIFTED_FRAMES)
+        raise CrsError(f"{text[:40]!r} is no coordinate frame: EPSG:n, {shifted}") from error
+
+
+def _crs_name(declared: str | None) -> str | None:
+    crs = _parse_crs(declared)
+    if crs is None:
+        return None
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else crs.name

@@ -1,0 +1,88 @@
+"""The demo district: built once, written like any other import, then computed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gridmap import demo, store
+from gridmap.errors import Conflict
+from gridmap.jobs.coverage import refresh_camera_coverage, refresh_org_coverage
+from gridmap.jobs.layers import derived_columns
+from gridmap.model import LAYERS
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    from sqlalchemy import Engine
+
+    Progress = Callable[[str, float], None]
+
+_ORDER = ("district", "street", "community", "grid", "road", "building", "camera", "party_org", "duty")
+
+
+def build_demo(engine: Engine, *, seed: int, as_of: dt.date, progress: Progress) -> bool:
+    """Build the synthetic district, write it and compute its coverage; reuse what is there.
+
+    Parameters
+    ----------
+    engine
+        The store, empty or holding the same demo.
+    seed
+        Of the generator: the same seed gives the same district.
+    as_of
+        The date of the computation.
+    progress
+        Called with a step's name and the share done, 0..1.
+
+    Returns
+    -------
+    bool
+        Whether anything had to be done.
+
+    Raises
+    ------
+    Conflict
+        The store holds other data.
+    StoreUnavailable, StoreError
+        See `store.transaction`.
+    """
+    source = f"gridmap demo, seed {seed}"
+    with store.transaction(engine) as conn:
+        sources = store.read_sources(conn)
+        computed = {run["subject"] for run in store.read_runs(conn)}
+    if sources - {source}:
+        raise Conflict(
+            "the store holds other data than this demo; choose another folder with "
+            "GRIDMAP_DATA_DIR, or another database with GRIDMAP_DATABASE_URL"
+        )
+    if not sources:
+        _write(engine, seed, source, progress)
+    if sources and computed >= {"org", "camera"}:
+        return False
+    progress("party groups and branches", 0.0)
+    refresh_org_coverage(engine, as_of=as_of)
+    refresh_camera_coverage(engine, as_of=as_of, progress=progress)
+    return True
+
+
+def _write(engine: Engine, seed: int, source: str, progress: Progress) -> None:
+    """Write all layers in one transaction: a killed demo leaves an empty store."""
+    district = demo.build(seed, progress)
+    with store.transaction(engine) as conn:
+        for done, name in enumerate(_ORDER):
+            progress("writing the district", done / len(_ORDER))
+            spec = LAYERS[name]
+            rows, _ = derived_columns(conn, spec, spec.parse(getattr(district, name)), demo.DATE)
+            batch_id = store.write_batch(
+                conn,
+                layer=name,
+                source=source,
+                sha256="",
+                effective=demo.DATE,
+                rows=len(rows),
+                synthetic=True,
+            )
+            store.write_layer(conn, name, rows, effective=demo.DATE, batch_id=batch_id)
+    with store.transaction(engine) as conn:
+        store.analyze(conn)

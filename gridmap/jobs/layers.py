@@ -1,0 +1,298 @@
+"""Importing a layer: read, check everything, then write all or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+
+from gridmap import crs, files, store, topology
+from gridmap.errors import LayerRejected
+from gridmap.model import (
+    SERVICE_TARGET,
+    ImportReport,
+    Issue,
+    LayerSpec,
+    Level,
+    kind_of,
+    layer,
+    parent_code,
+)
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from sqlalchemy import Connection, Engine
+
+
+def import_layer(
+    engine: Engine,
+    path: Path,
+    name: str,
+    *,
+    effective: dt.date,
+    columns: Mapping[str, str] | None = None,
+    file_layer: str | None = None,
+    source_crs: str | None = None,
+    encoding: str | None = None,
+    repair: bool = False,
+    commit: bool = False,
+) -> ImportReport:
+    """Check a file against a layer's rules, and write it if asked to and nothing is wrong.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    path
+        A vector file or table.
+    name
+        A layer's name.
+    effective
+        First day the rows are true.
+    columns
+        gridmap's field -> the file's column.
+    file_layer, source_crs, encoding
+        See `files.read_layer`.
+    repair
+        Take the proposed polygon for each that is not valid.
+    commit
+        Write; without it the store is only read.
+
+    Returns
+    -------
+    ImportReport
+        All issues, and what was written.
+
+    Raises
+    ------
+    LayerNotFound
+        There is no such layer.
+    FileUnreadable, InputError, CrsError
+        See `files.read_layer`.
+    LayerRejected
+        Rows have errors; nothing was written; the error holds the report.
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+
+    Notes
+    -----
+    Rule: all issues at once, all rows or none (reliability.md 4).
+    """
+    spec = layer(name)
+    source = files.read_layer(
+        path, columns=columns, layer=file_layer, source_crs=source_crs, encoding=encoding
+    )
+    frame, issues = _repaired(source, repair=repair)
+    issues = spec.check(frame) + issues
+    report = ImportReport(
+        layer=name,
+        source=path.name,
+        sha256=source.sha256,
+        effective=effective.isoformat(),
+        rows=len(frame),
+        issues=tuple(issues),
+        source_crs=source.source_crs,
+        encoding=source.encoding,
+    )
+    if any(issue.rule == "F01" for issue in issues):
+        raise _rejected(report)
+    rows = spec.parse(frame)
+    if spec.kinds:
+        rows = crs.to_storage(rows)
+    with store.transaction(engine) as conn:
+        issues += _reference_issues(conn, spec, rows, effective)
+        rows, assignment = derived_columns(conn, spec, rows, effective)
+        report = replace(report, issues=tuple(issues + assignment))
+        if report.errors:
+            raise _rejected(report)
+        return _written(conn, report, spec, rows, effective) if commit else report
+
+
+def _rejected(report: ImportReport) -> LayerRejected:
+    count = len(report.errors)
+    return LayerRejected(
+        f"{report.source}: {count} error{'s' if count > 1 else ''}; nothing was written", report
+    )
+
+
+def _repaired(source: files.LayerFile, *, repair: bool) -> tuple[pd.DataFrame, list[Issue]]:
+    """Put in the proposed polygons if told to, and say how each changes the area."""
+    frame, repairs = source.frame, source.repairs
+    if not repair or repairs.empty or frame.crs is None:
+        return frame, []
+    before = frame.geometry.loc[repairs.index]
+    change = crs.ellipsoidal_area_m2(repairs) - crs.ellipsoidal_area_m2(before)
+    issues = [
+        Issue("G01.repaired", int(row), "geometry", {"area": area}, shape)
+        for row, area, shape in zip(repairs.index, change, before, strict=True)
+    ]
+    frame = frame.copy()
+    frame.loc[repairs.index, frame.geometry.name] = repairs
+    return frame, issues
+
+
+def _reference_issues(
+    conn: Connection, spec: LayerSpec, rows: pd.DataFrame, effective: dt.date
+) -> list[Issue]:
+    """Check rows against what is stored: place, parents, organisations, targets, dates."""
+    issues: list[Issue] = []
+    if spec.kinds and spec.level is not Level.DISTRICT:
+        outline = store.read_units(conn, Level.DISTRICT, as_of=effective)
+        issues += topology.position_issues(rows, outline)
+    if spec.level not in (None, Level.DISTRICT):
+        issues += _parent_issues(conn, rows, effective)
+    if spec.name == "party_org":
+        issues += _org_issues(conn, rows, effective)
+    if spec.name == "duty":
+        issues += _duty_issues(conn, rows, effective)
+    later = store.read_later_keys(conn, spec.name, effective)
+    parts = (rows[name].astype(str) for name in spec.key)
+    keys = pd.Series(["/".join(cells) for cells in zip(*parts, strict=True)], index=rows.index)
+    for row in rows.index[keys.isin(later)]:
+        values = {"value": keys[row], "date": effective}
+        issues.append(Issue("C04.overlap", int(row), spec.key[0], values))
+    return issues
+
+
+def _parent_issues(conn: Connection, rows: pd.DataFrame, effective: dt.date) -> list[Issue]:
+    """Find divisions whose parent is not stored (C02); malformed codes were told already."""
+    lengths = rows["code"].dropna().str.len().unique()
+    known: set[str] = set()
+    for level in (Level.DISTRICT, Level.STREET, Level.COMMUNITY):
+        known |= set(store.read_codes(conn, level, as_of=effective))
+    issues = []
+    for row, code in rows["code"].dropna().items():
+        parent = code[:-3]
+        if len(lengths) == 1 and code.isdigit() and parent not in known:
+            values = {"value": code, "parent": parent, "date": effective}
+            issues.append(Issue("C02.nesting", int(row), "code", values))
+    return issues
+
+
+def _unknown(
+    rows: pd.DataFrame, column: str, known: pd.Index, shape: str, values: dict[str, Any]
+) -> list[Issue]:
+    """Find references that lead nowhere."""
+    lost = rows[column].notna() & ~rows[column].isin(known)
+    return [
+        Issue(shape, int(row), column, {"value": rows.at[row, column], **values})
+        for row in rows.index[lost]
+    ]
+
+
+def _org_issues(conn: Connection, rows: pd.DataFrame, effective: dt.date) -> list[Issue]:
+    orgs = store.read_codes(conn, "party_org", as_of=effective).append(pd.Index(rows["code"]))
+    divisions = pd.Index([], dtype=object)
+    for level in (Level.DISTRICT, Level.STREET, Level.COMMUNITY, Level.GRID):
+        divisions = divisions.append(store.read_codes(conn, level, as_of=effective))
+    date = {"date": effective}
+    return _unknown(rows, "parent_code", orgs, "P02.org", date) + _unknown(
+        rows, "host_code", divisions, "P02.host", date
+    )
+
+
+def _duty_issues(conn: Connection, rows: pd.DataFrame, effective: dt.date) -> list[Issue]:
+    orgs = store.read_codes(conn, "party_org", as_of=effective)
+    issues = _unknown(rows, "org_code", orgs, "P02.org", {"date": effective})
+    for service, kind in SERVICE_TARGET.items():
+        known = store.read_codes(conn, kind, as_of=effective)
+        some = rows[rows["service"] == service]
+        values = {"kind": str(kind), "date": effective}
+        issues += _unknown(some, "target_code", known, "P02.target", values)
+    return issues
+
+
+def derived_columns(
+    conn: Connection, spec: LayerSpec, rows: pd.DataFrame, effective: dt.date
+) -> tuple[pd.DataFrame, list[Issue]]:
+    """Add the columns that gridmap derives: kind and parent of a division, grid of the rest.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    spec
+        The layer's specification.
+    rows
+        Parsed rows, index: row number in the file; geometry in EPSG:4490.
+    effective
+        The date of the grids.
+
+    Returns
+    -------
+    DataFrame or GeoDataFrame, list of Issue
+        The rows with more columns, and warnings of rule G08.
+    """
+    if spec.level:
+        good = rows["code"].where(rows["code"].fillna("").str.fullmatch(r"[0-9]{6,15}"))
+        derived = {
+            "kind": good.map(lambda c: kind_of(c) if _is_code(c) else None),
+            "parent_code": good.map(lambda c: parent_code(c) if _is_code(c) else None),
+        }
+        return rows.assign(level=str(spec.level), **derived), []
+    if spec.name not in ("building", "camera"):
+        return rows, []
+    grids = store.read_units(conn, Level.GRID, as_of=effective)
+    if grids.empty:
+        none = {"grid_code": None, "grid_share": 0.0}
+        return rows.assign(**none), [Issue("G08.none", values={"date": effective})]
+    assigned = _assign(rows, grids)
+    issues = topology.assignment_issues(rows, assigned) if spec.name == "building" else []
+    every = assigned.reindex(rows.index)
+    grid_code = every["unit_code"].astype(object).where(every["unit_code"].notna(), None)
+    return rows.assign(grid_code=grid_code, grid_share=every["share"]), issues
+
+
+def _is_code(code: object) -> bool:
+    return isinstance(code, str) and len(code) in (6, 9, 12, 15)
+
+
+def _assign(rows: gpd.GeoDataFrame, grids: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Assign the rows whose geometry can be used, in the grids' own metric frame."""
+    metric = crs.metric_crs_of(grids)
+    usable = rows[rows.geometry.notna() & rows.geometry.is_valid]
+    return topology.assign(usable[["geometry"]].to_crs(metric), grids.to_crs(metric))
+
+
+def _written(
+    conn: Connection, report: ImportReport, spec: LayerSpec, rows: pd.DataFrame, effective: dt.date
+) -> ImportReport:
+    batch_id = store.write_batch(
+        conn,
+        layer=spec.name,
+        source=report.source,
+        sha256=report.sha256,
+        source_crs=report.source_crs,
+        encoding=report.encoding,
+        effective=effective,
+        rows=report.rows,
+    )
+    written = store.write_layer(conn, spec.name, rows, effective=effective, batch_id=batch_id)
+    if spec.level is Level.GRID:
+        _reassign(conn, effective, batch_id)
+    return replace(
+        report,
+        committed=True,
+        batch_id=batch_id,
+        inserted=written.inserted,
+        updated=written.updated,
+        unchanged=written.unchanged,
+    )
+
+
+def _reassign(conn: Connection, effective: dt.date, batch_id: int) -> None:
+    """Assign what is stored to grids that have just changed."""
+    grids = store.read_units(conn, Level.GRID, as_of=effective)
+    for name, read in (("building", store.read_buildings), ("camera", store.read_cameras)):
+        stored = read(conn)
+        if stored.empty:
+            continue
+        assigned = _assign(stored, grids).rename(
+            columns={"unit_code": "grid_code", "share": "grid_share"}
+        )
+        store.write_assignment(conn, name, assigned, effective=effective, batch_id=batch_id)

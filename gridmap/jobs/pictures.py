@@ -1,0 +1,256 @@
+"""The map: as parts of a page, as details of a window, as one file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import shapely
+
+from gridmap import maps, store
+from gridmap.errors import InputError, LayerNotFound, UnitNotFound
+from gridmap.model import Level
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection, Engine
+
+    Progress = Callable[[str, float], None]
+    Window = tuple[float, float, float, float]
+
+FEATURE_LIMIT = 15_000
+"""Most features of one answer; where there are more it holds none and says so, because a part
+of the buildings looks like a map with empty ground."""
+
+VIEW_SIMPLIFY_DEG = 3e-6
+"""A packed view is drawn to a third of a metre."""
+
+
+def version(engine: Engine) -> str:
+    """Return a text that changes whenever the map would.
+
+    Parameters
+    ----------
+    engine
+        The store.
+
+    Returns
+    -------
+    str
+        Of the last write and the last computations.
+
+    Raises
+    ------
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    with store.transaction(engine) as conn:
+        return store.read_version(conn)
+
+
+def map_parts(
+    engine: Engine, *, language: str, as_of: dt.date, packed: dict[str, Any] | None = None
+) -> maps.MapParts:
+    """Compose the map of the stored district.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    language
+        ``zh`` or ``en``.
+    as_of
+        The date of the divisions.
+    packed
+        Details for a file; without them the page asks the server.
+
+    Returns
+    -------
+    MapParts
+        For `maps.page`.
+
+    Raises
+    ------
+    UnitNotFound
+        The store has no district.
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    with store.transaction(engine) as conn:
+        levels = (Level.DISTRICT, Level.STREET, Level.COMMUNITY, Level.GRID)
+        units = {level: store.read_units(conn, level, as_of=as_of) for level in levels}
+        rates = store.read_rates(conn)
+        runs = {run["subject"]: run["as_of"].isoformat() for run in store.read_runs(conn)}
+        synthetic = store.has_synthetic(conn)
+    if units[Level.DISTRICT].empty:
+        raise UnitNotFound("the store has no district; import one, or run `gridmap demo`")
+    subject = {"party_group": "org", "party_branch": "org", "camera": "camera"}
+    dates = {
+        lens.measure: runs.get(subject[lens.measure.partition(".")[0]]) for lens in maps.LENSES
+    }
+    return maps.district_map(
+        units,
+        rates,
+        dates={measure: date for measure, date in dates.items() if date},
+        language=language,
+        synthetic=synthetic,
+        packed=packed,
+    )
+
+
+def map_page(parts: maps.MapParts, *, nonce: str) -> str:
+    """Return the map's page for the server.
+
+    Parameters
+    ----------
+    parts
+        From `map_parts`.
+    nonce
+        For the content security policy.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return maps.page(parts, nonce=nonce)
+
+
+def empty_page(language: str) -> str:
+    """Return the page of a store without data.
+
+    Parameters
+    ----------
+    language
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return maps.empty_page(language)
+
+
+def features(engine: Engine, layer: str, window: Window) -> dict[str, Any]:
+    """Return the details of a layer that lie in a window.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    layer
+        A key of `maps.DETAILS`.
+    window
+        West, south, east, north in degrees.
+
+    Returns
+    -------
+    dict
+        GeoJSON; empty and ``truncated`` where more than `FEATURE_LIMIT` match.
+
+    Raises
+    ------
+    LayerNotFound
+        There is no such layer.
+    InputError
+        The window is empty or no longitude and latitude.
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    west, south, east, north = window
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):  # noqa: PLR2004
+        raise InputError("bbox is west,south,east,north in degrees")
+    if layer not in maps.DETAILS:
+        raise LayerNotFound(f"no layer {layer[:20]!r}; layers are {', '.join(maps.DETAILS)}")
+    with store.transaction(engine) as conn:
+        frame = _details(conn, layer, window, FEATURE_LIMIT + 1)
+    too_many = len(frame) > FEATURE_LIMIT
+    shown = frame.head(0) if too_many else frame
+    return maps.feature_collection(shown, maps.DETAIL_COLUMNS[layer], truncated=too_many)
+
+
+def _details(
+    conn: Connection, layer: str, window: Window | None, limit: int | None
+) -> gpd.GeoDataFrame:
+    if layer == "road":
+        return store.read_roads(conn, window=window)
+    if layer == "building":
+        return store.read_buildings(conn, window=window, limit=limit)
+    if layer == "blind":
+        return store.read_ground(conn, window=window, limit=limit)
+    views = store.read_views(conn, window=window, limit=limit)
+    if layer == "view":
+        return views
+    places = gpd.points_from_xy(views["longitude"], views["latitude"], crs=views.crs)
+    return views.set_geometry(places)
+
+
+def write_map(
+    engine: Engine, target: Path, *, language: str, as_of: dt.date, progress: Progress
+) -> int:
+    """Write the map with all its details as one HTML file that needs no network.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    target
+        The file; replaced only when the new one is whole.
+    language
+        ``zh`` or ``en``.
+    as_of
+        The date of the divisions.
+    progress
+        Called with a step's name and the share done, 0..1.
+
+    Returns
+    -------
+    int
+        The file's size in bytes.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written there.
+    UnitNotFound
+        The store has no district.
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    packed = {}
+    kinds = {"road": "LineString", "camera": "Point"}
+    with store.transaction(engine) as conn:
+        for done, layer in enumerate(maps.DETAILS):
+            progress("packing", done / len(maps.DETAILS))
+            # Blind ground is what the views leave over; its polygons would double the file.
+            if layer != "blind":
+                frame = _details(conn, layer, None, None)
+                if layer == "view":
+                    thin = shapely.simplify(frame.geometry.to_numpy(), VIEW_SIMPLIFY_DEG)
+                    frame = frame.set_geometry(gpd.GeoSeries(thin, frame.index, crs=frame.crs))
+                columns = maps.DETAIL_COLUMNS[layer]
+                packed[layer] = maps.pack(frame, columns, kind=kinds.get(layer, "Polygon"))
+    progress("drawing", 0.0)
+    parts = map_parts(engine, language=language, as_of=as_of, packed=packed)
+    text = maps.page(parts, inline=True)
+    return _write_whole(target, text)
+
+
+def _write_whole(target: Path, text: str) -> int:
+    """Write a file in one step: the old one stays until the new one is complete."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=target.parent, suffix=".part", delete=False
+        ) as file:
+            file.write(text)
+        Path(file.name).chmod(0o644)
+        os.replace(file.name, target)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written: {error.strerror}") from error
+    return target.stat().st_size

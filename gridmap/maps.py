@@ -1,0 +1,511 @@
+"""Frames in, a Folium map and its HTML out.
+
+Belongs here: what the map shows and how it is composed, packed and rendered, as a page of the
+server or as one file. Does not belong here: reading the store (``jobs``), behaviour in the
+browser (``web/static/gridmap.js``).
+
+Folium's own assets are on foreign hosts and its tooltips run stored text (web.md 1.1, 1.2): the
+map here loads only Leaflet, installed at set-up, and every word from data goes through
+``textContent`` in our script.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import folium
+import numpy as np
+import shapely
+from folium.map import Layer
+from folium.template import Template
+from folium.utilities import JsCode
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
+
+from gridmap.language import catalogue, translate
+from gridmap.model import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import geopandas as gpd
+    import pandas as pd
+
+WEB = Path(__file__).parent / "web"
+
+_ATTENTION = ("#99000d", "#e34a33", "#fc8d59", "#fdcc8a", "#fef0d9")
+_SEEN = ("#4a2574", "#7b52ab", "#a98bc9", "#d3c3e4", "#f2edf7")
+_FIFTHS = (0.2, 0.4, 0.6, 0.8)
+
+
+@dataclass(frozen=True)
+class Lens:
+    """One question the map can answer: a rate, its classes and colours (dark = look here)."""
+
+    measure: str
+    label: str
+    unit: str
+    blank: str
+    colours: tuple[str, ...] = _ATTENTION
+    breaks: tuple[float, ...] = _FIFTHS
+    note: str = ""
+
+
+LENSES = (
+    Lens(
+        "party_group.buildings",
+        "Buildings with a Party group",
+        "buildings",
+        "Grids with most buildings without a Party group",
+    ),
+    Lens(
+        "party_group.households",
+        "Households in buildings with a Party group",
+        "households",
+        "Grids with most households without a Party group",
+    ),
+    Lens(
+        "party_branch.grids",
+        "Grids with a Party branch",
+        "grids",
+        "Grids without a Party branch",
+    ),
+    Lens(
+        "camera.open_ground",
+        "Open ground seen by cameras",
+        "m2",
+        "Grids with most blind open ground",
+        colours=_SEEN,
+        # Cameras see about a tenth of a district's ground (domain.md 0): fifths would all be one.
+        breaks=(0.05, 0.1, 0.2, 0.4),
+        note="Of open ground: the unit without its buildings.",
+    ),
+    Lens(
+        "camera.gross_area",
+        "Gross area seen by cameras",
+        "m2",
+        "Grids with most gross area unseen",
+        colours=_SEEN,
+        breaks=(0.05, 0.1, 0.2, 0.4),
+        note="Of gross area: the unit with its buildings.",
+    ),
+)
+"""The questions the map answers, in the order it offers them."""
+
+DETAILS = {
+    "road": ("Roads", True),
+    "blind": ("Blind ground", False),
+    "view": ("Camera views", True),
+    "building": ("Buildings", True),
+    "camera": ("Cameras", True),
+}
+"""Layers drawn for the window from zoom 15: label, and whether they start switched on."""
+
+_LEVEL_LABELS = {Level.STREET: "Streets", Level.COMMUNITY: "Communities", Level.GRID: "Grids"}
+
+DETAIL_COLUMNS = {
+    "road": ("name", "kind"),
+    "blind": ("blind_area_m2",),
+    "view": (
+        "name",
+        "azimuth_deg",
+        "hfov_deg",
+        "max_range_m",
+        "area_m2",
+        "status",
+        "reason",
+        "assumed",
+    ),
+    "building": (
+        "name",
+        "address",
+        "household_count",
+        "grid_code",
+        "status",
+        "reason",
+        "org_code",
+    ),
+}
+DETAIL_COLUMNS["camera"] = DETAIL_COLUMNS["view"]
+"""What a detail tells of itself, besides its code."""
+
+SIMPLIFY_DEG = 5e-6
+"""Borders are drawn to half a metre: less than a pixel up to zoom 18."""
+
+
+class OfflineMap(folium.Map):
+    """A Folium map that names no foreign asset: the page loads Leaflet itself."""
+
+    default_js: list[tuple[str, str]] = []  # noqa: RUF012  Folium's own class attribute
+    default_css: list[tuple[str, str]] = []  # noqa: RUF012
+
+
+class DetailLayer(Layer):  # type: ignore[misc]
+    """A layer whose features are loaded for the window by our script."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "var {{ this.get_name() }} = gridmap.detail({{ this.detail|tojson }});"
+        "{% endmacro %}"
+    )
+
+    def __init__(self, detail: str, label: str, *, show: bool) -> None:
+        super().__init__(name=label, overlay=True, control=True, show=show)
+        self._name = "DetailLayer"
+        self.detail = detail
+
+
+class Start(folium.MacroElement):  # type: ignore[misc]
+    """Hands the composed map and its level layers to our script."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "gridmap.start({{ this._parent.get_name() }}, { "
+        "{%- for level, layer in this.levels.items() %}"
+        "{{ level|tojson }}: {{ layer.get_name() }}, {% endfor %}});"
+        "{% endmacro %}"
+    )
+
+    def __init__(self, levels: Mapping[str, folium.GeoJson]) -> None:
+        super().__init__()
+        self._name = "Start"
+        self.levels = levels
+
+
+@dataclass(frozen=True)
+class MapParts:
+    """A composed map, rendered into the parts of a page, and what our script needs to know."""
+
+    header: str
+    html: str
+    script: str
+    config: dict[str, Any]
+    heading: str
+    language: str
+    synthetic: bool
+
+
+def district_map(
+    units: Mapping[Level, gpd.GeoDataFrame],
+    rates: pd.DataFrame,
+    *,
+    dates: Mapping[str, str],
+    language: str,
+    synthetic: bool,
+    packed: Mapping[str, Any] | None = None,
+) -> MapParts:
+    """Compose the district's map.
+
+    Parameters
+    ----------
+    units
+        By level, district to grid: index code; columns name, geometry (EPSG:4490). The district
+        level has at least one row.
+    rates
+        Index ``unit_code``; columns measure, covered, total.
+    dates
+        As-of date of each measure, as text.
+    language
+        ``zh`` or ``en``.
+    synthetic
+        Whether the page must say that the data is invented.
+    packed
+        Details by layer from `pack`; without them the page asks the server.
+
+    Returns
+    -------
+    MapParts
+        For `page`.
+
+    Notes
+    -----
+    Cost O(n) in the vertices of the units.
+    """
+    district = units[Level.DISTRICT]
+    by_unit = _rates_by_unit(rates)
+    west, south, east, north = (float(v) for v in district.total_bounds)
+    drawn = OfflineMap(
+        location=[(south + north) / 2, (west + east) / 2],  # Folium's order: latitude first
+        tiles=None,
+        prefer_canvas=True,
+        zoom_control="bottomright",
+        minZoom=9,
+        maxZoom=19,
+        attributionControl=False,
+    )
+    layers = {
+        str(level): _level_layer(units[level], by_unit, translate(label, language), level)
+        for level, label in _LEVEL_LABELS.items()
+        if level in units and not units[level].empty
+    }
+    for layer in layers.values():
+        layer.add_to(drawn)
+    for name, (label, show) in DETAILS.items():
+        DetailLayer(name, translate(label, language), show=show).add_to(drawn)
+    folium.LayerControl(collapsed=False).add_to(drawn)
+    Start(layers).add_to(drawn)
+    figure = drawn.get_root()
+    figure.render()
+    config = {
+        "language": language,
+        "messages": dict(catalogue(language)),
+        "lenses": [{**asdict(lens), "as_of": dates.get(lens.measure)} for lens in LENSES],
+        "bounds": [west, south, east, north],
+        "district": _properties(district.index[0], district["name"].iloc[0], by_unit),
+        "packed": packed,
+    }
+    return MapParts(
+        header=figure.header.render(),
+        html=figure.html.render(),
+        script=figure.script.render(),
+        config=config,
+        heading=str(district["name"].iloc[0]),
+        language=language,
+        synthetic=synthetic,
+    )
+
+
+def _rates_by_unit(rates: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
+    """Return unit -> measure -> [covered, total], rounded to what is shown."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for code, measure, covered, total in zip(
+        rates.index, rates["measure"], rates["covered"], rates["total"], strict=True
+    ):
+        found.setdefault(code, {})[measure] = [round(covered, 1), round(total, 1)]
+    return found
+
+
+def _properties(
+    code: str, name: str, by_unit: Mapping[str, dict[str, list[float]]]
+) -> dict[str, Any]:
+    return {"code": code, "name": name, "rates": by_unit.get(code, {})}
+
+
+def _level_layer(
+    units: gpd.GeoDataFrame,
+    by_unit: Mapping[str, dict[str, list[float]]],
+    label: str,
+    level: Level,
+) -> folium.GeoJson:
+    """Return a level's choropleth; only one level is shown at a time."""
+    shapes = simplified(units.geometry.to_numpy())
+    features = [
+        {
+            "type": "Feature",
+            "properties": _properties(code, name, by_unit),
+            "geometry": shapely.geometry.mapping(shape),
+        }
+        for code, name, shape in zip(units.index, units["name"], shapes, strict=True)
+    ]
+    return folium.GeoJson(
+        {"type": "FeatureCollection", "features": features},
+        name=label,
+        overlay=False,
+        show=level is Level.STREET,
+        smooth_factor=0.5,
+        style=JsCode("gridmap.styleUnit"),
+        on_each_feature=JsCode("gridmap.bindUnit"),
+    )
+
+
+def simplified(shapes: np.ndarray) -> np.ndarray:
+    """Return polygons with fewer vertices whose common borders still fit.
+
+    Parameters
+    ----------
+    shapes
+        Array of polygons in degrees that share vertices along common borders.
+
+    Returns
+    -------
+    ndarray
+        Same order; coordinates rounded to 1e-6 degrees, 0.1 m.
+    """
+    thin = shapely.coverage_simplify(shapes, SIMPLIFY_DEG)
+    return shapely.transform(thin, partial(np.round, decimals=6))
+
+
+def page(parts: MapParts, *, nonce: str | None = None, inline: bool = False) -> str:
+    """Return the HTML of a map.
+
+    Parameters
+    ----------
+    parts
+        From `district_map`.
+    nonce
+        Put on every script, for a content security policy.
+    inline
+        Put scripts and styles into the page instead of naming the server's.
+
+    Returns
+    -------
+    str
+        A whole document.
+    """
+    header = parts.header
+    if nonce:
+        header = header.replace("<script>", f'<script nonce="{nonce}">')
+    template = _templates().get_template("map.html")
+    return template.render(
+        title=f"{parts.heading} · gridmap",
+        heading=parts.heading,
+        language=parts.language,
+        other="en" if parts.language == "zh" else "zh",
+        synthetic=parts.synthetic,
+        header=header,
+        html=parts.html,
+        script=parts.script,
+        config=htmlsafe_json_dumps(parts.config),
+        nonce=nonce,
+        inline=_inline_assets() if inline else None,
+        _=partial(translate, language=parts.language),
+    )
+
+
+def empty_page(language: str) -> str:
+    """Return the page of a store without a district: what to do next.
+
+    Parameters
+    ----------
+    language
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    str
+        A whole document.
+    """
+    template = _templates().get_template("empty.html")
+    return template.render(language=language, _=partial(translate, language=language))
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(WEB / "templates"), autoescape=True, undefined=StrictUndefined
+    )
+
+
+@cache
+def _inline_assets() -> dict[str, str]:
+    """Return scripts and styles as text that can stand inside a page."""
+    vendor = WEB / "static" / "vendor" / "leaflet"
+    css = re.sub(
+        r"url\((images/[\w.-]+\.png)\)",
+        lambda match: f"url({_data_uri(vendor / match[1])})",
+        (vendor / "leaflet.css").read_text("utf-8"),
+    )
+    js = (vendor / "leaflet.js").read_text("utf-8")
+    return {
+        "leaflet_css": css,
+        "leaflet_js": re.sub(r"//# sourceMappingURL=\S+", "", js),
+        "gridmap_css": (WEB / "static" / "gridmap.css").read_text("utf-8"),
+        "gridmap_js": (WEB / "static" / "gridmap.js").read_text("utf-8"),
+    }
+
+
+def _data_uri(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+# --- details
+
+
+def feature_collection(
+    frame: gpd.GeoDataFrame, columns: Iterable[str], *, truncated: bool
+) -> dict[str, Any]:
+    """Return a frame as GeoJSON, rounded to 0.1 m.
+
+    Parameters
+    ----------
+    frame
+        Index: code. EPSG:4490. Rows without geometry are left out.
+    columns
+        Which columns become properties, besides the code.
+    truncated
+        Whether more rows match than are given: said, never hidden.
+
+    Returns
+    -------
+    dict
+        A FeatureCollection with ``truncated``.
+    """
+    frame = frame[frame.geometry.notna()]
+    shapes = shapely.transform(frame.geometry.to_numpy(), partial(np.round, decimals=6))
+    rows = _plain_columns(frame, columns)
+    features = [
+        {
+            "type": "Feature",
+            "properties": {name: values[i] for name, values in rows.items()},
+            "geometry": shapely.geometry.mapping(shape),
+        }
+        for i, shape in enumerate(shapes)
+    ]
+    return {"type": "FeatureCollection", "features": features, "truncated": truncated}
+
+
+PACK_SCALE = 1_000_000
+
+
+def pack(frame: gpd.GeoDataFrame, columns: Iterable[str], *, kind: str) -> dict[str, Any]:
+    """Return a frame in the small form a one-file map carries.
+
+    Parameters
+    ----------
+    frame
+        Index: code. EPSG:4490. Rows without geometry are left out.
+    columns
+        Which columns are told, besides the code.
+    kind
+        ``Point``, ``LineString`` or ``Polygon``.
+
+    Returns
+    -------
+    dict
+        ``scale``, ``kind``, ``columns`` (name -> list), ``shapes``: per feature parts, rings,
+        and in a ring the differences of successive x, y in 1/scale degrees.
+    """
+    frame = frame[frame.geometry.notna()]
+    shapes = [_packed_parts(shape) for shape in frame.geometry]
+    return {
+        "scale": PACK_SCALE,
+        "kind": kind,
+        "columns": _plain_columns(frame, columns),
+        "shapes": shapes,
+    }
+
+
+def _packed_parts(shape: shapely.Geometry) -> list[list[list[int]]]:
+    return [
+        [_deltas(ring) for ring in (part.exterior, *part.interiors)]
+        if part.geom_type == "Polygon"
+        else [_deltas(part)]
+        for part in shapely.get_parts(shape)
+    ]
+
+
+def _deltas(line: shapely.Geometry) -> list[int]:
+    whole = np.rint(shapely.get_coordinates(line) * PACK_SCALE).astype(np.int64)
+    steps = np.diff(whole, axis=0, prepend=0)
+    moved = np.ones(len(steps), dtype=bool)
+    moved[1:] = (steps[1:] != 0).any(axis=1)
+    return [int(v) for v in steps[moved].ravel()]
+
+
+def _plain_columns(frame: gpd.GeoDataFrame, columns: Iterable[str]) -> dict[str, list[Any]]:
+    """Return columns as lists of JSON values: no NaN, numbers to a decimal."""
+    plain = {"code": [str(code) for code in frame.index]}
+    for name in columns:
+        plain[name] = [_plain(value) for value in frame[name].astype(object)]
+    return plain
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  any cell
+    if value is None or value != value:  # noqa: PLR0124  NaN
+        return None
+    return round(float(value), 1) if isinstance(value, float) else value

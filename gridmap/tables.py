@@ -1,0 +1,358 @@
+"""The tables of the store, declared once as SQLAlchemy Core tables.
+
+Belongs here: columns, constraints and indexes, each index with its reason. Does not belong
+here: statements (``store``), the history trigger and extensions (``migrations``).
+
+Two ways of keeping history (reliability.md 3, measured): *periods* with an exclusion constraint
+for what is small and is asked by date (divisions, organisations, duties); a *current table with
+a history table* filled by a statement trigger for what is large (buildings, cameras), because
+exclusion constraints cost 10 to 20 times there. Both sorts carry effective dates.
+
+Codes are ``COLLATE "C"``: a code prefix is then the half-open range [prefix, prefix || ':'),
+which a b-tree serves and which fails closed in a row policy (reliability.md 0.2).
+"""
+
+from __future__ import annotations
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+    literal_column,
+    text,
+)
+from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint
+
+from gridmap.crs import STORAGE_SRID
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _code(name: str = "code", **options: object) -> Column[str]:
+    return Column(name, Text(collation="C"), **options)  # type: ignore[arg-type]
+
+
+def _geometry(kind: str, name: str = "geom", *, nullable: bool = False) -> Column[object]:
+    """Return a geometry column whose type enforces kind and SRID; indexes are named by hand."""
+    return Column(name, Geometry(kind, srid=STORAGE_SRID, spatial_index=False), nullable=nullable)
+
+
+def _batch() -> Column[int]:
+    return Column("batch_id", BigInteger, ForeignKey("import_batch.id"), nullable=False)
+
+
+def _run() -> Column[int]:
+    return Column(
+        "run_id", BigInteger, ForeignKey("coverage_run.id", ondelete="CASCADE"), nullable=False
+    )
+
+
+def _no_overlap(table: str, *keys: str) -> ExcludeConstraint:
+    """Return the constraint that a key's periods never overlap (rule T01)."""
+    equal = [(literal_column(key), "=") for key in keys]
+    overlap = (literal_column("valid"), "&&")
+    return ExcludeConstraint(*equal, overlap, using="gist", name=f"ex_{table}_period")
+
+
+import_batch = Table(
+    "import_batch",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("layer", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("source_crs", Text),
+    Column("encoding", Text),
+    Column("effective", Date, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("inserted", Integer, nullable=False),
+    Column("updated", Integer, nullable=False),
+    Column("unchanged", Integer, nullable=False),
+    Column("synthetic", Boolean, nullable=False, server_default=text("false")),
+    comment="One row a write: which file, of which day, what it changed.",
+)
+
+division = Table(
+    "division",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _code(nullable=False),
+    Column("level", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    _code("parent_code"),
+    Column("valid", DATERANGE, nullable=False),
+    _batch(),
+    _geometry("MULTIPOLYGON"),
+    _no_overlap("division", "code"),
+    CheckConstraint(
+        "code ~ '^[0-9]+$' AND length(code) = CASE level WHEN 'district' THEN 6 "
+        "WHEN 'street' THEN 9 WHEN 'community' THEN 12 WHEN 'grid' THEN 15 END",
+        name="code",
+    ),
+    CheckConstraint(
+        "CASE level WHEN 'district' THEN parent_code IS NULL "
+        "ELSE parent_code = left(code, length(code) - 3) END",
+        name="parent",
+    ),
+    CheckConstraint("NOT isempty(valid)", name="valid"),
+    # Usage: a unit and all below it, as the code range of its prefix.
+    Index(None, "code"),
+    # Usage: locate, and features in a window.
+    Index(None, "geom", postgresql_using="gist"),
+    comment="District, streets, communities, grids: one row a code and period.",
+)
+
+
+def _building_columns() -> list[Column[object]]:
+    return [
+        Column("name", Text),
+        Column("address", Text),
+        Column("kind", Text),
+        Column("floors", Integer),
+        Column("height_m", Double),
+        Column("household_count", Integer),
+        Column("floor_area_m2", Double),
+        Column("management_kind", Text),
+        _code("grid_code"),  # type: ignore[list-item]
+        Column("grid_share", Double),
+        *_change_columns(),
+        _geometry("MULTIPOLYGON"),
+    ]
+
+
+def _camera_columns() -> list[Column[object]]:
+    return [
+        Column("name", Text),
+        Column("azimuth_deg", Double),
+        Column("hfov_deg", Double),
+        Column("max_range_m", Double),
+        Column("mount_height_m", Double),
+        Column("place_category", Text),
+        Column("point_type", Integer),
+        Column("networked", Boolean),
+        Column("hd", Boolean),
+        Column("state", Text),
+        Column("in_use_since", Date),
+        Column("filed_at", Date),
+        _code("grid_code"),  # type: ignore[list-item]
+        *_change_columns(),
+        _geometry("POINT"),
+    ]
+
+
+def _change_columns() -> list[Column[object]]:
+    """Return the columns that say since when and by which write a current row is as it is."""
+    return [
+        Column("version", Integer, nullable=False, server_default=text("1")),
+        Column("valid_from", Date, nullable=False),
+        Column("sys_from", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("batch_id", BigInteger, nullable=False),
+    ]
+
+
+def _end_columns() -> list[Column[object]]:
+    """Return what a history row adds: until when, and which write ended it."""
+    return [
+        Column("valid_to", Date, nullable=False),
+        Column("sys_to", DateTime(timezone=True), nullable=False),
+        Column("ended_by", BigInteger, nullable=False),
+    ]
+
+
+building = Table(
+    "building",
+    metadata,
+    _code(primary_key=True),
+    *_building_columns(),
+    # Usage: the buildings of a unit, as a code range over its grids.
+    Index(None, "grid_code"),
+    # Usage: locate, and features in a window.
+    Index(None, "geom", postgresql_using="gist"),
+    comment="Buildings as they are now; what they were is in building_history.",
+)
+
+building_history = Table(
+    "building_history",
+    metadata,
+    _code(nullable=False),
+    *_building_columns(),
+    *_end_columns(),
+    # Usage: one building's past; the rows that were valid on a date.
+    Index(None, "code", "valid_from"),
+    comment="Former states of buildings, written by trigger, never changed.",
+)
+
+camera = Table(
+    "camera",
+    metadata,
+    _code(primary_key=True),
+    *_camera_columns(),
+    # Usage: the cameras of a unit, as a code range over its grids.
+    Index(None, "grid_code"),
+    # Usage: cameras in a window.
+    Index(None, "geom", postgresql_using="gist"),
+    comment="Cameras as they are now; exact positions are for roles that need them.",
+)
+
+camera_history = Table(
+    "camera_history",
+    metadata,
+    _code(nullable=False),
+    *_camera_columns(),
+    *_end_columns(),
+    # Usage: one camera's past; the rows that were valid on a date.
+    Index(None, "code", "valid_from"),
+    comment="Former states of cameras, written by trigger, never changed.",
+)
+
+road = Table(
+    "road",
+    metadata,
+    _code(primary_key=True),
+    Column("name", Text),
+    Column("kind", Text),
+    Column("width_m", Double),
+    Column("valid_from", Date, nullable=False),
+    _batch(),
+    _geometry("MULTILINESTRING"),
+    # Usage: roads in a window.
+    Index(None, "geom", postgresql_using="gist"),
+    comment="Roads, for orientation and for the length of road in a blind area.",
+)
+
+party_org = Table(
+    "party_org",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _code(nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    _code("parent_code"),
+    _code("host_code"),
+    Column("full_members", Integer),
+    Column("probationary_members", Integer),
+    Column("valid", DATERANGE, nullable=False),
+    _batch(),
+    _no_overlap("party_org", "code"),
+    CheckConstraint("NOT isempty(valid)", name="valid"),
+    # Usage: organisations below one.
+    Index(None, "parent_code"),
+    # Usage: organisations of a unit, as the code range of its prefix.
+    Index(None, "host_code"),
+    comment="Party organisations and groups: counts only, never persons.",
+)
+
+duty = Table(
+    "duty",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _code("org_code", nullable=False),
+    Column("service", Text, nullable=False),
+    _code("target_code", nullable=False),
+    Column("mode", Text),
+    Column("valid", DATERANGE, nullable=False),
+    _batch(),
+    _no_overlap("duty", "org_code", "service", "target_code"),
+    CheckConstraint("NOT isempty(valid)", name="valid"),
+    # Usage: who serves this building or grid.
+    Index(None, "target_code", "service"),
+    comment="Which organisation serves which grid or building, from when to when.",
+)
+
+coverage_run = Table(
+    "coverage_run",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("computed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("inputs", JSONB, nullable=False),
+    comment="One computation: its date, its inputs' versions, its parameters.",
+)
+
+target_coverage = Table(
+    "target_coverage",
+    metadata,
+    Column("lens", Text, primary_key=True),
+    _code("target_code", primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    _code("org_code"),
+    _run(),
+    comment="Who covers a building or grid under a lens, or why nobody does.",
+)
+
+coverage_rate = Table(
+    "coverage_rate",
+    metadata,
+    Column("measure", Text, primary_key=True),
+    _code("unit_code", primary_key=True),
+    Column("level", Text, nullable=False),
+    Column("unit_of_measure", Text, nullable=False),
+    Column("covered", Double, nullable=False),
+    Column("total", Double, nullable=False),
+    _run(),
+    # Usage: all rates of one unit, and one measure over the units below one.
+    Index(None, "unit_code"),
+    comment="Numerator and denominator of every rate of every unit.",
+)
+
+camera_view = Table(
+    "camera_view",
+    metadata,
+    _code("camera_code", primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("moved_m", Double, nullable=False),
+    Column("assumed", Text),
+    Column("area_m2", Double, nullable=False),
+    _run(),
+    _geometry("POLYGON", nullable=True),
+    # Usage: views in a window.
+    Index(None, "geom", postgresql_using="gist"),
+    comment="The ground each camera sees, in plan (2D).",
+)
+
+ground_coverage = Table(
+    "ground_coverage",
+    metadata,
+    _code("unit_code", primary_key=True),
+    Column("gross_area_m2", Double, nullable=False),
+    Column("building_area_m2", Double, nullable=False),
+    Column("open_area_m2", Double, nullable=False),
+    Column("seen_area_m2", Double, nullable=False),
+    Column("blind_area_m2", Double, nullable=False),
+    Column("camera_count", Integer, nullable=False),
+    _run(),
+    _geometry("MULTIPOLYGON", "seen", nullable=True),
+    _geometry("MULTIPOLYGON", "blind", nullable=True),
+    # Usage: seen and blind ground in a window.
+    Index(None, "blind", postgresql_using="gist"),
+    comment="Seen and blind open ground of each grid.",
+)
+
+HISTORY = {building: building_history, camera: camera_history}
+"""Current tables and where their former rows go."""

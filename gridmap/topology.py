@@ -1,0 +1,192 @@
+"""Which unit a building or a camera belongs to.
+
+Belongs here: assignment by share of area, and (issue by issue) the proof that children tile
+their parent. Does not belong here: reading, storing, judging single rows (``model``).
+"""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from gridmap.crs import metric_crs_of, require_metric
+from gridmap.errors import FrameError
+from gridmap.model import Issue
+
+SPLIT_SHARE = 0.95
+"""A building with less of its area in its grid straddles a border. Rule G08 (domain.md 1.7)."""
+
+
+def assign(items: gpd.GeoDataFrame, units: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return the unit each item belongs to: the one that holds most of its area.
+
+    Parameters
+    ----------
+    items
+        Index: key. Polygons, or points, which belong to the unit that covers them. Metric CRS.
+    units
+        Index: code. Valid polygons that do not overlap, same CRS.
+
+    Returns
+    -------
+    DataFrame
+        Index of ``items``; ``unit_code`` (None where no unit touches it with area), ``share``
+        of the item's area in that unit in 0..1 (1.0 for a point), 0.0 where there is none.
+        Equal shares go to the lowest code.
+
+    Raises
+    ------
+    CrsError
+        A frame is not metric.
+    FrameError
+        The two frames differ in CRS, or an index has duplicates.
+
+    Notes
+    -----
+    Rule: G08, by largest share and not by centroid. Source: domain.md 1.7.
+    Cost: O(n log m), and one overlay for each item on a border.
+
+    Examples
+    --------
+    >>> from shapely import box
+    >>> metric = "EPSG:4545"
+    >>> units = gpd.GeoDataFrame(index=["a", "b"], geometry=[box(0, 0, 9, 9), box(9, 0, 18, 9)],
+    ...                          crs=metric)
+    >>> items = gpd.GeoDataFrame(index=[1, 2], geometry=[box(1, 1, 2, 2), box(6, 1, 10, 2)],
+    ...                          crs=metric)
+    >>> assign(items, units).to_dict("index")
+    {1: {'unit_code': 'a', 'share': 1.0}, 2: {'unit_code': 'a', 'share': 0.75}}
+    """
+    if require_metric(items) != require_metric(units):
+        raise FrameError("items and units are in different coordinate frames")
+    if not (items.index.is_unique and units.index.is_unique):
+        raise FrameError("items or units have duplicate keys")
+    units = units.sort_index()
+    item, unit, share = _shares(items.geometry.to_numpy(), units.geometry.to_numpy())
+    # Largest share first; at equal shares the lower code, whose position is lower.
+    order = np.lexsort((unit, -share, item))
+    first = order[np.unique(item[order], return_index=True)[1]] if len(order) else order
+    code = np.full(len(items), None, dtype=object)
+    part = np.zeros(len(items))
+    code[item[first]] = units.index.to_numpy(dtype=object)[unit[first]]
+    part[item[first]] = share[first]
+    return pd.DataFrame({"unit_code": code, "share": part}, index=items.index)
+
+
+def _shares(
+    items: np.ndarray, units: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (item, unit, share) for every pair that shares ground."""
+    tree = shapely.STRtree(units)
+    inside_item, inside_unit = tree.query(items, predicate="covered_by")
+    rest = np.setdiff1d(np.arange(len(items)), inside_item)
+    item, unit = tree.query(items[rest], predicate="intersects")
+    item = rest[item]
+    shared = shapely.area(shapely.intersection(items[item], units[unit]))
+    whole = shapely.area(items[item])
+    share = np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
+    item, unit, share = item[share > 0], unit[share > 0], share[share > 0]
+    return (
+        np.concatenate([inside_item, item]),
+        np.concatenate([inside_unit, unit]),
+        np.concatenate([np.ones(len(inside_item)), share]),
+    )
+
+
+def assignment_issues(buildings: pd.DataFrame, assigned: pd.DataFrame) -> list[Issue]:
+    """Return what a planner should look at in an assignment.
+
+    Parameters
+    ----------
+    buildings
+        Index: row number in the file; column ``code``.
+    assigned
+        Result of `assign` for those rows whose geometry could be used.
+
+    Returns
+    -------
+    list of Issue
+        Warnings of rule G08: buildings that straddle a border, buildings in no unit.
+    """
+    issues = []
+    for row in assigned.index[assigned["unit_code"].isna()]:
+        issues.append(Issue("G08.outside", int(row), "geometry", {"value": buildings.code[row]}))
+    split = assigned["unit_code"].notna() & (assigned["share"] < SPLIT_SHARE)
+    for row in assigned.index[split]:
+        unit_code, share = assigned.loc[row, ["unit_code", "share"]]
+        values = {"value": buildings.code[row], "share": share, "grid": unit_code}
+        issues.append(Issue("G08.split", int(row), "geometry", values))
+    return issues
+
+
+NEAR_DISTRICT_M = 1000.0
+"""How far outside the district a feature may lie. Rule G01 (domain.md 1.7)."""
+
+
+def position_issues(features: gpd.GeoDataFrame, district: gpd.GeoDataFrame) -> list[Issue]:
+    """Return features that lie where no feature of the district can lie.
+
+    Parameters
+    ----------
+    features
+        Index: row number in the file. Longitude/latitude (EPSG:4490).
+    district
+        The district's polygon with column ``name``, EPSG:4490; empty while none is stored.
+
+    Returns
+    -------
+    list of Issue
+        Rule G01: no longitude and latitude, further than `NEAR_DISTRICT_M` outside the
+        district; one issue for the whole file where exchanging the axes explains it.
+
+    Raises
+    ------
+    CrsError
+        The district has no CRS.
+
+    Notes
+    -----
+    Cost O(n).
+    """
+    bounds = features.geometry.bounds
+    given = bounds.notna().all(axis=1)
+    on_earth = (bounds[["minx", "maxx"]].abs() <= 180).all(axis=1) & (  # noqa: PLR2004
+        bounds[["miny", "maxy"]].abs() <= 90  # noqa: PLR2004
+    ).all(axis=1)
+    swapped = _share_inside(bounds.rename(columns=_SWAP), district)
+    if swapped > 0.5 and swapped > _share_inside(bounds, district):  # noqa: PLR2004
+        return [Issue("G01.swapped", None, "geometry", {"share": swapped})]
+    issues = [
+        Issue("G01.range", int(row), "geometry", {"place": _place(bounds.loc[row])})
+        for row in bounds.index[given & ~on_earth]
+    ]
+    if district.empty:
+        return issues
+    metric = metric_crs_of(district)
+    outline = shapely.union_all(district.geometry.to_crs(metric).array)
+    near = features[given & on_earth]
+    away = shapely.distance(near.geometry.to_crs(metric).array, outline)
+    for row, distance in zip(near.index, away, strict=True):
+        if distance > NEAR_DISTRICT_M:
+            name = district["name"].iloc[0]
+            values = {"distance": f"{distance / 1000:.1f}", "district": name}
+            issues.append(Issue("G01.outside", int(row), "geometry", values))
+    return issues
+
+
+_SWAP = {"minx": "miny", "miny": "minx", "maxx": "maxy", "maxy": "maxx"}
+
+
+def _share_inside(bounds: pd.DataFrame, district: gpd.GeoDataFrame) -> float:
+    """Return the share of boxes within the district's box."""
+    if district.empty or bounds.empty:
+        return 0.0
+    west, south, east, north = district.total_bounds
+    x, y = (bounds["minx"] + bounds["maxx"]) / 2, (bounds["miny"] + bounds["maxy"]) / 2
+    return float((x.between(west, east) & y.between(south, north)).mean())
+
+
+def _place(box: pd.Series) -> str:
+    return f"({box['minx']:.5f}, {box['miny']:.5f})"

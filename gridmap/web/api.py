@@ -1,0 +1,53 @@
+"""The interface for programs: JSON in, JSON out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+
+from gridmap import jobs
+from gridmap.errors import InputError
+
+router = APIRouter(prefix="/api")
+
+Longitude = Annotated[float, Query(ge=-180, le=180, description="Degrees, CGCS2000 or WGS 84.")]
+Latitude = Annotated[float, Query(ge=-90, le=90, description="Degrees, CGCS2000 or WGS 84.")]
+Code = Annotated[str, Path(pattern="^[0-9]{6,15}$", description="Code of a division.")]
+
+
+@router.get("/locate")
+def locate(
+    request: Request, lon: Longitude, lat: Latitude, as_of: dt.date | None = None
+) -> dict[str, Any]:
+    """Say in which district, street, community, grid and building a position lies."""
+    return jobs.locate(request.app.state.engine, lon, lat, as_of=as_of or dt.date.today())
+
+
+@router.get("/coverage/{code}")
+def coverage(request: Request, code: Code) -> dict[str, Any]:
+    """Give a unit's rates, each with numerator, denominator, date and run."""
+    return jobs.unit_coverage(request.app.state.engine, code)
+
+
+@router.get("/coverage/{code}/uncovered")
+def uncovered(
+    request: Request, code: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> dict[str, Any]:
+    """List a unit's buildings without a Party group, with the reason: the rows behind the rate."""
+    return jobs.uncovered_buildings(request.app.state.engine, code, limit=limit)
+
+
+@router.get("/features/{layer}")
+def features(
+    request: Request,
+    layer: str,
+    bbox: Annotated[str, Query(description="west,south,east,north in degrees", max_length=120)],
+) -> dict[str, Any]:
+    """Give what a layer has in a window, as GeoJSON; ``truncated`` tells if that is not all."""
+    try:
+        west, south, east, north = (float(part) for part in bbox.split(","))
+    except ValueError as error:
+        raise InputError("bbox is west,south,east,north in degrees") from error
+    return jobs.features(request.app.state.engine, layer, (west, south, east, north))

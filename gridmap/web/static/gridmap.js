@@ -1,0 +1,514 @@
+/* The behaviour of gridmap's map. Folium composes the map and its layers; this file styles them,
+   loads details for the window, and shows the evidence behind a click.
+   Text from data reaches the page through textContent only: names come from spreadsheets. */
+"use strict";
+
+const gridmap = (() => {
+  const LEVELS = ["street", "community", "grid"];
+  const DETAIL_ZOOM = 15;
+  const UNIT_PIXELS = 3000; // a level is shown when its units cover this much of the screen
+  const NO_DATA = "#c9ced6";
+  const state = { measure: null, level: null, manual: false, switching: false, selected: null };
+  const levels = {};
+  const details = [];
+  let config = null;
+  let map = null;
+
+  /* --- words and numbers ------------------------------------------------------------------ */
+
+  /* What a code of the data is called; the sentences stand in the catalogue. */
+  const WORDS = {
+    own: "Own Party group", joint: "Joint Party group", uncovered: "No Party group",
+    no_link: "no group is linked to it", no_grid: "it lies in no grid",
+    link_ended: "the link has ended", link_not_begun: "the link has not begun",
+    organisation_ended: "the organisation was dissolved",
+    organisation_unknown: "the organisation is not in the store",
+    group_below_size: "the group has too few members",
+    ok: "computed", moved: "moved before computing", excluded: "not computed",
+    inside_building: "it stands inside a building", on_wall: "it stands on a wall",
+    no_range: "it has no range", no_angle: "it has no field angle", no_position: "it has no position",
+    azimuth_deg: "azimuth", hfov_deg: "field angle", max_range_m: "range",
+    street: "streets", community: "communities", grid: "grids", m2: "area",
+  };
+
+  const t = (message) => config.messages[message] || message;
+  const word = (code) => t(WORDS[code] || code);
+  const number = (value, digits = 0) =>
+    value.toLocaleString(config.language === "zh" ? "zh-CN" : "en", { maximumFractionDigits: digits });
+  const percent = (share) => (share === null ? "–" : `${(share * 100).toFixed(1)}%`);
+
+  function amount(value, unit) {
+    if (unit === "m2") return value >= 1e5 ? `${number(value / 1e6, 2)} km²` : `${number(value)} m²`;
+    return `${number(value)} ${t(unit)}`;
+  }
+
+  function fraction(rate, unit) {
+    const covered = unit === "m2" ? amount(rate.covered, unit) : number(rate.covered);
+    return `${covered} / ${amount(rate.total, unit)}`;
+  }
+
+  /* --- small DOM builders: text only ------------------------------------------------------- */
+
+  function el(tag, attributes = {}, ...children) {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name === "onclick") node.addEventListener("click", value);
+      else node.setAttribute(name, value);
+    }
+    node.append(...children.filter((child) => child !== null).map((c) => (c instanceof Node ? c : String(c))));
+    return node;
+  }
+
+  const byId = (id) => document.getElementById(id);
+  const fill = (id, ...children) => byId(id).replaceChildren(...children);
+
+  /* --- rates and colours ------------------------------------------------------------------- */
+
+  const lens = () => config.lenses.find((one) => one.measure === state.measure);
+
+  function rateOf(properties, measure) {
+    const pair = properties.rates[measure];
+    if (!pair || !pair[1]) return null;
+    return { covered: pair[0], total: pair[1], share: pair[0] / pair[1] };
+  }
+
+  function classOf(share, breaks) {
+    let index = 0;
+    while (index < breaks.length && share >= breaks[index]) index += 1;
+    return index;
+  }
+
+  function colour(properties) {
+    const rate = rateOf(properties, state.measure);
+    if (rate === null) return NO_DATA;
+    return lens().colours[classOf(rate.share, lens().breaks)];
+  }
+
+  function styleUnit(feature) {
+    const close = map !== null && map.getZoom() >= DETAIL_ZOOM;
+    return {
+      fillColor: colour(feature.properties),
+      fillOpacity: close ? 0.18 : 0.82,
+      color: close ? "#5b6675" : "#ffffff",
+      weight: close ? 1.5 : 1,
+      opacity: 1,
+    };
+  }
+
+  function bindUnit(feature, layer) {
+    layer.on("click", () => select(feature.properties.code));
+    layer.bindTooltip(() => unitTooltip(feature.properties), { sticky: true, opacity: 0.95 });
+  }
+
+  function unitTooltip(properties) {
+    const rate = rateOf(properties, state.measure);
+    return el("div", {}, el("strong", {}, properties.name), el("br"),
+      rate ? `${percent(rate.share)} · ${fraction(rate, lens().unit)}` : t("no data"));
+  }
+
+  /* --- levels: semantic zoom until someone chooses ------------------------------------------ */
+
+  function fittingLevel() {
+    const box = config.bounds;
+    const a = map.project([box[1], box[0]]);
+    const b = map.project([box[3], box[2]]);
+    const pixels = Math.abs((b.x - a.x) * (b.y - a.y));
+    const present = LEVELS.filter((name) => levels[name] && levels[name].getLayers().length);
+    const large = present.filter((name) => pixels / levels[name].getLayers().length >= UNIT_PIXELS);
+    return large.length ? large[large.length - 1] : present[0];
+  }
+
+  function showLevel(name) {
+    if (!name || name === state.level) return;
+    state.level = name;
+    state.switching = true; // the layer control reports our own change as if someone had chosen
+    for (const other of LEVELS) {
+      if (levels[other] && other !== name) map.removeLayer(levels[other]);
+    }
+    if (!map.hasLayer(levels[name])) map.addLayer(levels[name]);
+    state.switching = false;
+    levels[name].bringToBack();
+  }
+
+  function restyle() {
+    for (const name of LEVELS) if (levels[name]) levels[name].setStyle(styleUnit);
+    legend.update();
+  }
+
+  /* --- where details come from: the server, or what is packed into the file ------------------- */
+
+  async function fetchDetails(name, bounds, signal) {
+    const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
+    const response = await fetch(`/api/features/${name}?bbox=${box.map((v) => v.toFixed(6)).join(",")}`, { signal });
+    if (!response.ok) throw new Error(String(response.status));
+    return response.json();
+  }
+
+  const unpacked = {};
+
+  function unpackRing(deltas, scale) {
+    const ring = [];
+    let x = 0;
+    let y = 0;
+    for (let i = 0; i < deltas.length; i += 2) {
+      x += deltas[i];
+      y += deltas[i + 1];
+      ring.push([x / scale, y / scale]);
+    }
+    return ring;
+  }
+
+  function unpack(pack) {
+    return pack.shapes.map((shape, i) => {
+      const parts = shape.map((part) => part.map((ring) => unpackRing(ring, pack.scale)));
+      const properties = {};
+      for (const [column, values] of Object.entries(pack.columns)) properties[column] = values[i];
+      const flat = parts.flat(2);
+      const xs = flat.map((p) => p[0]);
+      const ys = flat.map((p) => p[1]);
+      const geometry = pack.kind === "Point" ? { type: "Point", coordinates: flat[0] }
+        : pack.kind === "LineString" ? { type: "MultiLineString", coordinates: parts.map((p) => p[0]) }
+          : { type: "MultiPolygon", coordinates: parts };
+      return { box: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)],
+        feature: { type: "Feature", properties, geometry } };
+    });
+  }
+
+  function packedDetails(name, bounds) {
+    if (!unpacked[name]) unpacked[name] = config.packed[name] ? unpack(config.packed[name]) : [];
+    const inside = unpacked[name].filter(({ box }) =>
+      box[0] <= bounds.getEast() && box[2] >= bounds.getWest() && box[1] <= bounds.getNorth() && box[3] >= bounds.getSouth());
+    return { type: "FeatureCollection", features: inside.map((one) => one.feature), truncated: false };
+  }
+
+  const load = (name, bounds, signal) =>
+    config.packed ? Promise.resolve(packedDetails(name, bounds)) : fetchDetails(name, bounds, signal);
+
+  /* --- detail layers: what lies in the window from zoom 15 ------------------------------------ */
+
+  const STYLES = {
+    road: (p) => ({ color: "#ffffff", weight: p.kind === "trunk" ? 6 : p.kind === "main" ? 4 : 2, opacity: 0.9, interactive: false }),
+    blind: () => ({ stroke: false, fillColor: "#3b3f46", fillOpacity: 0.35, interactive: false }),
+    view: (p) => ({ color: "#4a2574", weight: p.assumed ? 1 : 1.2, dashArray: p.assumed ? "4 3" : null, opacity: 0.7, fillColor: "#7b52ab", fillOpacity: 0.22 }),
+    building: (p) => {
+      if (p.status === "own") return { color: "#2b6cb0", weight: 0.8, fillColor: "#2b6cb0", fillOpacity: 0.75 };
+      if (p.status === "joint") return { color: "#2b6cb0", weight: 0.8, fillColor: "#90bde8", fillOpacity: 0.85 };
+      if (p.status === "uncovered") return { color: "#6b1d00", weight: 2, fillColor: "#f58d4b", fillOpacity: 0.9 };
+      return { color: "#5b6675", weight: 0.8, fillColor: NO_DATA, fillOpacity: 0.8 };
+    },
+  };
+
+  const POPUPS = {
+    building: (p) => card(p.name || p.address || p.code, [
+      ["Code", p.code], ["Address", p.address],
+      ["Party group", p.status ? word(p.status) : t("no data")],
+      ["Reason", p.reason ? word(p.reason) : null], ["Organisation", p.org_code],
+      ["Households", p.household_count], ["Grid", p.grid_code],
+    ]),
+    view: cameraCard,
+    camera: cameraCard,
+  };
+
+  function cameraCard(p) {
+    return card(p.name || p.code, [
+      ["Code", p.code], ["Azimuth", p.azimuth_deg === null ? null : `${number(p.azimuth_deg)}°`],
+      ["Field angle", p.hfov_deg === null ? null : `${number(p.hfov_deg)}°`],
+      ["Range", p.max_range_m === null ? null : `${number(p.max_range_m)} m`],
+      ["Sees", `${number(p.area_m2)} m²`], ["Status", word(p.status)],
+      ["Reason", p.reason ? word(p.reason) : null],
+      ["Assumed", p.assumed ? p.assumed.split(",").map((one) => word(one.trim())).join(", ") : null],
+    ]);
+  }
+
+  function card(title, rows) {
+    const list = el("dl");
+    for (const [name, value] of rows) {
+      if (value !== null && value !== undefined && value !== "") list.append(el("dt", {}, t(name)), el("dd", {}, value));
+    }
+    return el("div", {}, el("h3", {}, title), list);
+  }
+
+  const Detail = L.LayerGroup.extend({
+    initialize(name) {
+      L.LayerGroup.prototype.initialize.call(this, []);
+      this.name = name;
+      this.loaded = null;
+      details.push(this);
+    },
+
+    onAdd(target) {
+      L.LayerGroup.prototype.onAdd.call(this, target);
+      this.refresh();
+    },
+
+    onRemove(target) {
+      L.LayerGroup.prototype.onRemove.call(this, target);
+      this.forget();
+    },
+
+    forget() {
+      if (this.request) this.request.abort();
+      this.clearLayers();
+      this.loaded = null;
+    },
+
+    async refresh() {
+      if (!map || !map.hasLayer(this)) return;
+      if (map.getZoom() < DETAIL_ZOOM) return void this.forget();
+      const window = map.getBounds();
+      if (this.loaded && this.loaded.contains(window)) return;
+      if (this.request) this.request.abort();
+      const request = new AbortController();
+      this.request = request;
+      const wide = window.pad(0.15);
+      try {
+        const data = await load(this.name, wide, request.signal);
+        if (!request.signal.aborted) this.show(data, wide);
+      } catch (error) {
+        if (error.name !== "AbortError") say(t("The server does not answer. Move the map to try again."));
+      }
+    },
+
+    show(data, wide) {
+      const layer = L.geoJSON(data, {
+        style: (feature) => STYLES[this.name](feature.properties),
+        pointToLayer: (feature, place) => L.circleMarker(place, {
+          radius: 4, weight: 1.5, color: "#ffffff", fillColor: "#4a2574", fillOpacity: 1 }),
+        onEachFeature: (feature, one) => {
+          if (POPUPS[this.name]) one.bindPopup(() => POPUPS[this.name](feature.properties));
+        },
+        interactive: Boolean(POPUPS[this.name]),
+      });
+      this.clearLayers();
+      this.addLayer(layer);
+      this.loaded = data.truncated ? null : wide;
+      stack();
+      say(data.truncated ? t("Too much to draw at once: zoom in to see all.") : "");
+    },
+  });
+
+  /* One canvas for all: what is drawn later is on top and takes the click. */
+  function stack() {
+    for (const name of ["road", "blind", "view", "building", "camera"]) {
+      for (const one of details.filter((d) => d.name === name)) {
+        one.eachLayer((layer) => layer.bringToFront());
+      }
+    }
+  }
+
+  function say(message) {
+    byId("status").textContent = message;
+  }
+
+  /* --- legend -------------------------------------------------------------------------------- */
+
+  const legend = {
+    update() {
+      if (!this.node) return;
+      const close = map.getZoom() >= DETAIL_ZOOM;
+      this.node.replaceChildren(el("strong", {}, t(lens().label)), ...this.classes(),
+        ...(close ? this.symbols() : []),
+        el("div", { class: "small" }, `${t("As of")} ${lens().as_of || "–"}`),
+        ...(lens().note ? [el("div", { class: "small" }, t(lens().note))] : []));
+    },
+
+    classes() {
+      const units = levels[state.level] ? levels[state.level].getLayers() : [];
+      const breaks = [0, ...lens().breaks, 1];
+      const counts = Array(lens().colours.length).fill(0);
+      let none = 0;
+      for (const unit of units) {
+        const rate = rateOf(unit.feature.properties, state.measure);
+        if (rate === null) none += 1;
+        else counts[classOf(rate.share, lens().breaks)] += 1;
+      }
+      const key = el("div", { class: "key" });
+      lens().colours.forEach((one, i) => {
+        const swatch = el("span", { class: "swatch" });
+        swatch.style.background = one;
+        key.append(swatch, el("span", {}, `${number(breaks[i] * 100)}–${number(breaks[i + 1] * 100)}%`),
+          el("span", { class: "count" }, counts[i]));
+      });
+      key.append(el("span", { class: "swatch none" }), el("span", {}, t("no data")), el("span", { class: "count" }, none));
+      return [el("div", { class: "small" }, `${t("share of")} ${word(lens().unit)} · ${t("counted")}: ${word(state.level || "")}`), key];
+    },
+
+    symbols() {
+      const key = el("div", { class: "key" });
+      for (const [colours, label, extra] of [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#f58d4b", "uncovered", " outlined"], ["rgba(123,82,171,.5)", "camera view"]]) {
+        const swatch = el("span", { class: `swatch${extra || ""}` });
+        swatch.style.background = colours;
+        key.append(swatch, el("span", {}, word(label)), el("span"));
+      }
+      return [key];
+    },
+  };
+
+  /* --- panel ----------------------------------------------------------------------------------- */
+
+  function figure(measure, properties) {
+    const one = config.lenses.find((l) => l.measure === measure);
+    const rate = rateOf(properties, measure);
+    return el("div", { class: "figure" }, el("span", { class: "label" }, t(one.label)),
+      el("span", { class: "value" }, rate ? percent(rate.share) : "–"),
+      el("span", { class: "of" }, rate ? `${fraction(rate, one.unit)} · ${one.as_of}` : t("no data")));
+  }
+
+  function find(code) {
+    if (code === config.district.code) return config.district;
+    for (const name of LEVELS) {
+      const hit = (levels[name] ? levels[name].getLayers() : []).find((l) => l.feature.properties.code === code);
+      if (hit) return hit.feature.properties;
+    }
+    return null;
+  }
+
+  function crumbs(code) {
+    const names = [6, 9, 12, 15].filter((n) => n <= code.length).map((n) => find(code.slice(0, n))).filter(Boolean);
+    return names.map((one) => one.name).join(" > ");
+  }
+
+  function select(code) {
+    const properties = find(code);
+    if (!properties) return;
+    state.selected = code;
+    const rows = el("ul", { class: "rows", id: "evidence" });
+    fill("unit", el("div", { class: "crumbs" }, crumbs(code)),
+      el("h2", {}, `${properties.name} · ${code}`),
+      ...config.lenses.map((one) => figure(one.measure, properties)),
+      el("button", { class: "more", onclick: () => evidence(code, rows) }, t("List the uncovered buildings")), rows);
+    byId("panel").classList.remove("folded");
+    updateAddress();
+  }
+
+  async function uncovered(code) {
+    if (!config.packed) {
+      const response = await fetch(`/api/coverage/${code}/uncovered?limit=100`);
+      if (!response.ok) throw new Error(String(response.status));
+      return response.json();
+    }
+    packedDetails("building", L.latLngBounds([0, 0], [0, 0]));
+    const rows = unpacked.building
+      .filter(({ feature: { properties: p } }) => p.status === "uncovered" && (p.grid_code || "").startsWith(code))
+      .map(({ box, feature }) => ({ ...feature.properties, longitude: (box[0] + box[2]) / 2, latitude: (box[1] + box[3]) / 2 }))
+      .sort((a, b) => (b.household_count || 0) - (a.household_count || 0));
+    return { total: rows.length, rows: rows.slice(0, 100) };
+  }
+
+  async function evidence(code, list) {
+    try {
+      const answer = await uncovered(code);
+      const shown = `${t("uncovered buildings")}: ${number(answer.total)} · ${t("shown")}: ${number(answer.rows.length)}`;
+      list.replaceChildren(el("li", { class: "small", role: "status" }, shown), ...answer.rows.map((row) =>
+        el("li", {}, el("button", { onclick: () => map.setView([row.latitude, row.longitude], 18) },
+          el("span", {}, row.name || row.address || row.code, el("br"), el("span", { class: "small" }, word(row.reason))),
+          el("span", { class: "many" }, row.household_count === null ? "" : `${number(row.household_count)} ${t("households")}`)))));
+    } catch {
+      list.replaceChildren(el("li", {}, t("The server does not answer. Move the map to try again.")));
+    }
+  }
+
+  /* The ten grids with most left uncovered: by what is missing, not by the share. */
+  function blankest() {
+    const units = (levels.grid ? levels.grid.getLayers() : []).map((l) => l.feature.properties)
+      .map((p) => ({ p, rate: rateOf(p, state.measure) })).filter((one) => one.rate)
+      .map((one) => ({ ...one, missing: one.rate.total - one.rate.covered }))
+      .sort((a, b) => b.missing - a.missing).slice(0, 10);
+    fill("blank", ...units.map(({ p, missing }) => el("li", {}, el("button", { onclick: () => go(p.code) },
+      el("span", {}, p.name, el("br"), el("span", { class: "small" }, crumbs(p.code.slice(0, 12)))),
+      el("span", { class: "many" }, amount(missing, lens().unit))))));
+  }
+
+  function go(code) {
+    for (const name of LEVELS) {
+      const hit = (levels[name] ? levels[name].getLayers() : []).find((l) => l.feature.properties.code === code);
+      if (hit) map.fitBounds(hit.getBounds(), { maxZoom: 17, padding: [30, 30] });
+    }
+    select(code);
+  }
+
+  function choose(measure) {
+    state.measure = measure;
+    fill("blank-title", t(lens().blank));
+    restyle();
+    blankest();
+    updateAddress();
+  }
+
+  /* --- the address holds the state --------------------------------------------------------------- */
+
+  function updateAddress() {
+    const centre = map.getCenter();
+    const parts = [`map=${map.getZoom()}/${centre.lat.toFixed(5)}/${centre.lng.toFixed(5)}`, `lens=${state.measure}`];
+    if (state.selected) parts.push(`unit=${state.selected}`);
+    try {
+      history.replaceState(null, "", `#${parts.join("&")}`);
+    } catch { /* a file:// page may not change its address: nothing is lost */ }
+  }
+
+  function readAddress() {
+    const given = Object.fromEntries(location.hash.slice(1).split("&").map((part) => part.split("=")));
+    const place = (given.map || "").split("/").map(Number);
+    if (place.length === 3 && place.every(Number.isFinite)) map.setView([place[1], place[2]], place[0], { animate: false });
+    if (config.lenses.some((one) => one.measure === given.lens)) state.measure = given.lens;
+    if (given.unit && find(given.unit)) state.selected = given.unit;
+  }
+
+  /* --- start ------------------------------------------------------------------------------------- */
+
+  function lensChoice() {
+    fill("lenses", ...config.lenses.map((one) => {
+      const input = el("input", { type: "radio", name: "lens", value: one.measure });
+      input.checked = one.measure === state.measure;
+      input.addEventListener("change", () => choose(one.measure));
+      return el("label", {}, input, el("span", {}, t(one.label)));
+    }));
+  }
+
+  function onZoom() {
+    if (!state.manual) showLevel(fittingLevel());
+    restyle();
+  }
+
+  function start(target, given) {
+    map = target;
+    Object.assign(levels, given);
+    state.measure = config.lenses[0].measure;
+    map.fitBounds([[config.bounds[1], config.bounds[0]], [config.bounds[3], config.bounds[2]]], { animate: false });
+    readAddress();
+    L.control.scale({ imperial: false }).addTo(map);
+    const control = L.control({ position: "bottomleft" });
+    control.onAdd = () => (legend.node = el("div", { class: "legend", id: "legend" }));
+    control.addTo(map);
+    map.on("baselayerchange", (event) => {
+      if (state.switching) return;
+      const name = LEVELS.find((one) => levels[one] === event.layer);
+      state.manual = true;
+      state.level = name;
+      levels[name].bringToBack();
+      restyle();
+    });
+    map.on("zoomend", onZoom);
+    map.on("moveend", () => { details.forEach((one) => one.refresh()); updateAddress(); });
+    for (const [selector, words] of [[".leaflet-control-zoom-in", "Zoom in"], [".leaflet-control-zoom-out", "Zoom out"]]) {
+      const button = document.querySelector(selector);
+      if (button) { button.title = t(words); button.setAttribute("aria-label", t(words)); }
+    }
+    byId("sheet").addEventListener("click", () => byId("panel").classList.toggle("folded"));
+    if (window.innerWidth <= 720) byId("panel").classList.add("folded");
+    onZoom();
+    lensChoice();
+    choose(state.measure);
+    fill("figures", ...config.lenses.map((one) => figure(one.measure, config.district)));
+    if (state.selected) select(state.selected);
+    details.forEach((one) => one.refresh());
+    document.documentElement.dataset.ready = "yes";
+  }
+
+  return {
+    configure(given) { config = given; },
+    detail: (name) => new Detail(name),
+    styleUnit, bindUnit, start,
+    state: () => ({ ...state, zoom: map.getZoom(), loaded: Object.fromEntries(details.map((d) => [d.name, d.getLayers().reduce((n, l) => n + l.getLayers().length, 0)])) }),
+  };
+})();
