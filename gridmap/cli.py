@@ -334,9 +334,11 @@ def db_start() -> None:
 
 
 @db_app.command("stop")
-def db_stop() -> None:
+def db_stop(
+    force: Annotated[bool, typer.Option("--force", help="Stop it under its users too.")] = False,
+) -> None:
     """Stop the embedded database."""
-    _print_status(cluster.stop(Settings().data_dir))
+    _print_status(cluster.stop(Settings().data_dir, force=force))
 
 
 @db_app.command("status")
@@ -351,9 +353,7 @@ def db_backup(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
 ) -> None:
     """Write a checked backup of the embedded database to a file."""
-    data_dir = Settings().data_dir
-    with cluster.running(data_dir):
-        cluster.backup(data_dir, target, overwrite=overwrite)
+    cluster.backup(Settings().data_dir, target, overwrite=overwrite)
     out.print(Text(f"{target}: {target.stat().st_size / 1e6:.1f} MB"))
 
 
@@ -363,9 +363,7 @@ def db_restore(
     force: Annotated[bool, typer.Option("--force", help="End other connections.")] = False,
 ) -> None:
     """Put a backup in place; the former database is kept under a dated name."""
-    data_dir = Settings().data_dir
-    with cluster.running(data_dir):
-        kept = cluster.restore(data_dir, source, force=force)
+    kept = cluster.restore(Settings().data_dir, source, force=force)
     out.print(Text(f"restored {source}; the former database is kept as {kept}"))
 
 

@@ -150,7 +150,9 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str | None = None
     }
     if path.suffix.lower() not in drivers:
         raise InputError(f"{path.name}: choose one of the endings {', '.join(drivers)}")
-    frame.reset_index().to_file(path, driver=drivers[path.suffix.lower()], layer=layer)
+    # FlatGeobuf's index would sort the rows; their order is worth more.
+    options = {"SPATIAL_INDEX": "NO"} if path.suffix.lower() == ".fgb" else {}
+    frame.reset_index().to_file(path, driver=drivers[path.suffix.lower()], layer=layer, **options)
 
 
 @cache

@@ -98,13 +98,14 @@ LENSES = (
 """The questions the map answers, in the order it offers them."""
 
 DETAILS = {
-    "road": ("Roads", True),
-    "blind": ("Blind ground", False),
-    "view": ("Camera views", True),
-    "building": ("Buildings", True),
-    "camera": ("Cameras", True),
+    "road": "Roads",
+    "blind": "Blind ground",
+    "view": "Camera views",
+    "building": "Buildings",
+    "camera": "Cameras",
 }
-"""Layers drawn for the window from zoom 15: label, and whether they start switched on."""
+"""Layers drawn for the window from zoom 15, and their labels; the question asked decides which
+of them start switched on (`gridmap.js`)."""
 
 _LEVEL_LABELS = {Level.STREET: "Streets", Level.COMMUNITY: "Communities", Level.GRID: "Grids"}
 
@@ -134,8 +135,8 @@ DETAIL_COLUMNS = {
 DETAIL_COLUMNS["camera"] = DETAIL_COLUMNS["view"]
 """What a detail tells of itself, besides its code."""
 
-SIMPLIFY_DEG = 5e-6
-"""Borders are drawn to half a metre: less than a pixel up to zoom 18."""
+SIMPLIFY_DEG = 1e-5
+"""Borders are drawn to a metre: a pixel or two at zoom 18."""
 
 
 class OfflineMap(folium.Map):
@@ -154,8 +155,8 @@ class DetailLayer(Layer):  # type: ignore[misc]
         "{% endmacro %}"
     )
 
-    def __init__(self, detail: str, label: str, *, show: bool) -> None:
-        super().__init__(name=label, overlay=True, control=True, show=show)
+    def __init__(self, detail: str, label: str) -> None:
+        super().__init__(name=label, overlay=True, control=True, show=False)
         self._name = "DetailLayer"
         self.detail = detail
 
@@ -236,6 +237,7 @@ def district_map(
         zoom_control="bottomright",
         minZoom=9,
         maxZoom=19,
+        zoomSnap=0.25,
         attributionControl=False,
     )
     layers = {
@@ -245,8 +247,8 @@ def district_map(
     }
     for layer in layers.values():
         layer.add_to(drawn)
-    for name, (label, show) in DETAILS.items():
-        DetailLayer(name, translate(label, language), show=show).add_to(drawn)
+    for name, label in DETAILS.items():
+        DetailLayer(name, translate(label, language)).add_to(drawn)
     folium.LayerControl(collapsed=False).add_to(drawn)
     Start(layers).add_to(drawn)
     figure = drawn.get_root()

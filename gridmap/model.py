@@ -433,7 +433,7 @@ def _parse(
     if column.kind is Kind.INTEGER:
         bad |= given & numbers.notna() & (numbers != np.floor(numbers))
         return numbers.where(~bad).astype("Int64"), bad
-    return numbers, bad
+    return numbers.where(~bad), bad
 
 
 def _as_text(value: object) -> str | None:

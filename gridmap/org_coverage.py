@@ -92,18 +92,22 @@ def status(
     judged = judged[judged["target_code"].isin(targets.index)]
     best = judged.sort_values(["rank", "org_code", "begins"]).drop_duplicates("target_code")
     best = best.set_index("target_code").reindex(targets.index)
-    nearest = best["verdict"].where(best["verdict"].notna(), None)
-    without_grid = targets["grid_code"].isna()
-    nothing = pd.Series(np.where(without_grid, "no_grid", "no_link"), index=targets.index)
+    nearest = best["verdict"].astype(object)
     covered = nearest.isin(("own", "joint"))
-    return pd.DataFrame(
-        {
-            "status": nearest.where(covered, "uncovered").astype(object),
-            "reason": nearest.where(nearest.notna(), nothing).where(~covered, None).astype(object),
-            "org_code": best["org_code"].astype(object).where(best["org_code"].notna(), None),
-        },
-        index=targets.index,
-    )
+    nothing = np.where(targets["grid_code"].isna(), "no_grid", "no_link")
+    reason = nearest.where(nearest.notna(), nothing).where(~covered)
+    columns = {
+        "status": nearest.where(covered, "uncovered"),
+        "reason": reason,
+        "org_code": best["org_code"].astype(object),
+    }
+    return pd.DataFrame({name: _texts(column) for name, column in columns.items()})
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    """Return a text column with None, not NaN, where there is no text."""
+    values = [None if pd.isna(value) else value for value in column]
+    return pd.Series(values, index=column.index, dtype=object)
 
 
 def _verdicts(duties: pd.DataFrame, orgs: pd.DataFrame, as_of: dt.date) -> np.ndarray:
@@ -186,8 +190,8 @@ def rates(
     [{'unit_code': '500108', 'covered': 1.0, 'total': 2.0}]
     """
     require_columns(counted, ["grid_code", "covered", "total"], "counted")
-    codes = counted["grid_code"]
-    inside = counted[codes.notna() & codes.fillna("").str.startswith(district)]
+    codes = counted["grid_code"].fillna("").astype(str)
+    inside = counted.assign(grid_code=codes)[codes.str.startswith(district)]
     parts = []
     for level in DIVISION_LEVELS:
         unit = inside["grid_code"].str[: CODE_LENGTH[level]]

@@ -30,6 +30,7 @@ from alembic.script import ScriptDirectory
 from geoalchemy2 import Geometry
 from geoalchemy2.functions import ST_Covers, ST_Intersects, ST_MakeEnvelope, ST_Point
 from psycopg2.sql import SQL, Identifier
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from gridmap import tables as t
@@ -74,14 +75,18 @@ def connect(url: str) -> Engine:
         The URL cannot be read.
     """
     try:
-        return sa.create_engine(
-            url, pool_pre_ping=True, connect_args={"application_name": "gridmap"}
-        )
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
+        parsed = make_url(url)
+        known = parsed.drivername in ("postgresql", "postgresql+psycopg2")
+    except sa.exc.ArgumentError:
+        known = False
+    if not known:
         raise StoreUnavailable(
             "GRIDMAP_DATABASE_URL is no PostgreSQL URL; write it as "
             "postgresql+psycopg2://user:password@host/database"
-        ) from error
+        )
+    return sa.create_engine(
+        parsed, pool_pre_ping=True, connect_args={"application_name": "gridmap"}
+    )
 
 
 @contextmanager
@@ -545,7 +550,8 @@ def read_runs(conn: Connection) -> list[dict[str, Any]]:
         id, subject, as_of, computed_at, inputs.
     """
     run = t.coverage_run.c
-    query = sa.select(t.coverage_run).distinct(run.subject).order_by(run.subject, run.id.desc())
+    last = sa.select(sa.func.max(run.id)).group_by(run.subject)
+    query = sa.select(t.coverage_run).where(run.id.in_(last)).order_by(run.subject)
     return [dict(row._mapping) for row in conn.execute(query)]
 
 
@@ -565,12 +571,8 @@ def read_inputs(conn: Connection, layers: tuple[str, ...]) -> dict[str, Any]:
         By layer: batch id and source of the last write; empty layers are missing.
     """
     b = t.import_batch.c
-    query = (
-        sa.select(b.layer, b.id, b.source, b.sha256)
-        .distinct(b.layer)
-        .where(b.layer.in_(layers))
-        .order_by(b.layer, b.id.desc())
-    )
+    last = sa.select(sa.func.max(b.id)).where(b.layer.in_(layers)).group_by(b.layer)
+    query = sa.select(b.layer, b.id, b.source, b.sha256).where(b.id.in_(last)).order_by(b.layer)
     return {
         row.layer: {"batch": row.id, "source": row.source, "sha256": row.sha256}
         for row in conn.execute(query)

@@ -34,7 +34,7 @@ def assign(items: gpd.GeoDataFrame, units: gpd.GeoDataFrame) -> pd.DataFrame:
     DataFrame
         Index of ``items``; ``unit_code`` (None where no unit touches it with area), ``share``
         of the item's area in that unit in 0..1 (1.0 for a point), 0.0 where there is none.
-        Equal shares go to the lowest code.
+        Shares equal to a ten-thousandth go to the lowest code.
 
     Raises
     ------
@@ -65,14 +65,17 @@ def assign(items: gpd.GeoDataFrame, units: gpd.GeoDataFrame) -> pd.DataFrame:
         raise FrameError("items or units have duplicate keys")
     units = units.sort_index()
     item, unit, share = _shares(items.geometry.to_numpy(), units.geometry.to_numpy())
-    # Largest share first; at equal shares the lower code, whose position is lower.
-    order = np.lexsort((unit, -share, item))
+    # Largest share first; at equal shares the lower code, whose position is lower. Reprojection
+    # bends a straight border by a tenth of a millimetre, which must not decide.
+    order = np.lexsort((unit, -np.round(share, 4), item))
     first = order[np.unique(item[order], return_index=True)[1]] if len(order) else order
     code = np.full(len(items), None, dtype=object)
     part = np.zeros(len(items))
     code[item[first]] = units.index.to_numpy(dtype=object)[unit[first]]
     part[item[first]] = share[first]
-    return pd.DataFrame({"unit_code": code, "share": part}, index=items.index)
+    # Told its type, pandas keeps None as None.
+    codes = pd.Series(code, index=items.index, dtype=object)
+    return pd.DataFrame({"unit_code": codes, "share": part}, index=items.index)
 
 
 def _shares(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from gridmap import demo, store
@@ -11,7 +12,6 @@ from gridmap.jobs.layers import derived_columns
 from gridmap.model import LAYERS
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable
 
     from sqlalchemy import Engine
@@ -69,20 +69,21 @@ def build_demo(engine: Engine, *, seed: int, as_of: dt.date, progress: Progress)
 def _write(engine: Engine, seed: int, source: str, progress: Progress) -> None:
     """Write all layers in one transaction: a killed demo leaves an empty store."""
     district = demo.build(seed, progress)
+    effective = dt.date.fromisoformat(demo.AS_OF)
     with store.transaction(engine) as conn:
         for done, name in enumerate(_ORDER):
             progress("writing the district", done / len(_ORDER))
             spec = LAYERS[name]
-            rows, _ = derived_columns(conn, spec, spec.parse(getattr(district, name)), demo.DATE)
+            rows, _ = derived_columns(conn, spec, spec.parse(getattr(district, name)), effective)
             batch_id = store.write_batch(
                 conn,
                 layer=name,
                 source=source,
                 sha256="",
-                effective=demo.DATE,
+                effective=effective,
                 rows=len(rows),
                 synthetic=True,
             )
-            store.write_layer(conn, name, rows, effective=demo.DATE, batch_id=batch_id)
+            store.write_layer(conn, name, rows, effective=effective, batch_id=batch_id)
     with store.transaction(engine) as conn:
         store.analyze(conn)

@@ -141,9 +141,11 @@ def _reference_issues(
 ) -> list[Issue]:
     """Check rows against what is stored: place, parents, organisations, targets, dates."""
     issues: list[Issue] = []
-    if spec.kinds and spec.level is not Level.DISTRICT:
+    if spec.kinds:
         outline = store.read_units(conn, Level.DISTRICT, as_of=effective)
-        issues += topology.position_issues(rows, outline)
+        # A district may be redrawn anywhere, or be another one.
+        known = outline.head(0) if spec.level is Level.DISTRICT else outline
+        issues += topology.position_issues(rows, known)
     if spec.level not in (None, Level.DISTRICT):
         issues += _parent_issues(conn, rows, effective)
     if spec.name == "party_org":
@@ -151,7 +153,7 @@ def _reference_issues(
     if spec.name == "duty":
         issues += _duty_issues(conn, rows, effective)
     later = store.read_later_keys(conn, spec.name, effective)
-    parts = (rows[name].astype(str) for name in spec.key)
+    parts = (rows[name].astype(object).map(str) for name in spec.key)
     keys = pd.Series(["/".join(cells) for cells in zip(*parts, strict=True)], index=rows.index)
     for row in rows.index[keys.isin(later)]:
         values = {"value": keys[row], "date": effective}

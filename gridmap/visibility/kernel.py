@@ -31,13 +31,27 @@ if TYPE_CHECKING:
 _EDGE_ON_M2 = 1e-9  # walls seen edge-on; their neighbours block the same rays
 _SLIVER = 1e-9  # narrower spans made 10 of 13,244 polygons invalid
 _SAME_M = 1e-6
+_SPANS = 1024  # room at first; a camera that needs more starts again with four times as much
+_FULL = -1
 _TIE = 1e-10  # relative inverse depth below which two walls are at one distance
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
 def jit(function: _Function) -> _Function:
-    """Compile without the GIL; keep the result on disk where some directory allows it."""
+    """Compile a function that only compiled ones call; it is kept on disk within those."""
+    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    return compiled  # type: ignore[no-any-return]
+
+
+def jit_within(function: _Function) -> _Function:
+    """Compile into the caller: what is called per wall has too many arguments for calls."""
+    compiled: Any = numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)
+    return compiled  # type: ignore[no-any-return]
+
+
+def jit_entry(function: _Function) -> _Function:
+    """Compile a function that Python calls; keep it on disk where some directory allows it."""
     try:
         compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # numba found no directory it may write to
@@ -196,7 +210,7 @@ def _meeting(sight: _Sight, a: Ray, b: Ray, gain_a: float, gain_b: float) -> Ray
     return min(max(_key(sight, x, y), a[0]), b[0]), x, y
 
 
-@jit
+@jit_within
 def _insert(sight: _Sight, fan: _Fan, count: int, start: Ray, end: Ray, plane: Plane) -> int:
     """Lay one wall over the spans between two directions; return the number of spans."""
     spans, tags, new, new_tags = fan
@@ -226,15 +240,16 @@ def _insert(sight: _Sight, fan: _Fan, count: int, start: Ray, end: Ray, plane: P
 
 
 @jit
-def _roomy(fan: _Fan, count: int) -> _Fan:
-    """Return the fan, larger if one more wall might not fit: it can at most split every span."""
-    if 2 * count + 8 <= len(fan.tags):
-        return fan
-    size = 4 * len(fan.tags)
-    spans, tags = np.empty((size, 5)), np.empty(size, np.int64)
-    spans[: count + 1] = fan.spans[: count + 1]
-    tags[: count + 1] = fan.tags[: count + 1]
-    return _Fan(spans, tags, np.empty((size, 5)), np.empty(size, np.int64))
+def _new_fan(size: int) -> _Fan:
+    """Return a fan with room for so many spans."""
+    spans, new = np.empty((size, 5)), np.empty((size, 5))
+    return _Fan(spans, np.empty(size, np.int64), new, np.empty(size, np.int64))
+
+
+@jit
+def _is_full(fan: _Fan, count: int) -> bool:
+    """Tell whether one more wall might not fit: it can at most split every span, twice over."""
+    return 4 * count + 12 > len(fan.tags)
 
 
 @jit
@@ -249,7 +264,7 @@ def _open_fan(sight: _Sight, fan: _Fan) -> int:
     return count
 
 
-@jit
+@jit_within
 def _lay(sight: _Sight, fan: _Fan, count: int, wall: tuple[float, ...], number: int) -> int:
     """Lay a facing, clipped wall into the fan, in two pieces where it crosses the sector's start.
 
@@ -262,15 +277,12 @@ def _lay(sight: _Sight, fan: _Fan, count: int, wall: tuple[float, ...], number: 
     width = end[0] - start[0]
     if width > 2.5 or (width <= 0.0 and width > -1.0):
         return count  # seen edge-on: rounding has turned it about
-    if width > 0.0:
-        if start[0] < last[0]:
-            count = _insert(sight, fan, count, start, end if end[0] < last[0] else last, plane)
-        return count
-    if start[0] < last[0]:
-        count = _insert(sight, fan, count, start, last, plane)
-    if end[0] > 0.0:
-        first = (0.0, sight.start_x, sight.start_y)
-        count = _insert(sight, fan, count, first, end if end[0] < last[0] else last, plane)
+    wraps = width < 0.0
+    for piece in range(2 if wraps else 1):
+        low = (0.0, sight.start_x, sight.start_y) if piece == 1 else start
+        high = last if (wraps and piece == 0) or end[0] >= last[0] else end
+        if low[0] < high[0]:
+            count = _insert(sight, fan, count, low, high, plane)
     return count
 
 
@@ -294,10 +306,8 @@ def _in_disc(x0: float, y0: float, x1: float, y1: float, far: float) -> tuple[fl
     return max(low, 0.0), min(high, 1.0)
 
 
-@jit
-def _lay_part(
-    scene: Scene, part: int, sight: _Sight, far: float, fan: _Fan, count: int
-) -> tuple[_Fan, int]:
+@jit_within
+def _lay_part(scene: Scene, part: int, sight: _Sight, far: float, fan: _Fan, count: int) -> int:
     """Lay the walls of one building part that face the camera within a distance."""
     for number in range(scene.first[part], scene.first[part + 1]):
         ax, ay = scene.walls[number, 0] - sight.x, scene.walls[number, 1] - sight.y
@@ -311,9 +321,10 @@ def _lay_part(
         ex, ey = ax - bx, ay - by
         if low > 0.0 or high < 1.0:
             ax, ay, bx, by = bx + high * ex, by + high * ey, bx + low * ex, by + low * ey
-        fan = _roomy(fan, count)
+        if _is_full(fan, count):
+            return _FULL
         count = _lay(sight, fan, count, (bx, by, ax, ay, ey / cross, -ex / cross), number)
-    return fan, count
+    return count
 
 
 @jit
@@ -339,7 +350,7 @@ def _too_far(sight: _Sight, box: Floats, far: float) -> bool:
 @jit
 def _lay_cell(
     scene: Scene, at: int, sight: _Sight, far: float, stamp: Ints, mark: int, fan: _Fan, count: int
-) -> tuple[_Fan, int]:
+) -> int:
     """Lay every part of a cell that has not been laid for this camera."""
     for place in range(scene.cell_first[at], scene.cell_first[at + 1]):
         part = scene.cell_part[place]
@@ -348,8 +359,10 @@ def _lay_cell(
         stamp[part] = mark
         box = scene.box[part]
         if not _too_far(sight, box, far) and not _behind(sight, box[0], box[1], box[2], box[3]):
-            fan, count = _lay_part(scene, part, sight, far, fan, count)
-    return fan, count
+            count = _lay_part(scene, part, sight, far, fan, count)
+            if count == _FULL:
+                return _FULL
+    return count
 
 
 @jit
@@ -377,8 +390,11 @@ def _ring_distance(scene: Scene, sight: _Sight, column: int, row: int, ring: int
 
 
 @jit
-def _sweep(scene: Scene, sight: _Sight, stamp: Ints, mark: int, fan: _Fan) -> tuple[_Fan, int]:
-    """Close the fan of one camera with the nearest walls, cells near the camera first."""
+def _sweep(scene: Scene, sight: _Sight, stamp: Ints, mark: int, fan: _Fan) -> int:
+    """Close the fan of one camera with the nearest walls, cells near the camera first.
+
+    Returns the number of spans, or `_FULL`.
+    """
     count = _open_fan(sight, fan)
     column = math.floor((sight.x - scene.west) / scene.cell)
     row = math.floor((sight.y - scene.south) / scene.cell)
@@ -395,9 +411,11 @@ def _sweep(scene: Scene, sight: _Sight, stamp: Ints, mark: int, fan: _Fan) -> tu
                 if _behind(sight, west, south, west + scene.cell, south + scene.cell):
                     continue
                 at = j * scene.columns + i
-                fan, count = _lay_cell(scene, at, sight, far, stamp, mark, fan, count)
+                count = _lay_cell(scene, at, sight, far, stamp, mark, fan, count)
+                if count == _FULL:
+                    return _FULL
         far = _depth(fan, count, sight.radius)
-    return fan, count
+    return count
 
 
 # --- what comes out ---------------------------------------------------------------------------
@@ -520,7 +538,7 @@ def _sight(x: float, y: float, axis: float, angle: float, radius: float) -> _Sig
     return _Sight(x, y, start_x, start_y, end_x, end_y, key, radius, narrow)
 
 
-@jit
+@jit_entry
 def scan(scene: Scene, cameras: Floats, tolerance: float) -> tuple[Sheet, Ints, Ints, Floats]:
     """View every camera of a chunk.
 
@@ -531,14 +549,16 @@ def scan(scene: Scene, cameras: Floats, tolerance: float) -> tuple[Sheet, Ints, 
     ring_end, wall_end = np.zeros(size + 1, np.int64), np.zeros(size + 1, np.int64)
     area = np.zeros(size)
     sheet = Sheet(np.empty((64 * size + 64, 2)), np.empty(64, np.int64), np.empty((64, 2)))
-    fan = _Fan(
-        np.empty((256, 5)), np.empty(256, np.int64), np.empty((256, 5)), np.empty(256, np.int64)
-    )
-    stamp = np.full(len(scene.first), -1, np.int64)
+    fan, stamp, mark = _new_fan(_SPANS), np.zeros(len(scene.first), np.int64), 0
     for c in range(size):
         x, y, axis, angle, radius = cameras[c]
         sight = _sight(x, y, axis, angle, radius)
-        fan, count = _sweep(scene, sight, stamp, c, fan)
+        count = _FULL
+        while count == _FULL:
+            mark += 1
+            count = _sweep(scene, sight, stamp, mark, fan)
+            if count == _FULL:
+                fan = _new_fan(4 * len(fan.tags))
         steps = _arc_steps(radius, tolerance)
         n, m = ring_end[c], wall_end[c]
         sheet = _larger(sheet, n, m, 6 * count + steps + 8, count)

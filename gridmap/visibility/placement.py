@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gridmap.visibility.kernel import Scene, jit
+from gridmap.visibility.kernel import Scene, jit, jit_entry
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -236,7 +236,7 @@ def _stand(
     return x, y, why, found
 
 
-@jit
+@jit_entry
 def stand_all(scene: Scene, cameras: Floats) -> tuple[Floats, Ints, Bools]:
     """Return positions (n, 2), why each was chosen, and whether there is one.
 

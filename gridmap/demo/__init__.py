@@ -1,0 +1,162 @@
+"""The demo district: everything synthetic except the outline and the official codes.
+
+Belongs here: `build`, which turns a seed into the nine layers, and what it returns. Does not
+belong here: storage (``gridmap.store``), commands (``gridmap.cli``). One file a noun: ``ground``,
+``roads``, ``parcels``, ``layouts``, ``buildings``, ``homes``, ``organisations``, ``cameras``;
+``places`` holds the constants, ``geodata`` reads the two real files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from gridmap import crs
+from gridmap.demo import geodata
+from gridmap.demo.buildings import footprints
+from gridmap.demo.cameras import camera_layer
+from gridmap.demo.ground import Floats
+from gridmap.demo.ground import ground as cut_ground
+from gridmap.demo.homes import building_layer
+from gridmap.demo.organisations import organisations
+from gridmap.demo.parcels import character, hamlets, village_ways
+from gridmap.demo.parcels import parcels as cut_parcels
+from gridmap.demo.places import AS_OF
+from gridmap.demo.roads import WIDTHS, Road, network, road_layer
+from gridmap.model import LAYERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["AS_OF", "NOTICE", "SEED", "DemoDistrict", "build"]
+
+SEED = 500108
+
+NOTICE: Mapping[str, str] = {
+    "zh": "合成数据：除区界（GCJ-02 转换）和官方区划代码名称外，街道、社区、网格界线，道路、楼栋、"
+    "党组织、摄像机均为程序生成，与真实情况无关",
+    "en": "Synthetic data: only the district outline (converted from GCJ-02) and the official "
+    "codes and names are real; borders of streets, communities and grids, roads, buildings, "
+    "Party organisations and cameras are generated and describe nothing that exists",
+}
+"""What must stand beside every use of the demo data."""
+
+DEGREES_DIGITS = 8
+"""Storage rounding: 1e-8 degrees, about 1 mm."""
+
+
+@dataclass(frozen=True)
+class DemoDistrict:
+    """The nine layers, each as `model.LAYERS` specifies, and the notice that they are synthetic.
+
+    Geometry is in the storage CRS; each frame's index counts from 1, like rows of a file.
+    """
+
+    district: gpd.GeoDataFrame
+    street: gpd.GeoDataFrame
+    community: gpd.GeoDataFrame
+    grid: gpd.GeoDataFrame
+    building: gpd.GeoDataFrame
+    road: gpd.GeoDataFrame
+    camera: gpd.GeoDataFrame
+    party_org: pd.DataFrame
+    duty: pd.DataFrame
+    as_of: str = AS_OF
+    notice: Mapping[str, str] = field(default_factory=lambda: NOTICE)
+
+    def layers(self) -> dict[str, pd.DataFrame]:
+        """Return the frames by layer name, in an order that imports parents first."""
+        return {name: getattr(self, name) for name in LAYERS}
+
+
+def _short(name: str) -> str:
+    """Return the place's name without the word for its committee."""
+    return name.removesuffix("居民委员会").removesuffix("村民委员会")
+
+
+def _stored(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a layer as specified: storage CRS, rounded, index from 1."""
+    frame = frame.reset_index(drop=True)
+    if isinstance(frame, gpd.GeoDataFrame):
+        stored = crs.to_storage(frame)
+        rounded = shapely.transform(stored.geometry.to_numpy(), _rounded)
+        frame = stored.set_geometry(gpd.GeoSeries(rounded, index=frame.index, crs=stored.crs))
+    frame.index = pd.RangeIndex(1, len(frame) + 1)
+    return LAYERS[name].parse(frame)
+
+
+def _rounded(xy: Floats) -> Floats:
+    return np.round(xy, DEGREES_DIGITS)
+
+
+def _parents(grid: gpd.GeoDataFrame, digits: int, names: dict[str, str]) -> gpd.GeoDataFrame:
+    """Return the units of a level as unions of their grids, so that nesting is exact."""
+    shapes, codes = grid.geometry.to_numpy(), grid["code"].str[:digits].to_numpy()
+    units = sorted(set(codes))
+    whole = [shapely.normalize(shapely.coverage_union_all(shapes[codes == unit])) for unit in units]
+    table = {"code": units, "name": [names[unit] for unit in units]}
+    return gpd.GeoDataFrame(table, geometry=whole, crs=grid.crs)
+
+
+def build(seed: int = SEED, progress: Callable[[str, float], None] | None = None) -> DemoDistrict:
+    """Return the demo district.
+
+    Parameters
+    ----------
+    seed
+        The same seed gives the same bytes.
+    progress
+        Called with the step about to be done (``ground``, ``parcels``, …) and the share done.
+
+    Returns
+    -------
+    DemoDistrict
+        All layers, checked against nothing yet; `LayerSpec.check` finds no error in them.
+
+    Notes
+    -----
+    Rule: the totals are the seed figures of domain.md section 0. Source: outline and codes as in
+    ``geodata/manifest.json``; the rest own choice. Pure apart from reading those two files.
+    """
+    tell = progress or (lambda step, share: None)
+    tell("ground", 0.0)
+    codes = geodata.codes()
+    names = {code: _short(name) for code, name in zip(codes["code"], codes["name"], strict=True)}
+    ground = cut_ground(geodata.outline(), codes, seed)
+    tell("parcels", 0.2)
+    here = character(ground.grids, seed)
+    parcels = cut_parcels(ground, here, seed)
+    villages = hamlets(ground, here, seed)
+    tell("roads", 0.5)
+    ways = network(ground, ground.cuts + parcels.cuts, seed)
+    paths = village_ways(villages, [way.line for way in ways], seed)
+    ways += [Road(path, "path", WIDTHS["path"]) for path in paths]
+    roads = road_layer(ways, ground.frame, seed)
+    tell("buildings", 0.55)
+    placed = footprints(ground, parcels, villages, ways, seed)
+    buildings = building_layer(placed, ground, parcels, here, roads, names, seed)
+    tell("organisations", 0.8)
+    party = organisations(ground, here, buildings, names, seed)
+    tell("cameras", 0.85)
+    cameras = camera_layer(ground, here, roads, buildings, seed)
+    tell("layers", 0.9)
+    grid = _stored("grid", ground.grids)
+    layers = {
+        "district": _parents(grid, 6, names),
+        "street": _parents(grid, 9, names),
+        "community": _parents(grid, 12, names),
+        "building": buildings,
+        "road": roads,
+        "camera": cameras,
+        "party_org": party.party_org,
+        "duty": party.duty,
+    }
+    stored = {name: _stored(name, frame) for name, frame in layers.items()}
+    tell("done", 1.0)
+    return DemoDistrict(grid=grid, **stored)

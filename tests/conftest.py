@@ -1,0 +1,195 @@
+"""The toy town, a real PostGIS, and a served demo, shared by all tests.
+
+The database tests run on gridmap's own cluster, started here once; every test that writes gets
+a database of its own, cloned from a migrated one, so that no test sees another's rows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import os
+import shutil
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import pytest
+import sqlalchemy as sa
+import uvicorn
+from sqlalchemy.engine import make_url
+
+from gridmap import cluster, jobs, store
+from gridmap.settings import Settings
+from gridmap.web import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPO = Path(__file__).resolve().parent.parent
+TOY = REPO / "geodata" / "toy"
+TOY_DAY = dt.date(2026, 6, 1)
+TOY_ORDER = (
+    "district",
+    "street",
+    "community",
+    "grid",
+    "road",
+    "building",
+    "camera",
+    "party_org",
+    "duty",
+)
+METRIC = "EPSG:4545"
+
+
+def import_toy(engine, *names, effective=dt.date(2026, 1, 1)):
+    """Import layers of the toy town by the front door."""
+    for name in names or TOY_ORDER:
+        jobs.import_layer(
+            engine,
+            TOY / f"{name}.csv",
+            name,
+            effective=effective,
+            source_crs=METRIC,
+            commit=True,
+        )
+
+
+def shared_data(name: str) -> Path:
+    """Return the folder of a real data set, or skip; in CI a skip is a failure."""
+    root = Path(os.environ.get("GRIDMAP_SHARED_DATA") or REPO.parent / "shared" / "data")
+    if not (root / name).is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have the real data set {name} at {root}")
+        pytest.skip(f"the real data set {name} is not at {root}; set GRIDMAP_SHARED_DATA")
+    return root / name
+
+
+def frame(shapes, *, crs=METRIC, index=None, **columns):
+    """Build a frame of geometries with an index from 1."""
+    index = range(1, len(shapes) + 1) if index is None else index
+    return gpd.GeoDataFrame(columns, geometry=list(shapes), index=index, crs=crs)
+
+
+@pytest.fixture(scope="session")
+def cluster_url() -> Iterator[str]:
+    """A private cluster in a short folder (a socket's path is limited), gone at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="gm-"))
+    folder.chmod(0o755)
+    try:
+        with cluster.running(folder / "db") as url:
+            engine = store.connect(url)
+            store.migrate(engine)
+            engine.dispose()
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def new_database(cluster_url):
+    """Return a function that clones the migrated database and gives its URL."""
+    numbers = itertools.count(1)
+    admin = sa.create_engine(
+        make_url(cluster_url).set(username=cluster.SUPERUSER, database="postgres"),
+        isolation_level="AUTOCOMMIT",
+    )
+
+    def clone(template: str = "gridmap") -> str:
+        name = f"t{next(numbers)}"
+        with admin.connect() as conn:
+            conn.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {cluster.ROLE}"))
+        return make_url(cluster_url).set(database=name).render_as_string(hide_password=False)
+
+    yield clone
+    admin.dispose()
+
+
+@pytest.fixture
+def database_url(new_database) -> str:
+    return new_database()
+
+
+@pytest.fixture
+def engine(database_url):
+    engine = store.connect(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def toy_template(new_database) -> str:
+    """The name of a database with the toy town imported and computed, to be cloned."""
+    url = new_database()
+    engine = store.connect(url)
+    import_toy(engine)
+    jobs.refresh_org_coverage(engine, as_of=TOY_DAY)
+    jobs.refresh_camera_coverage(engine, as_of=TOY_DAY)
+    engine.dispose()  # a database in use cannot be cloned
+    return make_url(url).database
+
+
+@pytest.fixture(scope="session")
+def toy_url(new_database, toy_template) -> str:
+    """The toy town, only for tests that read."""
+    return new_database(toy_template)
+
+
+@pytest.fixture
+def town(new_database, toy_template):
+    """A toy town of one's own, to be written to."""
+    engine = store.connect(new_database(toy_template))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def toy(toy_url):
+    engine = store.connect(toy_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def demo_url(new_database) -> str:
+    """The whole demo district, built once for all tests that need it."""
+    url = new_database()
+    engine = store.connect(url)
+    jobs.build_demo(engine, seed=500108, as_of=TOY_DAY, progress=lambda _step, _share: None)
+    engine.dispose()
+    return url
+
+
+@contextmanager
+def served(url: str) -> Iterator[str]:
+    """Serve a database on a free port of this machine."""
+    settings = Settings(database_url=url)
+    config = uvicorn.Config(create_app(settings), host="127.0.0.1", port=0, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert server.started
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def toy_site(toy_url) -> Iterator[str]:
+    with served(toy_url) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def demo_site(demo_url) -> Iterator[str]:
+    with served(demo_url) as site:
+        yield site

@@ -1,0 +1,163 @@
+import json
+import shutil
+
+import geopandas as gpd
+import pytest
+from conftest import TOY, frame, shared_data
+from shapely import Point, Polygon, box
+
+from gridmap import files
+from gridmap.errors import CrsError, FileUnreadable, InputError
+
+SECRET = "the-server-keeps-this"
+VRT = (
+    '<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>{0}</SrcDataSource>'
+    "<SrcLayer>secret</SrcLayer></OGRVRTLayer></OGRVRTDataSource>"
+)
+
+
+def points(**columns):
+    return frame([Point(106.6, 29.5), Point(106.7, 29.6)], crs=4326, **columns)
+
+
+@pytest.mark.parametrize("ending", ["gpkg", "geojson", "shp", "fgb"])
+def test_each_format_comes_back_as_it_went(tmp_path, ending):
+    path = tmp_path / f"文件 1.{ending}"
+    files.write_layer(points(code=["甲", "乙"]), path)
+    read = files.read_layer(path)
+    assert read.frame["code"].to_list() == ["甲", "乙"]
+    assert read.frame.index.to_list() == [1, 2]
+    assert read.frame.crs.to_epsg() == 4326
+    assert read.source_crs == "EPSG:4326"
+    assert read.frame.geometry.iloc[0].equals_exact(Point(106.6, 29.5), 1e-9)
+    assert len(read.sha256) == 64
+
+
+def test_a_table_with_wkt_or_lon_lat_has_geometry(tmp_path):
+    read = files.read_layer(TOY / "grid.csv", source_crs="EPSG:4545")
+    assert read.frame.geometry.iloc[0].equals(box(364000, 3266000, 364100, 3266200))
+    path = tmp_path / "points.csv"
+    path.write_text("code,经度,纬度\n甲,106.6,29.5\n乙,,\n丙,abc,29.5\n", encoding="utf-8")
+    read = files.read_layer(path, source_crs="EPSG:4490")
+    assert read.frame.geometry.isna().to_list() == [False, True, True]
+    assert read.frame["code"].to_list() == ["甲", "乙", "丙"]
+
+
+def test_a_table_names_no_frame(tmp_path):
+    assert files.read_layer(TOY / "grid.csv").frame.crs is None
+
+
+def test_a_table_without_geometry_stays_a_table():
+    read = files.read_layer(TOY / "party_org.csv")
+    assert not isinstance(read.frame, gpd.GeoDataFrame)
+    assert read.frame.loc[1, "code"] == "B1"
+
+
+def test_columns_are_renamed_and_swapped_without_loss(tmp_path):
+    path = tmp_path / "a.geojson"
+    files.write_layer(points(code=["x", "y"], name=["p", "q"], other=[1, 2]), path)
+    read = files.read_layer(path, columns={"code": "name", "name": "code"})
+    assert read.frame["code"].to_list() == ["p", "q"]
+    assert read.frame["name"].to_list() == ["x", "y"]
+    assert read.frame["other"].to_list() == [1, 2]
+    with pytest.raises(InputError, match=r"BID.*it has"):
+        files.read_layer(path, columns={"code": "BID"})
+
+
+def test_a_shifted_frame_is_brought_back(tmp_path):
+    path = tmp_path / "a.geojson"
+    files.write_layer(points(code=["x", "y"]), path)
+    read = files.read_layer(path, source_crs="GCJ-02")
+    moved = read.frame.to_crs(4545).distance(points().to_crs(4545), align=False)
+    assert moved.between(450, 500).all()
+    assert read.source_crs == "GCJ-02"
+    with pytest.raises(CrsError, match="no coordinate frame"):
+        files.read_layer(path, source_crs="EPSG:banana")
+
+
+def test_broken_polygons_come_with_a_proposal(tmp_path):
+    bow_tie = Polygon([(106, 29), (107, 30), (107, 29), (106, 30)])
+    path = tmp_path / "a.gpkg"
+    files.write_layer(frame([box(106, 29, 107, 30), bow_tie], code=["a", "b"], crs=4326), path)
+    read = files.read_layer(path)
+    assert read.repairs.index.to_list() == [2]
+    assert read.repairs.is_valid.all()
+    assert not read.frame.geometry.is_valid.iloc[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.gpkg", None, "no such file"),
+        ("empty.geojson", b"", "empty"),
+        ("picture.geojson", b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "not a vector file"),
+        ("text.shp", b"hello", "not a vector file"),
+        ("page.gpkg", b"<html></html>", "not a vector file"),
+        ("half.geojson", b'{"type":"FeatureCollection","features":[{"ty', "not a vector file"),
+    ],
+)
+def test_unreadable_files_say_so(tmp_path, name, content, message):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(FileUnreadable, match=message):
+        files.read_layer(path)
+
+
+@pytest.mark.parametrize("ending", ["csv", "geojson", "kml", "gpkg", "shp", "xlsx", "vrt"])
+@pytest.mark.parametrize("trick", ["vrt", "gdalg"])
+def test_no_file_makes_the_reader_read_another(tmp_path, ending, trick):
+    """reliability.md 1: a pipeline under an innocent name reads the server's files."""
+    secret = tmp_path / "secret.csv"
+    secret.write_text(f"code,lon,lat\n{SECRET},106.6,29.5\n", encoding="utf-8")
+    pipeline = {"type": "gdal_streamed_alg", "command_line": f"gdal vector pipeline ! read {secret}"}
+    content = VRT.format(secret) if trick == "vrt" else json.dumps(pipeline)
+    path = tmp_path / f"innocent.{ending}"
+    path.write_text(content, encoding="utf-8")
+    try:
+        read = files.read_layer(path)
+    except FileUnreadable:
+        return
+    assert SECRET not in read.frame.to_csv()
+
+
+def test_a_layer_must_be_named_where_there_are_several(tmp_path):
+    path = tmp_path / "two.gpkg"
+    files.write_layer(points(code=["a", "b"]), path, layer="one")
+    files.write_layer(points(code=["c", "d"]), path, layer="two")
+    with pytest.raises(FileUnreadable, match=r"--layer: \['one', 'two'\]"):
+        files.read_layer(path)
+    assert files.read_layer(path, layer="two").frame["code"].to_list() == ["c", "d"]
+    with pytest.raises(FileUnreadable, match="no such layer"):
+        files.read_layer(path, layer="three")
+
+
+def test_too_many_rows_are_refused_not_cut(tmp_path, monkeypatch):
+    path = tmp_path / "a.gpkg"
+    files.write_layer(points(code=["a", "b"]), path)
+    monkeypatch.setattr(files, "MAX_ROWS", 1)
+    with pytest.raises(FileUnreadable, match="over"):
+        files.read_layer(path)
+
+
+def test_unknown_endings_are_not_written(tmp_path):
+    with pytest.raises(InputError, match="gpkg"):
+        files.write_layer(points(code=["a", "b"]), tmp_path / "a.doc")
+
+
+@pytest.mark.real
+def test_real_messy_files():
+    folder = shared_data("import_messy")
+    variants = folder / "derived_crs_variants"
+    read = files.read_layer(variants / "nanan_cgcs2000_3deg_zone36.shp", encoding="GB18030")
+    assert read.source_crs == "EPSG:4524"
+    assert "南岸区" in read.frame["name"].to_list()
+    assert files.read_layer(variants / "nanan_cgcs2000_3deg_cm108e_noprj.shp").frame.crs is None
+    read = files.read_layer(folder / "gbk_shp_chongqing" / "区县界_area.shp")
+    assert "南岸区" in read.frame["NAME"].to_list()
+
+
+def test_the_copy_of_a_file_is_not_left_behind(tmp_path):
+    shutil.copy(TOY / "grid.csv", tmp_path / "grid.csv")
+    files.read_layer(tmp_path / "grid.csv")
+    assert [p.name for p in tmp_path.iterdir()] == ["grid.csv"]

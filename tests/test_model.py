@@ -1,0 +1,185 @@
+import geopandas as gpd
+import pandas as pd
+import pytest
+from conftest import frame
+from shapely import LineString, Point, Polygon, box
+
+from gridmap.errors import CodeError, FrameError, LayerNotFound
+from gridmap.model import (
+    LAYERS,
+    Issue,
+    Level,
+    Rate,
+    kind_of,
+    layer,
+    level_of,
+    parent_code,
+    rate_as_dict,
+    require_columns,
+)
+from gridmap.rules import RULES, Severity
+
+
+def shapes_of(issues):
+    return sorted((i.shape, i.row, i.field) for i in issues)
+
+
+@pytest.mark.parametrize(
+    ("code", "level", "parent", "kind"),
+    [
+        ("500108", Level.DISTRICT, None, "district"),
+        ("500108001", Level.STREET, "500108", "street"),
+        ("500108099", Level.STREET, "500108", "street"),
+        ("500108100", Level.STREET, "500108", "town"),
+        ("500108200", Level.STREET, "500108", "township"),
+        ("500108001199", Level.COMMUNITY, "500108001", "community"),
+        ("500108100200", Level.COMMUNITY, "500108100", "village"),
+        ("500108001498", Level.COMMUNITY, "500108001", "similar_community"),
+        ("500108001001001", Level.GRID, "500108001001", "basic"),
+    ],
+)
+def test_codes_say_level_parent_and_kind(code, level, parent, kind):
+    assert (level_of(code), parent_code(code), kind_of(code)) == (level, parent, kind)
+
+
+@pytest.mark.parametrize("code", ["", "5001", "50010８", "50010a", "5001080010010011"])
+def test_other_texts_are_no_codes(code):
+    with pytest.raises(CodeError):
+        level_of(code)
+
+
+@pytest.mark.parametrize("code", ["500108000", "500108600", "500108001000", "500108001600"])
+def test_codes_out_of_every_range_have_no_kind(code):
+    assert kind_of(code) is None
+
+
+def test_a_street_layer_is_checked_whole():
+    polygon = box(0, 0, 1, 1)
+    rows = frame(
+        [polygon, polygon, polygon, None, Point(0, 0)],
+        code=["500108001", "500108001", "50010800", "500108600", "500108002"],
+        name=["甲", "乙", None, "丁", " "],
+        crs="EPSG:4490",
+    )
+    assert shapes_of(LAYERS["street"].check(rows)) == [
+        ("C01.digits", 3, "code"),
+        ("C03.range", 4, "code"),
+        ("C04.unique", 2, "code"),
+        ("F02.null", 3, "name"),
+        ("F02.null", 5, "name"),
+        ("G01.kind", 5, "geometry"),
+        ("G01.null", 4, "geometry"),
+    ]
+
+
+def test_cells_are_checked_against_type_range_and_choice():
+    rows = frame(
+        [box(0, 0, 1, 1)] * 4,
+        code=["a", "b", "c", "d"],
+        floors=["5", "5.5", "-1", "many"],
+        height_m=["3", None, "inf", "1e9"],
+        kind=["slab", "tower", "castle", None],
+        crs="EPSG:4490",
+    )
+    assert shapes_of(LAYERS["building"].check(rows)) == [
+        ("F03.type", 2, "floors"),
+        ("F03.type", 3, "height_m"),
+        ("F03.type", 4, "floors"),
+        ("F04.range", 3, "floors"),
+        ("F04.range", 4, "height_m"),
+        ("F05.choice", 3, "kind"),
+    ]
+
+
+def test_missing_parts_of_a_file_are_one_issue_each():
+    empty = gpd.GeoDataFrame({"code": []}, geometry=[], crs="EPSG:4490")
+    assert shapes_of(LAYERS["grid"].check(empty)) == [("F01.empty", None, None)]
+    table = pd.DataFrame({"code": ["500108001001001"]}, index=[1])
+    assert shapes_of(LAYERS["grid"].check(table)) == [
+        ("F01.column", None, "name"),
+        ("F01.geometry", None, None),
+    ]
+    no_crs = frame([box(0, 0, 1, 1)], code=["x"], crs=None)
+    assert shapes_of(LAYERS["building"].check(no_crs)) == [("F01.crs", None, None)]
+
+
+def test_an_invalid_ring_is_told_with_its_place():
+    bow_tie = Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
+    (issue,) = LAYERS["building"].check(frame([bow_tie], code=["x"], crs="EPSG:4490"))
+    assert issue.shape == "G01.invalid"
+    assert "(0.500000, 0.500000)" in issue.message("en")
+    assert "--repair" in issue.message("zh")
+
+
+def test_cameras_are_warned_about_not_refused():
+    rows = frame([Point(0, 0)], code=["cam-1"], azimuth_deg=[90], crs="EPSG:4490")
+    issues = LAYERS["camera"].check(rows)
+    assert shapes_of(issues) == [
+        ("V01.code", 1, "code"),
+        ("V05.category", 1, "place_category"),
+        ("V10.optics", 1, "azimuth_deg"),
+    ]
+    assert all(issue.severity is Severity.WARNING for issue in issues)
+    assert "hfov_deg, max_range_m" in issues[-1].message("en")
+
+
+def test_parse_gives_exact_columns_and_types():
+    rows = frame(
+        [Point(0, 0), Point(1, 1)],
+        code=[1.0, "  x "],
+        hd=["是", None],
+        in_use_since=["2025-04-01", ""],
+        point_type=["2", None],
+        junk=[1, 2],
+        crs="EPSG:4490",
+    )
+    parsed = LAYERS["camera"].parse(rows)
+    assert list(parsed.columns) == [*LAYERS["camera"].columns, "geometry"]
+    assert parsed["code"].to_list() == ["1", "x"]
+    assert parsed["hd"].to_list() == [True, pd.NA]
+    assert str(parsed["in_use_since"].iloc[0]) == "2025-04-01"
+    assert parsed["in_use_since"].iloc[1] is None
+    assert parsed["point_type"].dtype == "Int64"
+    assert parsed.index.equals(rows.index)
+
+
+def test_every_rule_speaks_both_languages_with_the_same_blanks():
+    blanks = {}
+    for shape, rule in RULES.items():
+        for text in (rule.en, rule.zh):
+            assert text
+            blanks.setdefault(shape, set()).add(rule.en.count("{") > 0)
+        assert any("\u4e00" <= c <= "\u9fff" for c in rule.zh), shape
+
+
+def test_an_issue_as_json():
+    issue = Issue("F02.null", 3, "name", {"layer": "street"})
+    assert issue.as_dict() == {
+        "rule": "F02",
+        "severity": "error",
+        "row": 3,
+        "field": "name",
+        "message": {
+            "zh": "“name”为空，每个street都必须填写",
+            "en": "name is empty; every street needs one",
+        },
+    }
+
+
+def test_a_rate_without_anything_to_cover_has_no_share():
+    assert rate_as_dict(Rate("m", "buildings", 1, 4))["share"] == 0.25
+    assert rate_as_dict(Rate("m", "buildings", 0, 0))["share"] is None
+
+
+def test_unknown_layers_and_broken_frames_are_errors():
+    with pytest.raises(LayerNotFound, match="layers are district"):
+        layer("castle")
+    with pytest.raises(FrameError, match="lacks the columns b"):
+        require_columns(pd.DataFrame({"a": [1]}), ["a", "b"], "it")
+    with pytest.raises(FrameError, match="duplicate"):
+        require_columns(pd.DataFrame({"a": [1, 2]}, index=[1, 1]), ["a"], "it")
+
+
+def test_lines_for_roads():
+    rows = frame([LineString([(0, 0), (1, 1)])], code=["r"], crs="EPSG:4490")
+    assert LAYERS["road"].check(rows) == []
