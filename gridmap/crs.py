@@ -141,7 +141,7 @@ def require_metric(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> CRS:
     CrsError
         It has no CRS, is geographic, is Web Mercator, or does not use metres.
     """
-    crs = frame.crs
+    crs: CRS | None = frame.crs
     if crs is None:
         raise CrsError("the frame has no coordinate reference system")
     if not crs.is_projected or crs.to_epsg() == WEB_MERCATOR_SRID:

@@ -146,7 +146,7 @@ class OfflineMap(folium.Map):
     default_css: list[tuple[str, str]] = []  # noqa: RUF012
 
 
-class DetailLayer(Layer):  # type: ignore[misc]
+class DetailLayer(Layer):
     """A layer whose features are loaded for the window by our script."""
 
     _template = Template(
@@ -161,7 +161,7 @@ class DetailLayer(Layer):  # type: ignore[misc]
         self.detail = detail
 
 
-class Start(folium.MacroElement):  # type: ignore[misc]
+class Start(folium.MacroElement):
     """Hands the composed map and its level layers to our script."""
 
     _template = Template(
@@ -173,7 +173,7 @@ class Start(folium.MacroElement):  # type: ignore[misc]
     )
 
     def __init__(self, levels: Mapping[str, folium.GeoJson]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = "Start"
         self.levels = levels
 
@@ -251,7 +251,7 @@ def district_map(
         DetailLayer(name, translate(label, language)).add_to(drawn)
     folium.LayerControl(collapsed=False).add_to(drawn)
     Start(layers).add_to(drawn)
-    figure = drawn.get_root()
+    figure: Any = drawn.get_root()
     figure.render()
     config = {
         "language": language,
@@ -329,7 +329,8 @@ def simplified(shapes: np.ndarray) -> np.ndarray:
         Same order; coordinates rounded to 1e-6 degrees, 0.1 m.
     """
     thin = shapely.coverage_simplify(shapes, SIMPLIFY_DEG)
-    return shapely.transform(thin, partial(np.round, decimals=6))
+    rounded: np.ndarray = shapely.transform(thin, partial(np.round, decimals=6))
+    return rounded
 
 
 def page(parts: MapParts, *, nonce: str | None = None, inline: bool = False) -> str:
@@ -507,7 +508,7 @@ def _plain_columns(frame: gpd.GeoDataFrame, columns: Iterable[str]) -> dict[str,
     return plain
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401  any cell
-    if value is None or value != value:  # noqa: PLR0124  NaN
+def _plain(value: Any) -> Any:
+    if value is None or value != value:
         return None
     return round(float(value), 1) if isinstance(value, float) else value

@@ -410,9 +410,7 @@ class LayerSpec:
         return Issue("F01.column", field=column.name, values={"columns": ", ".join(present)})
 
 
-def _parse(
-    column: Field, values: pd.Series | None, index: pd.Index
-) -> tuple[pd.Series, pd.Series]:
+def _parse(column: Field, values: pd.Series | None, index: pd.Index) -> tuple[pd.Series, pd.Series]:
     """Return a column in its type and the mask of cells that could not be read."""
     if values is None:
         values = pd.Series(None, index=index, dtype=object)
@@ -623,12 +621,8 @@ LAYERS: dict[str, LayerSpec] = {
             Field("floors", _INT, "层数", "floors above ground", low=0, high=200, unit="floors"),
             Field("height_m", _N, "高度", "height above ground", low=0, high=1000, unit="m"),
             Field("household_count", _INT, "户数", "households", low=0, high=5000),
-            Field(
-                "floor_area_m2", _N, "建筑面积", "floor area", low=0, high=5_000_000, unit="m²"
-            ),
-            Field(
-                "management_kind", _T, "物业管理", "who manages it", choices=MANAGEMENT_KINDS
-            ),
+            Field("floor_area_m2", _N, "建筑面积", "floor area", low=0, high=5_000_000, unit="m²"),
+            Field("management_kind", _T, "物业管理", "who manages it", choices=MANAGEMENT_KINDS),
         ),
         POLYGONS,
     ),
@@ -664,7 +658,9 @@ LAYERS: dict[str, LayerSpec] = {
             Field(
                 "max_range_m", _N, "最大距离", "greatest view distance", low=0, high=2000, unit="m"
             ),
-            Field("mount_height_m", _N, "安装高度", "height of the lens", low=0, high=200, unit="m"),
+            Field(
+                "mount_height_m", _N, "安装高度", "height of the lens", low=0, high=200, unit="m"
+            ),
             Field("place_category", _T, "场所类别", "article 7", choices=PLACE_CATEGORIES),
             Field("point_type", _INT, "点位类别", "GB/T 28181 PointType", low=1, high=9),
             Field("networked", _B, "已联网", "networked"),
@@ -686,7 +682,12 @@ LAYERS: dict[str, LayerSpec] = {
             Field("host_code", _T, "所在区划", "division that hosts it"),
             Field("full_members", _INT, "正式党员数", "full members", low=0, high=100_000),
             Field(
-                "probationary_members", _INT, "预备党员数", "probationary members", low=0, high=100_000
+                "probationary_members",
+                _INT,
+                "预备党员数",
+                "probationary members",
+                low=0,
+                high=100_000,
             ),
         ),
     ),

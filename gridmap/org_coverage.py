@@ -96,12 +96,12 @@ def status(
     covered = nearest.isin(("own", "joint"))
     nothing = np.where(targets["grid_code"].isna(), "no_grid", "no_link")
     reason = nearest.where(nearest.notna(), nothing).where(~covered)
-    columns = {
+    answer = {
         "status": nearest.where(covered, "uncovered"),
         "reason": reason,
         "org_code": best["org_code"].astype(object),
     }
-    return pd.DataFrame({name: _texts(column) for name, column in columns.items()})
+    return pd.DataFrame({name: _texts(column) for name, column in answer.items()})
 
 
 def _texts(column: pd.Series) -> pd.Series:

@@ -92,7 +92,8 @@ RULES: dict[str, Rule] = {
         _E,
         "code {value!r}: positions {positions} are {digits}, which no {layer} may have "
         "(GB/T 10114 and the statistical division codes)",
-        "编码 {value!r} 第 {positions} 位为 {digits}，不属于{layer}的码段（GB/T 10114、统计用区划代码）",
+        "编码 {value!r} 第 {positions} 位为 {digits}，不属于{layer}的码段"
+        "（GB/T 10114、统计用区划代码）",
     ),
     "C04.unique": Rule(
         _E,

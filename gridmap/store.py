@@ -271,7 +271,9 @@ def read_cameras(conn: Connection, *, within: str = "") -> gpd.GeoDataFrame:
     c = t.camera.c
     columns = [c[name] for name in LAYERS["camera"].columns]
     query = (
-        sa.select(*columns, c.grid_code, c.geom).where(*_below(c.grid_code, within)).order_by(c.code)
+        sa.select(*columns, c.grid_code, c.geom)
+        .where(*_below(c.grid_code, within))
+        .order_by(c.code)
     )
     return _read_frame(conn, query)
 
@@ -687,7 +689,9 @@ def _locate_query() -> sa.Select[Any]:
     place = ST_Point(sa.bindparam("lon"), sa.bindparam("lat"), STORAGE_SRID)
     d, b = t.division.c, t.building.c
     units = sa.select(d.level, d.code, d.name, d.kind).where(
-        d.geom.bool_op("&&")(place), ST_Covers(d.geom, place), _holds(d.valid, sa.bindparam("as_of"))
+        d.geom.bool_op("&&")(place),
+        ST_Covers(d.geom, place),
+        _holds(d.valid, sa.bindparam("as_of")),
     )
     buildings = sa.select(sa.literal("building"), b.code, b.name, b.kind).where(
         b.geom.bool_op("&&")(place), ST_Covers(b.geom, place)
@@ -813,7 +817,9 @@ def _apply_current(
     """Change and insert rows of a current table; the trigger keeps what they were."""
     names = [c.name for c in stage.c]
     stamp: dict[str, Any] = {"valid_from": effective, "batch_id": batch_id}
-    changes = {name: stage.c[name] for name in names if name not in table.primary_key.columns}
+    changes: dict[str, Any] = {
+        name: stage.c[name] for name in names if name not in table.primary_key.columns
+    }
     if "version" in table.c:
         changes |= {"version": table.c.version + 1, "sys_from": sa.func.now()}
     updated = conn.execute(
@@ -851,9 +857,7 @@ def _apply_periods(
     holds = sa.exists().where(same_key, _holds(table.c.valid, effective))
     period = sa.func.daterange(sa.literal(effective), None)
     new = sa.select(*(stage.c[n] for n in names), period, sa.literal(batch_id)).where(~holds)
-    inserted = conn.execute(
-        table.insert().from_select([*names, "valid", "batch_id"], new)
-    ).rowcount
+    inserted = conn.execute(table.insert().from_select([*names, "valid", "batch_id"], new)).rowcount
     return _written(conn, stage, inserted - ended, corrected + ended)
 
 
@@ -1005,7 +1009,7 @@ def _period(valid: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
     return [sa.func.lower(valid).label("begins"), sa.func.upper(valid).label("ends")]
 
 
-def _unit(row: sa.Row[Any]) -> Unit:
+def _unit(row: Any) -> Unit:
     return Unit(Level(row.level), row.code, row.name, row.kind)
 
 
@@ -1070,7 +1074,7 @@ def _cells(column: sa.Column[Any], frame: pd.DataFrame) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    if value is None or value is pd.NA or value != value:  # noqa: PLR0124  NaN
+    if value is None or value is pd.NA or value != value:
         return "\\N"
     if isinstance(value, dict):
         return json.dumps(value).translate(_ESCAPES)

@@ -14,6 +14,8 @@ which a b-tree serves and which fails closed in a row policy (reliability.md 0.2
 
 from __future__ import annotations
 
+from typing import Any
+
 from geoalchemy2 import Geometry
 from sqlalchemy import (
     BigInteger,
@@ -70,9 +72,9 @@ def _run() -> Column[int]:
 
 def _no_overlap(table: str, *keys: str) -> ExcludeConstraint:
     """Return the constraint that a key's periods never overlap (rule T01)."""
-    equal = [(literal_column(key), "=") for key in keys]
-    overlap = (literal_column("valid"), "&&")
-    return ExcludeConstraint(*equal, overlap, using="gist", name=f"ex_{table}_period")
+    pairs = [*((key, "=") for key in keys), ("valid", "&&")]
+    elements: list[Any] = [(literal_column(column), operator) for column, operator in pairs]
+    return ExcludeConstraint(*elements, using="gist", name=f"ex_{table}_period")
 
 
 import_batch = Table(
@@ -157,7 +159,7 @@ def _camera_columns() -> list[Column[object]]:
         Column("state", Text),
         Column("in_use_since", Date),
         Column("filed_at", Date),
-        _code("grid_code"),  # type: ignore[list-item]
+        _code("grid_code"),
         *_change_columns(),
         _geometry("POINT"),
     ]

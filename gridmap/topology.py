@@ -78,9 +78,7 @@ def assign(items: gpd.GeoDataFrame, units: gpd.GeoDataFrame) -> pd.DataFrame:
     return pd.DataFrame({"unit_code": codes, "share": part}, index=items.index)
 
 
-def _shares(
-    items: np.ndarray, units: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _shares(items: np.ndarray, units: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (item, unit, share) for every pair that shares ground."""
     tree = shapely.STRtree(units)
     inside_item, inside_unit = tree.query(items, predicate="covered_by")
@@ -155,11 +153,11 @@ def position_issues(features: gpd.GeoDataFrame, district: gpd.GeoDataFrame) -> l
     """
     bounds = features.geometry.bounds
     given = bounds.notna().all(axis=1)
-    on_earth = (bounds[["minx", "maxx"]].abs() <= 180).all(axis=1) & (  # noqa: PLR2004
-        bounds[["miny", "maxy"]].abs() <= 90  # noqa: PLR2004
+    on_earth = (bounds[["minx", "maxx"]].abs() <= 180).all(axis=1) & (
+        bounds[["miny", "maxy"]].abs() <= 90
     ).all(axis=1)
     swapped = _share_inside(bounds.rename(columns=_SWAP), district)
-    if swapped > 0.5 and swapped > _share_inside(bounds, district):  # noqa: PLR2004
+    if swapped > 0.5 and swapped > _share_inside(bounds, district):
         return [Issue("G01.swapped", None, "geometry", {"share": swapped})]
     issues = [
         Issue("G01.range", int(row), "geometry", {"place": _place(bounds.loc[row])})

@@ -103,7 +103,9 @@ def new_database(cluster_url):
     def clone(template: str = "gridmap") -> str:
         name = f"t{next(numbers)}"
         with admin.connect() as conn:
-            conn.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {cluster.ROLE}"))
+            conn.execute(
+                sa.text(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {cluster.ROLE}")
+            )
         return make_url(cluster_url).set(database=name).render_as_string(hide_password=False)
 
     yield clone

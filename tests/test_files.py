@@ -110,7 +110,10 @@ def test_no_file_makes_the_reader_read_another(tmp_path, ending, trick):
     """reliability.md 1: a pipeline under an innocent name reads the server's files."""
     secret = tmp_path / "secret.csv"
     secret.write_text(f"code,lon,lat\n{SECRET},106.6,29.5\n", encoding="utf-8")
-    pipeline = {"type": "gdal_streamed_alg", "command_line": f"gdal vector pipeline ! read {secret}"}
+    pipeline = {
+        "type": "gdal_streamed_alg",
+        "command_line": f"gdal vector pipeline ! read {secret}",
+    }
     content = VRT.format(secret) if trick == "vrt" else json.dumps(pipeline)
     path = tmp_path / f"innocent.{ending}"
     path.write_text(content, encoding="utf-8")

@@ -358,7 +358,9 @@ def test_the_map_file_is_whole_and_names_no_host(toy, tmp_path):
     text = target.read_text("utf-8")
     assert size == target.stat().st_size
     assert "\\u79ef\\u6728\\u8857\\u9053" in text, "积木街道, escaped by Folium"
-    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=", text.replace('href="data:,"', ""))
+    assert not re.search(
+        r"<(script|link|img|iframe)[^>]+(src|href)=", text.replace('href="data:,"', "")
+    )
     assert [p.name for p in tmp_path.iterdir()] == ["地图.html"]
     with pytest.raises(InputError, match="cannot be written"):
         jobs.write_map(

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from conftest import TOY_DAY, frame, import_toy
+from conftest import TOY_DAY, frame
 from geoalchemy2 import alembic_helpers
 from shapely import Point, box
 from sqlalchemy.exc import DBAPIError
@@ -40,8 +40,8 @@ def write(engine, layer, rows, effective=FIRST):
 
 def buildings(*codes, floors=1, grid="990101001001001"):
     rows = frame([box(106.6, 29.5, 106.601, 29.501)] * len(codes), code=list(codes), crs=4490)
-    return LAYERS["building"].parse(rows.assign(floors=floors)).assign(
-        grid_code=grid, grid_share=1.0
+    return (
+        LAYERS["building"].parse(rows.assign(floors=floors)).assign(grid_code=grid, grid_share=1.0)
     )
 
 
@@ -192,7 +192,7 @@ def test_overlapping_periods_are_impossible(engine):
 
 
 def test_hostile_text_goes_in_and_comes_out_unchanged(engine):
-    text = 'a\tb\nc\\N \\. \'); DROP TABLE building; -- <img onerror=x> ${1} " \r 甲'
+    text = "a\tb\nc\\N \\. '); DROP TABLE building; -- <img onerror=x> ${1} \" \r 甲"
     rows = buildings("x")
     rows["name"] = text
     rows["address"] = "\\."
@@ -204,9 +204,7 @@ def test_hostile_text_goes_in_and_comes_out_unchanged(engine):
 
 def test_an_error_leaves_nothing_behind(engine):
     with pytest.raises(RuntimeError), store.transaction(engine) as conn:
-        store.write_layer(
-            conn, "building", buildings("a"), effective=FIRST, batch_id=batch(conn)
-        )
+        store.write_layer(conn, "building", buildings("a"), effective=FIRST, batch_id=batch(conn))
         raise RuntimeError
     with engine.connect() as conn:
         assert store.read_buildings(conn).empty
@@ -327,7 +325,10 @@ def test_no_server_is_unavailable(tmp_path):
 
 
 def test_foreign_error_text_does_not_leak(engine):
-    with pytest.raises(StoreError, match="SQLSTATE 22012") as caught, store.transaction(engine) as c:
+    with (
+        pytest.raises(StoreError, match="SQLSTATE 22012") as caught,
+        store.transaction(engine) as c,
+    ):
         c.execute(sa.text("SELECT 1/0"))
     assert "division by zero" not in str(caught.value)
 

@@ -109,5 +109,3 @@ def test_impossible_degrees_are_told_without_a_district():
     rows = frame([Point(29.5, 106.6), Point(1, 2)], crs=4490)
     (issue,) = topology.position_issues(rows, DISTRICT.head(0))
     assert (issue.shape, issue.row) == ("G01.range", 1)
-
-

@@ -95,7 +95,7 @@ def kilometres(xy: Floats) -> Floats:
     return (np.asarray(xy, dtype=float) - 500_000.0) / 1000.0
 
 
-def metres(km: Any) -> Floats:  # noqa: ANN401 - any nesting of numbers that numpy reads
+def metres(km: Any) -> Floats:
     """Undo `kilometres`.
 
     Parameters
@@ -190,7 +190,7 @@ def _terrain(outline: Polygon, rng: np.random.Generator) -> Terrain:
     return Terrain(xy, density(xy, rng))
 
 
-def _wave(u: Floats, length: float, amplitude: float, rng: np.random.Generator) -> Any:  # noqa: ANN401
+def _wave(u: Floats, length: float, amplitude: float, rng: np.random.Generator) -> Any:
     """Return a smooth curve over u as a function, for the line and for the points alike."""
     phases = rng.uniform(0, 2 * np.pi, 3)
     sizes = amplitude * rng.uniform(0.3, 1.0, 3) / np.array([1.0, 2.0, 3.5])
@@ -221,7 +221,7 @@ def _turned(normal: Floats, degrees: float) -> Floats:
     return np.asarray(turn @ (normal / np.hypot(*normal)))
 
 
-def _curve(shape: Polygon, normal: Floats, wave: Any, offset: float) -> tuple[LineString, Polygon]:  # noqa: ANN401
+def _curve(shape: Polygon, normal: Floats, wave: Any, offset: float) -> tuple[LineString, Polygon]:
     """Return the cutting line across the shape and the half plane on its low side."""
     along = np.array([normal[1], -normal[0]])
     corners = shapely.get_coordinates(shape)
@@ -315,7 +315,7 @@ class _Knife:
     cuts: list[Cut] = field(default_factory=list)
     leaves: list[tuple[str, Polygon]] = field(default_factory=list)
 
-    def streets(self, piece: Piece, tree: Any, plan: dict[str, list[tuple[str, int]]]) -> None:  # noqa: ANN401
+    def streets(self, piece: Piece, tree: Any, plan: dict[str, list[tuple[str, int]]]) -> None:
         """Cut by the tree; each street goes on to its communities."""
         if isinstance(tree, str):
             self.communities(piece, plan[tree])
@@ -376,7 +376,7 @@ class _Knife:
         return -normal if slope > 0 else normal
 
 
-def _size(tree: Any) -> float:  # noqa: ANN401
+def _size(tree: Any) -> float:
     if isinstance(tree, str):
         return places.STREET_KM2[tree]
     return _size(tree[1]) + _size(tree[2])

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, float], None]
 
-_ORDER = ("district", "street", "community", "grid", "road", "building", "camera", "party_org", "duty")
+_ORDER = (
+    "district",
+    "street",
+    "community",
+    "grid",
+    "road",
+    "building",
+    "camera",
+    "party_org",
+    "duty",
+)
 
 
 def build_demo(engine: Engine, *, seed: int, as_of: dt.date, progress: Progress) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,7 +163,7 @@ def features(engine: Engine, layer: str, window: Window) -> dict[str, Any]:
         See `store.transaction`.
     """
     west, south, east, north = window
-    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):  # noqa: PLR2004
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise InputError("bbox is west,south,east,north in degrees")
     if layer not in maps.DETAILS:
         raise LayerNotFound(f"no layer {layer[:20]!r}; layers are {', '.join(maps.DETAILS)}")
@@ -250,7 +249,7 @@ def _write_whole(target: Path, text: str) -> int:
         ) as file:
             file.write(text)
         Path(file.name).chmod(0o644)
-        os.replace(file.name, target)
+        Path(file.name).replace(target)
     except OSError as error:
         raise InputError(f"{target}: cannot be written: {error.strerror}") from error
     return target.stat().st_size
