@@ -304,6 +304,7 @@ def _check(
 ) -> None:
     """Raise what `ground_coverage` promises to raise."""
     require_columns(units.geometry.to_frame(), [], "units")
+    require_columns(buildings.geometry.to_frame(), [], "buildings")
     require_columns(views, ["x_m", "y_m"], "views")
     crs = require_metric(units)
     for frame in (views, buildings):

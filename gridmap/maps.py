@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import folium
 import numpy as np
+import pandas as pd
 import shapely
 from folium.map import Layer
 from folium.template import Template
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import geopandas as gpd
-    import pandas as pd
 
 WEB = Path(__file__).parent / "web"
 
@@ -135,8 +135,8 @@ DETAIL_COLUMNS = {
 DETAIL_COLUMNS["camera"] = DETAIL_COLUMNS["view"]
 """What a detail tells of itself, besides its code."""
 
-SIMPLIFY_DEG = 1e-5
-"""Borders are drawn to a metre: a pixel or two at zoom 18."""
+SIMPLIFY_DEG = 3e-5
+"""A corner of a border is left out where it takes less than the square of this, about 9 m²."""
 
 
 class OfflineMap(folium.Map):
@@ -509,6 +509,6 @@ def _plain_columns(frame: gpd.GeoDataFrame, columns: Iterable[str]) -> dict[str,
 
 
 def _plain(value: Any) -> Any:
-    if value is None or value != value:
+    if pd.isna(value):
         return None
     return round(float(value), 1) if isinstance(value, float) else value

@@ -18,6 +18,11 @@ def default_data_dir() -> Path:
 
     Root's home is closed to the unprivileged account PostgreSQL must run as, so root gets a
     folder under ``/var/lib``; anyone else gets the XDG data folder.
+
+    Returns
+    -------
+    Path
+        Absolute; it need not exist.
     """
     if os.geteuid() == 0:
         return Path("/var/lib/gridmap")

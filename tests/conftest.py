@@ -6,74 +6,21 @@ a database of its own, cloned from a migrated one, so that no test sees another'
 
 from __future__ import annotations
 
-import datetime as dt
 import itertools
-import os
 import shutil
 import tempfile
-import threading
-import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import pytest
 import sqlalchemy as sa
-import uvicorn
 from sqlalchemy.engine import make_url
+from toy_town import TOY_DAY, import_toy, served
 
 from gridmap import cluster, jobs, store
-from gridmap.settings import Settings
-from gridmap.web import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-REPO = Path(__file__).resolve().parent.parent
-TOY = REPO / "geodata" / "toy"
-TOY_DAY = dt.date(2026, 6, 1)
-TOY_ORDER = (
-    "district",
-    "street",
-    "community",
-    "grid",
-    "road",
-    "building",
-    "camera",
-    "party_org",
-    "duty",
-)
-METRIC = "EPSG:4545"
-
-
-def import_toy(engine, *names, effective=dt.date(2026, 1, 1)):
-    """Import layers of the toy town by the front door."""
-    for name in names or TOY_ORDER:
-        jobs.import_layer(
-            engine,
-            TOY / f"{name}.csv",
-            name,
-            effective=effective,
-            source_crs=METRIC,
-            commit=True,
-        )
-
-
-def shared_data(name: str) -> Path:
-    """Return the folder of a real data set, or skip; in CI a skip is a failure."""
-    root = Path(os.environ.get("GRIDMAP_SHARED_DATA") or REPO.parent / "shared" / "data")
-    if not (root / name).is_dir():
-        if os.environ.get("CI"):
-            pytest.fail(f"CI must have the real data set {name} at {root}")
-        pytest.skip(f"the real data set {name} is not at {root}; set GRIDMAP_SHARED_DATA")
-    return root / name
-
-
-def frame(shapes, *, crs=METRIC, index=None, **columns):
-    """Build a frame of geometries with an index from 1."""
-    index = range(1, len(shapes) + 1) if index is None else index
-    return gpd.GeoDataFrame(columns, geometry=list(shapes), index=index, crs=crs)
 
 
 @pytest.fixture(scope="session")
@@ -165,24 +112,6 @@ def demo_url(new_database) -> str:
     jobs.build_demo(engine, seed=500108, as_of=TOY_DAY, progress=lambda _step, _share: None)
     engine.dispose()
     return url
-
-
-@contextmanager
-def served(url: str) -> Iterator[str]:
-    """Serve a database on a free port of this machine."""
-    settings = Settings(database_url=url)
-    config = uvicorn.Config(create_app(settings), host="127.0.0.1", port=0, log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert server.started
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(timeout=10)
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from conftest import shared_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import Point, affinity, box
+from toy_town import shared_data
 
 from gridmap import crs
 from gridmap.camera_coverage import (

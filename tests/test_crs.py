@@ -1,10 +1,10 @@
 import geopandas as gpd
 import numpy as np
 import pytest
-from conftest import frame, shared_data
 from hypothesis import given
 from hypothesis import strategies as st
 from shapely import Point, box
+from toy_town import frame, shared_data
 
 from gridmap import crs
 from gridmap.errors import CrsError

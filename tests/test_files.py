@@ -3,8 +3,8 @@ import shutil
 
 import geopandas as gpd
 import pytest
-from conftest import TOY, frame, shared_data
 from shapely import Point, Polygon, box
+from toy_town import TOY, frame, shared_data
 
 from gridmap import files
 from gridmap.errors import CrsError, FileUnreadable, InputError

@@ -8,8 +8,8 @@ import re
 import geopandas as gpd
 import pandas as pd
 import pytest
-from conftest import METRIC, TOY, TOY_DAY, frame, import_toy
 from shapely import Point, Polygon, box
+from toy_town import METRIC, TOY, TOY_DAY, frame, import_toy
 
 from gridmap import files, jobs, store
 from gridmap.errors import (

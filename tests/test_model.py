@@ -1,8 +1,8 @@
 import geopandas as gpd
 import pandas as pd
 import pytest
-from conftest import frame
 from shapely import LineString, Point, Polygon, box
+from toy_town import frame
 
 from gridmap.errors import CodeError, FrameError, LayerNotFound
 from gridmap.model import (

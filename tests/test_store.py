@@ -6,10 +6,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from conftest import TOY_DAY, frame
 from geoalchemy2 import alembic_helpers
 from shapely import Point, box
 from sqlalchemy.exc import DBAPIError
+from toy_town import TOY_DAY, frame
 
 from gridmap import store, tables
 from gridmap.errors import (

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from conftest import frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import MultiPolygon, Point, box
+from toy_town import frame
 
 from gridmap import topology
 from gridmap.errors import CrsError, FrameError

@@ -237,10 +237,9 @@ def _register(table: pd.DataFrame, where: NDArray[Any], rng: np.random.Generator
     sequence = np.char.zfill(np.arange(1, count + 1).astype(str), 6)
     since, filed = _dates(count, rng)
     suffix = np.where(street, "路口", "出入口")
-    names = [
-        f"{road}{end}{n}号"
-        for road, end, n in zip(where, suffix, np.arange(1, count + 1), strict=True)
-    ]
+    # Numbered along each road, as a register would.
+    site = pd.Series(where.astype(str)) + suffix
+    names = site + (site.groupby(site).cumcount() + 1).map("{}号".format)
     return table.assign(
         code=[
             "50010800" + "".join(parts)

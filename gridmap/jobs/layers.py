@@ -11,6 +11,8 @@ import pandas as pd
 from gridmap import crs, files, store, topology
 from gridmap.errors import LayerRejected
 from gridmap.model import (
+    CODE_LENGTH,
+    DIVISION_LEVELS,
     SERVICE_TARGET,
     ImportReport,
     Issue,
@@ -146,8 +148,8 @@ def _reference_issues(
         # A district may be redrawn anywhere, or be another one.
         known = outline.head(0) if spec.level is Level.DISTRICT else outline
         issues += topology.position_issues(rows, known)
-    if spec.level not in (None, Level.DISTRICT):
-        issues += _parent_issues(conn, rows, effective)
+    if spec.level and spec.level is not Level.DISTRICT:
+        issues += _parent_issues(conn, spec.level, rows, effective)
     if spec.name == "party_org":
         issues += _org_issues(conn, rows, effective)
     if spec.name == "duty":
@@ -161,16 +163,16 @@ def _reference_issues(
     return issues
 
 
-def _parent_issues(conn: Connection, rows: pd.DataFrame, effective: dt.date) -> list[Issue]:
+def _parent_issues(
+    conn: Connection, level: Level, rows: pd.DataFrame, effective: dt.date
+) -> list[Issue]:
     """Find divisions whose parent is not stored (C02); malformed codes were told already."""
-    lengths = rows["code"].dropna().str.len().unique()
-    known: set[str] = set()
-    for level in (Level.DISTRICT, Level.STREET, Level.COMMUNITY):
-        known |= set(store.read_codes(conn, level, as_of=effective))
+    above = DIVISION_LEVELS[DIVISION_LEVELS.index(level) - 1]
+    known = store.read_codes(conn, above, as_of=effective)
     issues = []
     for row, code in rows["code"].dropna().items():
         parent = code[:-3]
-        if len(lengths) == 1 and code.isdigit() and parent not in known:
+        if len(code) == CODE_LENGTH[level] and parent not in known:
             values = {"value": code, "parent": parent, "date": effective}
             issues.append(Issue("C02.nesting", int(row), "code", values))
     return issues

@@ -1,0 +1,234 @@
+"""The layers as they were imported: divisions, buildings, cameras, roads, organisations, duties.
+
+Belongs here: reading them, and their keys. Does not belong here: what was computed from them
+(``results``), where they came from (``origins``), writing them (``changes``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from gridmap import tables as t
+from gridmap.model import LAYERS, Level
+from gridmap.store.conditions import below, holds, inside, layer_table
+from gridmap.store.rows import frame_rows, table_rows
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    import geopandas as gpd
+    from sqlalchemy import Connection
+
+
+def read_units(
+    conn: Connection, level: Level, *, as_of: dt.date, within: str = ""
+) -> gpd.GeoDataFrame:
+    """Read the divisions of a level on a date.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    level
+        District to grid.
+    as_of
+        The date.
+    within
+        A code prefix; empty for all.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index ``code``, ascending; columns name, kind, parent_code, geometry (MultiPolygon,
+        EPSG:4490).
+    """
+    d = t.division.c
+    query = (
+        sa.select(d.code, d.name, d.kind, d.parent_code, d.geom)
+        .where(d.level == str(level), holds(d.valid, as_of), *below(d.code, within))
+        .order_by(d.code)
+    )
+    return frame_rows(conn, query)
+
+
+def read_buildings(
+    conn: Connection,
+    *,
+    within: str = "",
+    window: tuple[float, float, float, float] | None = None,
+    limit: int | None = None,
+) -> gpd.GeoDataFrame:
+    """Read the buildings of a unit or of a window, with their coverage by a Party group.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    within
+        A code prefix of grids; empty for all buildings, those in no grid too.
+    window
+        West, south, east, north in degrees.
+    limit
+        The most rows to return.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index ``code``, ascending; the layer's columns, grid_code, grid_share, status, reason,
+        org_code (of the last computation), geometry (MultiPolygon, EPSG:4490).
+    """
+    b, c = t.building.c, t.target_coverage.c
+    joined = t.building.outerjoin(
+        t.target_coverage, sa.and_(c.lens == "party_group", c.target_code == b.code)
+    )
+    columns = [b[name] for name in LAYERS["building"].columns]
+    query = (
+        sa.select(*columns, b.grid_code, b.grid_share, c.status, c.reason, c.org_code, b.geom)
+        .select_from(joined)
+        .where(*below(b.grid_code, within), *inside(b.geom, window))
+        .order_by(b.code)
+        .limit(limit)
+    )
+    return frame_rows(conn, query)
+
+
+def read_cameras(conn: Connection, *, within: str = "") -> gpd.GeoDataFrame:
+    """Read cameras.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    within
+        A code prefix of grids; empty for all cameras, those in no grid too.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index ``code``, ascending; the layer's columns, grid_code, geometry (Point, EPSG:4490).
+    """
+    c = t.camera.c
+    columns = [c[name] for name in LAYERS["camera"].columns]
+    query = (
+        sa.select(*columns, c.grid_code, c.geom).where(*below(c.grid_code, within)).order_by(c.code)
+    )
+    return frame_rows(conn, query)
+
+
+def read_roads(
+    conn: Connection, *, window: tuple[float, float, float, float] | None = None
+) -> gpd.GeoDataFrame:
+    """Read roads.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    window
+        West, south, east, north in degrees.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index ``code``, ascending; name, kind, width_m, geometry (MultiLineString, EPSG:4490).
+    """
+    r = t.road.c
+    query = sa.select(r.code, r.name, r.kind, r.width_m, r.geom).where(*inside(r.geom, window))
+    return frame_rows(conn, query.order_by(r.code))
+
+
+def read_orgs(conn: Connection) -> pd.DataFrame:
+    """Read all organisations of all times.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    DataFrame
+        Index ``id``; code, name, kind, parent_code, host_code, full_members,
+        probationary_members, begins, ends (dates; ``ends`` None while it lasts).
+    """
+    o = t.party_org.c
+    columns = [o[name] for name in LAYERS["party_org"].columns]
+    return table_rows(conn, sa.select(o.id, *columns, *_period(o.valid)).order_by(o.id), "id")
+
+
+def read_duties(conn: Connection, service: str) -> pd.DataFrame:
+    """Read all duties of a service of all times.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    service
+        ``party_branch`` or ``party_group``.
+
+    Returns
+    -------
+    DataFrame
+        Index ``id``; org_code, service, target_code, mode, begins, ends.
+    """
+    d = t.duty.c
+    query = sa.select(d.id, d.org_code, d.service, d.target_code, d.mode, *_period(d.valid))
+    return table_rows(conn, query.where(d.service == service).order_by(d.id), "id")
+
+
+def read_codes(conn: Connection, kind: str, *, as_of: dt.date) -> pd.Index:
+    """Read the codes that exist on a date, for checks of references.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    kind
+        A division level, ``building`` or ``party_org``.
+    as_of
+        The date.
+
+    Returns
+    -------
+    Index
+        Codes, ascending.
+    """
+    if kind == "building":
+        query = sa.select(t.building.c.code)
+    elif kind == "party_org":
+        query = sa.select(t.party_org.c.code).where(holds(t.party_org.c.valid, as_of))
+    else:
+        d = t.division.c
+        query = sa.select(d.code).where(d.level == kind, holds(d.valid, as_of))
+    return pd.Index(sorted(conn.execute(query).scalars()), dtype=object)
+
+
+def read_later_keys(conn: Connection, layer: str, effective: dt.date) -> pd.Index:
+    """Read the keys of a layer that were written for a date after this one.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    layer
+        A layer's name.
+    effective
+        The date of the new import.
+
+    Returns
+    -------
+    Index
+        The keys, joined by ``/`` where they have several columns.
+    """
+    table = layer_table(layer)
+    begins = sa.func.lower(table.c.valid) if "valid" in table.c else table.c.valid_from
+    key = sa.func.concat_ws("/", *(table.c[name] for name in LAYERS[layer].key))
+    return pd.Index(conn.execute(sa.select(key).where(begins > effective)).scalars(), dtype=object)
+
+
+def _period(valid: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
+    """Return a period's first day and the day after its last, as columns."""
+    return [sa.func.lower(valid).label("begins"), sa.func.upper(valid).label("ends")]

@@ -1,0 +1,112 @@
+"""Where the store's content came from: its import batches and its computations.
+
+Belongs here: runs, versions of the inputs, sources, whether anything is synthetic. Does not
+belong here: what was imported (``layers``) or computed (``results``), opening a batch or a run
+(``changes``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from gridmap import tables as t
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+def read_runs(conn: Connection) -> list[dict[str, Any]]:
+    """Read the last computation of each subject.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    list of dict
+        id, subject, as_of, computed_at, inputs.
+    """
+    run = t.coverage_run.c
+    last = sa.select(sa.func.max(run.id)).group_by(run.subject)
+    query = sa.select(t.coverage_run).where(run.id.in_(last)).order_by(run.subject)
+    return [dict(row._mapping) for row in conn.execute(query)]
+
+
+def read_inputs(conn: Connection, layers: tuple[str, ...]) -> dict[str, Any]:
+    """Read the version of each layer: its last batch.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    layers
+        Names of layers.
+
+    Returns
+    -------
+    dict
+        By layer: batch id and source of the last write; empty layers are missing.
+    """
+    b = t.import_batch.c
+    last = sa.select(sa.func.max(b.id)).where(b.layer.in_(layers)).group_by(b.layer)
+    query = sa.select(b.layer, b.id, b.source, b.sha256).where(b.id.in_(last)).order_by(b.layer)
+    return {
+        row.layer: {"batch": row.id, "source": row.source, "sha256": row.sha256}
+        for row in conn.execute(query)
+    }
+
+
+def read_version(conn: Connection) -> str:
+    """Read what stands for the present state of the store: its last write and computation.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    str
+        Changes with every import and every run.
+    """
+    batch = sa.select(sa.func.max(t.import_batch.c.id)).scalar_subquery()
+    run = sa.select(sa.func.max(t.coverage_run.c.id)).scalar_subquery()
+    row = conn.execute(sa.select(batch, run)).one()
+    return "-".join(str(part or 0) for part in row)
+
+
+def read_sources(conn: Connection) -> set[str]:
+    """Read where the data of the store came from.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    set of str
+        Sources of all import batches.
+    """
+    return set(conn.execute(sa.select(t.import_batch.c.source).distinct()).scalars())
+
+
+def has_synthetic(conn: Connection) -> bool:
+    """Tell whether any data in the store is synthetic.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    bool
+        True if a batch was marked so.
+    """
+    query = sa.select(sa.exists().where(t.import_batch.c.synthetic))
+    return bool(conn.execute(query).scalar_one())

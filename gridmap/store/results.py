@@ -1,0 +1,221 @@
+"""The results of the last computations: rates, uncovered buildings, views, blind ground.
+
+Belongs here: reading them. Does not belong here: the layers they were computed from
+(``layers``), when and from which versions (``origins``), writing them (``changes``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from gridmap import tables as t
+from gridmap.errors import UnitNotFound
+from gridmap.model import Level, Rate
+from gridmap.store.conditions import below, inside
+from gridmap.store.rows import frame_rows, table_rows, unit
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    from sqlalchemy import Connection
+
+
+def read_rates(conn: Connection, *, level: Level | None = None) -> pd.DataFrame:
+    """Read the rates of the last computations.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    level
+        Only units of this level.
+
+    Returns
+    -------
+    DataFrame
+        Index ``unit_code``; measure, level, unit_of_measure, covered, total.
+    """
+    r = t.coverage_rate.c
+    query = sa.select(r.unit_code, r.measure, r.level, r.unit_of_measure, r.covered, r.total)
+    if level is not None:
+        query = query.where(r.level == str(level))
+    return table_rows(conn, query.order_by(r.unit_code, r.measure), "unit_code")
+
+
+def read_unit_rates(conn: Connection, code: str) -> dict[str, Any]:
+    """Read one unit and its rates, each with the run that made it.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    code
+        A division code.
+
+    Returns
+    -------
+    dict
+        ``unit`` (Unit) and ``rates``: a list of (Rate, as_of, computed_at, run id).
+
+    Raises
+    ------
+    UnitNotFound
+        No division has this code now.
+    """
+    d, r, run = t.division.c, t.coverage_rate.c, t.coverage_run.c
+    found = conn.execute(
+        sa.select(d.level, d.code, d.name, d.kind)
+        .where(d.code == code)
+        .order_by(sa.func.lower(d.valid).desc())
+        .limit(1)
+    ).one_or_none()
+    if found is None:
+        raise UnitNotFound(f"no unit has the code {code[:20]!r}")
+    rows = conn.execute(
+        sa.select(
+            r.measure, r.unit_of_measure, r.covered, r.total, run.as_of, run.computed_at, run.id
+        )
+        .select_from(t.coverage_rate.join(t.coverage_run, run.id == r.run_id))
+        .where(r.unit_code == code)
+        .order_by(r.measure)
+    )
+    rates = [(Rate(*row[:4]), row.as_of, row.computed_at, row.id) for row in rows]
+    return {"unit": unit(found), "rates": rates}
+
+
+def read_uncovered(conn: Connection, code: str, *, limit: int) -> tuple[int, list[dict[str, Any]]]:
+    """Read a unit's buildings without a Party group, most households first.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    code
+        A division code.
+    limit
+        The most rows to return.
+
+    Returns
+    -------
+    int, list of dict
+        How many there are in all; code, name, address, household_count, floor_area_m2,
+        grid_code, reason, org_code, longitude, latitude of the first ones.
+    """
+    b, c = t.building.c, t.target_coverage.c
+    joined = t.building.join(
+        t.target_coverage, sa.and_(c.lens == "party_group", c.target_code == b.code)
+    )
+    place = sa.func.ST_PointOnSurface(b.geom)
+    query = (
+        sa.select(
+            b.code,
+            b.name,
+            b.address,
+            b.household_count,
+            b.floor_area_m2,
+            b.grid_code,
+            c.reason,
+            c.org_code,
+            sa.func.ST_X(place).label("longitude"),
+            sa.func.ST_Y(place).label("latitude"),
+        )
+        .select_from(joined)
+        .where(c.status == "uncovered", *below(b.grid_code, code))
+    )
+    total = conn.execute(query.with_only_columns(sa.func.count())).scalar_one()
+    ranked = query.order_by(b.household_count.desc().nulls_last(), b.code).limit(limit)
+    return int(total), [dict(row._mapping) for row in conn.execute(ranked)]
+
+
+def read_views(
+    conn: Connection,
+    *,
+    window: tuple[float, float, float, float] | None = None,
+    limit: int | None = None,
+) -> gpd.GeoDataFrame:
+    """Read the computed views of cameras, with where each camera stands.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    window
+        West, south, east, north in degrees: views that touch it.
+    limit
+        The most rows to return.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index ``code``, ascending; name, azimuth_deg, hfov_deg, max_range_m, state, status,
+        reason, assumed, area_m2, grid_code, longitude, latitude, geometry (Polygon or None,
+        EPSG:4490).
+    """
+    v, c = t.camera_view.c, t.camera.c
+    query = (
+        sa.select(
+            c.code,
+            c.name,
+            c.azimuth_deg,
+            c.hfov_deg,
+            c.max_range_m,
+            c.state,
+            c.grid_code,
+            v.status,
+            v.reason,
+            v.assumed,
+            v.area_m2,
+            sa.func.ST_X(c.geom).label("longitude"),
+            sa.func.ST_Y(c.geom).label("latitude"),
+            v.geom,
+        )
+        .select_from(t.camera.join(t.camera_view, v.camera_code == c.code))
+        .where(*inside(v.geom, window))
+        .order_by(c.code)
+        .limit(limit)
+    )
+    return frame_rows(conn, query)
+
+
+def read_ground(
+    conn: Connection,
+    *,
+    window: tuple[float, float, float, float] | None = None,
+    limit: int | None = None,
+) -> gpd.GeoDataFrame:
+    """Read the blind ground of the grids.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    window
+        West, south, east, north in degrees: grids whose blind ground touches it.
+    limit
+        The most rows to return.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index ``code`` of the grid, ascending; the areas in m², camera_count, geometry
+        (the blind MultiPolygon, EPSG:4490).
+    """
+    g = t.ground_coverage.c
+    query = (
+        sa.select(
+            g.unit_code.label("code"),
+            g.gross_area_m2,
+            g.building_area_m2,
+            g.open_area_m2,
+            g.seen_area_m2,
+            g.blind_area_m2,
+            g.camera_count,
+            g.blind.label("geom"),
+        )
+        .where(*inside(g.blind, window))
+        .order_by(g.unit_code)
+        .limit(limit)
+    )
+    return frame_rows(conn, query)

@@ -1,0 +1,150 @@
+"""Connection, transaction and schema.
+
+Belongs here: reaching the database, translating its errors, its schema's revision. Does not
+belong here: statements on its tables, the migrations themselves (``gridmap/migrations``).
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from gridmap.errors import Conflict, SchemaOutOfDate, StoreError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+
+
+def connect(url: str) -> Engine:
+    """Return an engine for a database URL; nothing is opened yet.
+
+    Parameters
+    ----------
+    url
+        A SQLAlchemy URL with the psycopg2 driver.
+
+    Returns
+    -------
+    Engine
+        Checks a pooled connection before use, so that a restarted server is no error.
+
+    Raises
+    ------
+    StoreUnavailable
+        The URL cannot be read.
+    """
+    try:
+        parsed = make_url(url)
+        known = parsed.drivername in ("postgresql", "postgresql+psycopg2")
+    except sa.exc.ArgumentError:
+        known = False
+    if not known:
+        raise StoreUnavailable(
+            "GRIDMAP_DATABASE_URL is no PostgreSQL URL; write it as "
+            "postgresql+psycopg2://user:password@host/database"
+        )
+    return sa.create_engine(
+        parsed, pool_pre_ping=True, connect_args={"application_name": "gridmap"}
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """Open one transaction: all of it is written, or nothing.
+
+    Parameters
+    ----------
+    engine
+        From `connect`.
+
+    Yields
+    ------
+    Connection
+        Committed on a clean exit, rolled back on any exception.
+
+    Raises
+    ------
+    StoreUnavailable
+        The server cannot be reached or went away. After a lost connection the server may
+        still have committed: look at the import batches before writing again.
+    Conflict
+        A constraint of the store refused the rows.
+    StoreError
+        Any other failure of the database.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except IntegrityError as error:
+        name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+        raise Conflict(f"the store refused the rows: constraint {name}") from error
+    except OperationalError as error:
+        raise StoreUnavailable(
+            "the database cannot be reached; run `gridmap db status`, or check GRIDMAP_DATABASE_URL"
+        ) from error
+    except DBAPIError as error:
+        code = getattr(error.orig, "pgcode", None)
+        raise StoreError(f"the database refused a statement (SQLSTATE {code})") from error
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the schema to a revision, up or down, in one transaction.
+
+    Parameters
+    ----------
+    engine
+        From `connect`.
+    revision
+        ``head``, ``base`` or a revision id.
+
+    Raises
+    ------
+    StoreUnavailable
+        See `transaction`.
+    StoreError
+        See `transaction`.
+    """
+    with transaction(engine) as conn:
+        # Two programs may start on a new database at once: the second waits, then finds it done.
+        conn.execute(sa.select(sa.func.pg_advisory_xact_lock(500108)))
+        config = Config(attributes={"connection": conn})
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        if revision == "base":
+            command.downgrade(config, revision)
+        else:
+            command.upgrade(config, revision)
+
+
+def require_schema(conn: Connection) -> None:
+    """Check that the database has this program's schema.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Raises
+    ------
+    SchemaOutOfDate
+        It has none, or another revision.
+    """
+    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    current = MigrationContext.configure(conn).get_current_revision()
+    if current != head:
+        raise SchemaOutOfDate(
+            f"the database has schema {current or 'none'}, this program needs {head}; "
+            "run `gridmap db migrate`"
+        )

@@ -1,0 +1,75 @@
+"""A real Chromium; every request that would leave the machine is stopped and counted."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+
+
+@dataclass
+class Watched:
+    """A page, with what it said and asked for."""
+
+    page: Page
+    console: list[str] = field(default_factory=list)
+    external: list[str] = field(default_factory=list)
+
+    def open(self, url: str) -> Page:
+        self.page.goto(url)
+        self.page.wait_for_selector("html[data-ready=yes]", timeout=60_000)
+        return self.page
+
+    def state(self):
+        return self.page.evaluate("gridmap.state()")
+
+    def wait_for(self, script: str) -> None:
+        self.page.wait_for_function(script, timeout=20_000)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = shutil.which("chromium")
+    assert path, "the browser tests need Debian's chromium; `make test` installs it"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def watch(chromium):
+    """Return a function that opens a watched page; at the end nothing may have gone wrong."""
+    contexts, pages = [], []
+
+    def watch(width=1440, height=900, **options) -> Watched:
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        watched = Watched(context.new_page())
+        page = watched.page
+
+        def route(route):
+            local = ("http://127.0.0.1", "http://localhost", "data:", "file:", "blob:")
+            if route.request.url.startswith(local):
+                route.continue_()
+            else:
+                watched.external.append(route.request.url)
+                route.abort()
+
+        page.route("**/*", route)
+        page.on("console", lambda m: watched.console.append(f"{m.type}: {m.text}"))
+        page.on("pageerror", lambda e: watched.console.append(f"error: {e}"))
+        page.on("dialog", lambda d: (watched.console.append(f"dialog: {d.message}"), d.dismiss()))
+        pages.append(watched)
+        return watched
+
+    yield watch
+    for context in contexts:
+        context.close()
+    for watched in pages:
+        assert watched.external == []
+        assert watched.console == []

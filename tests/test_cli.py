@@ -1,0 +1,153 @@
+import json
+
+import pytest
+from toy_town import METRIC, TOY
+from typer.testing import CliRunner
+
+from gridmap import cli
+from gridmap.errors import GridmapError
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+def run(database_url, monkeypatch, capsys):
+    """Run the command line as a user would; return exit code and what was printed."""
+    monkeypatch.setenv("GRIDMAP_DATABASE_URL", database_url)
+    monkeypatch.setenv("GRIDMAP_LANGUAGE", "en")
+    return _runner(monkeypatch, capsys)
+
+
+@pytest.fixture
+def run_toy(toy_url, monkeypatch, capsys):
+    monkeypatch.setenv("GRIDMAP_DATABASE_URL", toy_url)
+    monkeypatch.setenv("GRIDMAP_LANGUAGE", "en")
+    return _runner(monkeypatch, capsys)
+
+
+def _runner(monkeypatch, capsys):
+    def run(*words):
+        monkeypatch.setattr("sys.argv", ["gridmap", *map(str, words)])
+        cli.out.width = cli.err.width = 200
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+            raise SystemExit(0)
+        printed = capsys.readouterr()
+        return caught.value.code or 0, printed.out, printed.err
+
+    return run
+
+
+def test_a_check_then_a_commit(run):
+    words = ("import", "district", TOY / "district.csv", "--effective", "2026-01-01")
+    code, out, _ = run(*words, "--source-crs", METRIC)
+    assert code == 0
+    assert "1 rows, 0 errors, 0 warnings. Nothing was written: this was a check." in out
+    code, out, _ = run(*words, "--source-crs", METRIC, "--commit")
+    assert "Written as batch 1, effective 2026-01-01: 1 new" in out
+
+
+def test_bad_rows_name_row_field_rule_and_remedy(run, tmp_path):
+    path = tmp_path / "街道.csv"
+    path.write_text(
+        'code,name,wkt\n990101001,甲,"POLYGON((0 0,1 0,1 1,0 0))"\n99010100,,"POINT(0 0)"\n',
+        encoding="utf-8",
+    )
+    words = ("import", "street", path, "--effective", "2026-01-01", "--source-crs", "EPSG:4490")
+    code, out, err = run(*words, "--commit")
+    assert code == 3
+    assert "街道.csv: 4 errors; nothing was written" in err.replace("\n", " ")
+    for text in ("must be 9 digits", "name is empty", "a street must be a MultiPolygon", "C02"):
+        assert text in out
+    code, out, _ = run(*words, "--json")
+    report = json.loads(out)
+    assert code == 3
+    assert {issue["row"] for issue in report["issues"]} == {1, 2}
+    assert report["issues"][0].keys() == {"rule", "severity", "row", "field", "message"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("import", "street", "none.gpkg", "--effective", "2026-01-01"), 2, "no such file"),
+        (("import", "castle", "none.gpkg", "--effective", "2026-01-01"), 4, "no layer 'castle'"),
+        (
+            ("import", "street", "x", "--effective", "2026-01-01", "--map", "code"),
+            2,
+            "field=column",
+        ),
+        (("coverage", "show", "123456"), 4, "no unit has the code"),
+    ],
+)
+def test_errors_are_one_sentence_and_an_exit_code(run, words, code, message):
+    found, out, err = run(*words)
+    assert found == code
+    assert message in err.replace("\n", " ")
+    assert "Traceback" not in out + err
+
+
+def test_settings_that_are_wrong_are_named(run, monkeypatch):
+    monkeypatch.setenv("GRIDMAP_PORT", "ninety")
+    code, _, err = run("serve")
+    assert code == 2
+    assert "GRIDMAP_PORT" in err
+
+
+def test_a_database_that_is_not_there(run, monkeypatch, tmp_path):
+    url = f"postgresql+psycopg2://x@/x?host={tmp_path}"
+    monkeypatch.setenv("GRIDMAP_DATABASE_URL", url)
+    code, _, err = run("coverage", "show", "990101")
+    assert code == 7
+    assert "cannot be reached" in err
+
+
+def test_text_of_a_file_is_no_markup(run, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('code,name,wkt\n"[red]x[/red]",甲,\n', encoding="utf-8")
+    _, out, _ = run(
+        "import", "street", path, "--effective", "2026-01-01", "--source-crs", "EPSG:4490"
+    )
+    assert "[red]x[/red]" in out
+
+
+def test_coverage_is_shown_with_its_denominators(run_toy):
+    code, out, _ = run_toy("coverage", "show", "990101")
+    assert code == 0
+    assert "42.9%" in out
+    line = next(row for row in out.splitlines() if "party_group.buildings" in row)
+    assert line.split()[1:4] == ["3", "7", "buildings"]
+    code, out, _ = run_toy("coverage", "show", "990101", "--json")
+    assert json.loads(out)["unit"]["name"] == "玩具区"
+
+
+def test_locate_prints_json(run_toy):
+    code, out, _ = run_toy("locate", "106.5976", "29.5046")
+    assert code == 0
+    assert json.loads(out)["as_of"]
+
+
+def test_map_writes_a_file(run_toy, tmp_path):
+    code, out, _ = run_toy("map", tmp_path / "m.html", "--lang", "en")
+    assert code == 0
+    assert (tmp_path / "m.html").stat().st_size > 100_000
+    assert "opens with the network off" in out.replace("\n", " ")
+
+
+def test_refresh_prints_the_district(run, engine):
+    code, out, _ = run("coverage", "refresh", "--as-of", "2026-06-01")
+    assert code == 0
+    assert "measure" in out
+
+
+def test_every_error_has_an_exit_code():
+    def kinds(kind):
+        return {kind}.union(*(kinds(k) for k in kind.__subclasses__()))
+
+    for kind in kinds(GridmapError):
+        assert cli.exit_code(kind.__new__(kind)) > 0
+
+
+def test_help_of_every_command():
+    runner = CliRunner()
+    for words in ([], ["import"], ["db"], ["coverage"], ["demo"], ["serve"], ["map"], ["locate"]):
+        assert runner.invoke(cli.app, [*words, "--help"]).exit_code == 0

@@ -1,0 +1,47 @@
+import re
+
+from toy_town import REPO
+
+from gridmap.language import catalogue, translate
+from gridmap.maps import _LEVEL_LABELS, DETAILS, LENSES
+
+WEB = REPO / "gridmap" / "web"
+
+
+def messages_of_pages() -> set[str]:
+    found = set()
+    for template in (WEB / "templates").glob("*.html"):
+        found |= set(re.findall(r"""_\(["'](.+?)["']\)""", template.read_text("utf-8")))
+    return found
+
+
+def messages_of_script() -> set[str]:
+    text = (WEB / "static" / "gridmap.js").read_text("utf-8")
+    found = set(re.findall(r'\bt\("([^"]+)"\)', text))
+    words = text[text.index("const WORDS") : text.index("};", text.index("const WORDS"))]
+    found |= set(re.findall(r':\s*"([^"]+)"', words))
+    rows = text[text.index("const POPUPS") : text.index("function card")]
+    found |= set(re.findall(r'\["([A-Z][^"]+)",', rows))
+    return found
+
+
+def messages_of_maps() -> set[str]:
+    found = set(DETAILS.values()) | set(_LEVEL_LABELS.values())
+    for lens in LENSES:
+        found |= {lens.label, lens.blank, lens.note} - {""}
+    return found | {"buildings", "households", "grids"} | {"Zoom in", "Zoom out"}
+
+
+def test_the_catalogue_is_complete_and_has_nothing_left_over():
+    used = messages_of_pages() | messages_of_script() | messages_of_maps()
+    used = {message.replace("\\'", "'") for message in used}
+    assert len(used) > 60
+    assert used - set(catalogue("zh")) == set()
+    assert set(catalogue("zh")) - used == set()
+    assert all(catalogue("zh").values())
+
+
+def test_english_is_the_message_itself():
+    assert translate("Grids", "en") == "Grids"
+    assert translate("Grids", "zh") == "网格"
+    assert translate("nothing known", "zh") == "nothing known"

@@ -1,0 +1,156 @@
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+from shapely import Point
+from toy_town import frame, served
+
+from gridmap import store
+from gridmap.errors import GridmapError
+from gridmap.settings import Settings
+from gridmap.web import app as web_app
+from gridmap.web import create_app
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture(scope="module")
+def client(toy_url):
+    with TestClient(create_app(Settings(database_url=toy_url))) as client:
+        yield client
+
+
+def at(x, y):
+    point = frame([Point(364000 + x, 3266000 + y)]).to_crs(4490).geometry[1]
+    return {"lon": point.x, "lat": point.y}
+
+
+def test_locate_names_every_level(client):
+    found = client.get("/api/locate", params=at(20, 20)).json()
+    codes = [found[level]["code"] for level in ("district", "street", "community", "grid")]
+    assert codes == ["990101", "990101001", "990101001001", "990101001001001"]
+    assert found["building"]["name"] == "1号楼"
+    nowhere = client.get("/api/locate", params={"lon": 0, "lat": 0})
+    assert nowhere.status_code == 200
+    assert nowhere.json()["district"] is None
+    before = client.get("/api/locate", params={**at(20, 20), "as_of": "2025-01-01"}).json()
+    assert before["grid"] is None
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"lon": 181, "lat": 0}, {"lon": "x", "lat": 0}, {"lon": 0, "lat": 0, "as_of": "soon"}],
+)
+def test_locate_refuses_nonsense(client, params):
+    assert client.get("/api/locate", params=params).status_code == 422
+
+
+def test_coverage_gives_numerator_denominator_date_and_rows(client):
+    found = client.get("/api/coverage/990101").json()
+    assert found["unit"] == {
+        "level": "district",
+        "code": "990101",
+        "name": "玩具区",
+        "kind": "district",
+    }
+    rate = next(r for r in found["rates"] if r["measure"] == "party_group.buildings")
+    assert (rate["covered"], rate["total"], rate["as_of"]) == (3, 7, "2026-06-01")
+    assert rate["share"] == pytest.approx(3 / 7)
+    assert found["synthetic"] is False
+    rows = client.get("/api/coverage/990101/uncovered", params={"limit": 2}).json()
+    assert rows["total"] == rate["total"] - rate["covered"]
+    assert [row["code"] for row in rows["rows"]] == ["T7", "T6"]
+
+
+def test_unknown_and_malformed_codes(client):
+    missing = client.get("/api/coverage/123456")
+    assert (missing.status_code, missing.json()["code"]) == (404, "unit_not_found")
+    assert client.get("/api/coverage/1' OR '1'='1").status_code == 422
+    assert client.get("/api/coverage/990101/uncovered?limit=100000").status_code == 422
+
+
+def test_features_in_a_window(client):
+    found = client.get("/api/features/building", params={"bbox": "106.5,29.4,106.7,29.6"}).json()
+    assert len(found["features"]) == 8
+    assert found["truncated"] is False
+    for bbox in ("", "1,2,3", "a,b,c,d", "2,1,1,2", "nan,0,1,1", "0,0,1,inf"):
+        answer = client.get("/api/features/building", params={"bbox": bbox})
+        assert (answer.status_code, answer.json()["code"]) == (422, "input"), bbox
+    assert client.get("/api/features/castle", params={"bbox": "0,0,1,1"}).status_code == 404
+
+
+def test_the_page_lets_only_its_own_scripts_run(client):
+    page = client.get("/")
+    policy = page.headers["content-security-policy"]
+    nonce = re.search(r"'nonce-([^']+)'", policy)[1]
+    assert "default-src 'none'" in policy
+    assert "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
+    scripts = re.findall(r"<script([^>]*)>", page.text)
+    assert scripts
+    assert all(f'nonce="{nonce}"' in s or 'src="/static/' in s for s in scripts)
+    assert client.get("/").headers["content-security-policy"] != policy
+    assert not re.search(r'(src|href)="(https?:)?//', page.text)
+
+
+def test_the_page_speaks_both_languages(client):
+    assert 'lang="zh-CN"' in client.get("/").text
+    assert "The whole district" in client.get("/?lang=en").text
+    assert client.get("/?lang=xx").status_code == 422
+
+
+def test_headers_and_health(client):
+    answer = client.get("/health")
+    assert answer.json()["status"] == "ok"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert client.get("/static/vendor/leaflet/leaflet.js").status_code == 200
+    assert client.get("/docs").status_code == 404, "its scripts would come from a foreign host"
+    assert client.get("/openapi.json").status_code == 200
+    assert client.get("/static/../app.py").status_code == 404
+
+
+def test_an_empty_store_says_what_to_do(database_url):
+    with TestClient(create_app(Settings(database_url=database_url))) as client:
+        page = client.get("/")
+        assert page.status_code == 200
+        assert "gridmap demo" in page.text
+        assert client.get("/api/locate", params={"lon": 1, "lat": 1}).json()["grid"] is None
+
+
+def test_a_lost_database_is_503_with_retry_after(client, monkeypatch):
+    def gone(*_args, **_kwargs):
+        raise store.StoreUnavailable("the database cannot be reached")
+
+    monkeypatch.setattr("gridmap.jobs.coverage.store.locate", gone)
+    answer = client.get("/api/locate", params={"lon": 1, "lat": 1})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["code"] == "store_unavailable"
+
+
+def test_every_error_has_a_status():
+    def kinds(kind):
+        return {kind}.union(*(kinds(k) for k in kind.__subclasses__()))
+
+    for kind in kinds(GridmapError):
+        assert next(web_app.STATUSES[k] for k in kind.__mro__ if k in web_app.STATUSES) >= 400
+
+
+def test_the_map_follows_the_data(town):
+    url = town.url.render_as_string(hide_password=False)
+    with TestClient(create_app(Settings(database_url=url))) as client:
+        assert "改名街道" not in _names(client)
+        with store.transaction(town) as conn:
+            batch_id = store.write_batch(
+                conn, layer="x", source="x", sha256="", effective="2026-01-01", rows=0
+            )
+            conn.exec_driver_sql("UPDATE division SET name = '改名街道' WHERE level = 'street'")
+        assert batch_id
+        assert "改名街道" in _names(client)
+
+
+def _names(client):
+    return client.get("/").text.encode("ascii", "ignore").decode("unicode_escape", "ignore")
+
+
+def test_a_real_server_answers(toy_url):
+    with served(toy_url) as site:
+        assert site.startswith("http://127.0.0.1:")
