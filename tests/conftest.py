@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from browser_fixtures import chromium, watch  # noqa: F401  fixtures of every folder
 from sqlalchemy.engine import make_url
-from toy_town import TOY_DAY, import_toy, served
+from toy_town import DEMO_DAY, TOY_DAY, import_toy, served
 
 from gridmap import cluster, jobs, store
 
@@ -109,7 +110,7 @@ def demo_url(new_database) -> str:
     """The whole demo district, built once for all tests that need it."""
     url = new_database()
     engine = store.connect(url)
-    jobs.build_demo(engine, seed=500108, as_of=TOY_DAY, progress=lambda _step, _share: None)
+    jobs.build_demo(engine, seed=500108, as_of=DEMO_DAY, progress=lambda _step, _share: None)
     engine.dispose()
     return url
 

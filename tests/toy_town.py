@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 REPO = Path(__file__).resolve().parent.parent
 TOY = REPO / "geodata" / "toy"
 TOY_DAY = dt.date(2026, 6, 1)
+DEMO_DAY = dt.date(2026, 11, 1)
 TOY_ORDER = (
     "district",
     "street",

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from toy_town import TOY_DAY, served
+from toy_town import DEMO_DAY, TOY_DAY, served
 
 from gridmap import jobs, store
 
@@ -27,12 +27,12 @@ def test_the_first_picture_answers_at_a_glance(watch, demo_site):
     page = watched.open(demo_site)
     expect(page.locator("h1")).to_have_text("南岸区")
     expect(page.locator(".notice")).to_contain_text("合成数据")
-    assert watched.state()["level"] == "street"
+    assert watched.state()["level"] == "community"
     expect(page.locator("#figures .figure")).to_have_count(5)
     expect(page.locator("#figures")).to_contain_text("/ 407,")
     expect(page.locator("#blank li")).to_have_count(10)
     counts = page.locator("#legend .count").all_inner_texts()
-    assert sum(int(n) for n in counts) == 15
+    assert sum(int(n) for n in counts) == 153
 
 
 @pytest.mark.slow
@@ -58,7 +58,7 @@ def test_each_layer_can_be_switched_on_and_off(watch, demo_site):
         watched.wait_for(f"(gridmap.state().loaded.{name} > 0) === {str(not before).lower()}")
         toggle(page, label)
         watched.wait_for(f"(gridmap.state().loaded.{name} > 0) === {str(before).lower()}")
-    page.get_by_text("按街道").or_(page.get_by_label("街道/镇")).first.check()
+    page.get_by_label("街道/镇").check()
     assert watched.state()["level"] == "street"
     page.mouse.wheel(0, -300)
     page.wait_for_timeout(600)
@@ -106,8 +106,7 @@ def test_a_unit_leads_to_the_rows_behind_its_number(watch, toy_site):
     page.get_by_role("button", name="列出未覆盖楼栋").click()
     expect(page.locator("#evidence")).to_contain_text("未覆盖楼栋: 2")
     page.locator("#evidence button").first.click()
-    page.wait_for_timeout(800)
-    assert watched.state()["zoom"] == 18
+    watched.wait_for("gridmap.state().zoom === 18")
 
 
 def test_the_address_brings_the_same_picture_back(watch, toy_site):
@@ -115,7 +114,6 @@ def test_the_address_brings_the_same_picture_back(watch, toy_site):
     page = first.open(toy_site)
     page.get_by_label("党支部覆盖网格").check()
     page.locator("#blank button").first.click()
-    page.wait_for_timeout(800)
     second = watch()
     again = second.open(page.url)
     assert second.state()["measure"] == "party_branch.grids"
@@ -212,7 +210,7 @@ def test_the_one_file_map_of_the_whole_demo(watch, demo_url, tmp_path):
     engine = store.connect(demo_url)
     target = tmp_path / "demo.html"
     size = jobs.write_map(
-        engine, target, language="zh", as_of=TOY_DAY, progress=lambda _step, _share: None
+        engine, target, language="zh", as_of=DEMO_DAY, progress=lambda _step, _share: None
     )
     engine.dispose()
     assert size < 25e6

@@ -14,6 +14,9 @@ const gridmap = (() => {
   let config = null;
   let map = null;
 
+  /* Whoever asked the system for less motion gets none. */
+  const motion = { animate: !window.matchMedia("(prefers-reduced-motion: reduce)").matches };
+
   /* --- words and numbers ------------------------------------------------------------------ */
 
   /* What a code of the data is called; the sentences stand in the catalogue. */
@@ -407,7 +410,7 @@ const gridmap = (() => {
       const answer = await uncovered(code);
       const shown = `${t("uncovered buildings")}: ${number(answer.total)} · ${t("shown")}: ${number(answer.rows.length)}`;
       list.replaceChildren(el("li", { class: "small", role: "status" }, shown), ...answer.rows.map((row) =>
-        el("li", {}, el("button", { onclick: () => map.setView([row.latitude, row.longitude], 18) },
+        el("li", {}, el("button", { onclick: () => map.setView([row.latitude, row.longitude], 18, motion) },
           el("span", {}, row.name || row.address || row.code, el("br"), el("span", { class: "small" }, word(row.reason))),
           el("span", { class: "many" }, row.household_count === null ? "" : `${number(row.household_count)} ${t("households")}`)))));
     } catch {
@@ -429,7 +432,7 @@ const gridmap = (() => {
   function go(code) {
     for (const name of LEVELS) {
       const hit = (levels[name] ? levels[name].getLayers() : []).find((l) => l.feature.properties.code === code);
-      if (hit) map.fitBounds(hit.getBounds(), { maxZoom: 17, padding: [30, 30] });
+      if (hit) map.fitBounds(hit.getBounds(), { maxZoom: 17, padding: [30, 30], ...motion });
     }
     select(code);
   }

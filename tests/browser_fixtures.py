@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -27,8 +28,12 @@ class Watched:
     def state(self):
         return self.page.evaluate("gridmap.state()")
 
-    def wait_for(self, script: str) -> None:
-        self.page.wait_for_function(script, timeout=20_000)
+    def wait_for(self, script: str, seconds: float = 20) -> None:
+        """Wait until a script is true; Playwright's own wait needs eval, which the page forbids."""
+        deadline = time.monotonic() + seconds
+        while not self.page.evaluate(script):
+            assert time.monotonic() < deadline, f"{script}: {self.state()}"
+            self.page.wait_for_timeout(50)
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +52,9 @@ def watch(chromium):
     contexts, pages = [], []
 
     def watch(width=1440, height=900, **options) -> Watched:
-        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, reduced_motion="reduce", **options
+        )
         contexts.append(context)
         watched = Watched(context.new_page())
         page = watched.page
