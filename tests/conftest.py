@@ -125,3 +125,9 @@ def toy_site(toy_url) -> Iterator[str]:
 def demo_site(demo_url) -> Iterator[str]:
     with served(demo_url) as site:
         yield site
+
+
+def pytest_collection_modifyitems(items):
+    """Run what is quick first: pure tests, then the database, the browser, and the slow ones."""
+    marks = ("slow", "browser", "db")
+    items.sort(key=lambda item: [item.get_closest_marker(mark) is not None for mark in marks])

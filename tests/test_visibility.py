@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -15,6 +13,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import Point, Polygon, affinity, box
+from toy_town import shared_data
 
 from gridmap import crs
 from gridmap.errors import CrsError, FrameError
@@ -24,6 +23,7 @@ from gridmap.visibility import (
     STATUSES,
     VIEW_COLUMNS,
     kernel,
+    placement,
     view_polygons,
     visible_walls,
     warm_up,
@@ -160,6 +160,29 @@ def test_a_camera_far_from_every_building():
 def test_obstacles_spread_over_a_country_do_not_need_a_grid_of_its_size():
     shapes = [box(x, y, x + 10, y + 10) for x in (20, 1e6, 3e6) for y in (0, 2e6)]
     assert area((0, 5, 90, 60, 100), *shapes) == pytest.approx(area((0, 5, 90, 60, 100), shapes[0]))
+
+
+def test_more_walls_than_there_is_room_for_at_first():
+    turns = np.radians(np.arange(0, 360, 0.6))
+    pillars = [box(x - 0.05, y - 0.05, x + 0.05, y + 0.05) for x, y in pillar_places(turns)]
+    row = (0, 0, 0, 360, 60)
+    fine = look([row], pillars, arc_tolerance_m=FINE_M)
+    assert len(pillars) * 4 + 12 > kernel._SPANS
+    expected = naive_view(row, pillars).area
+    assert fine["area_m2"].iloc[0] == pytest.approx(expected, rel=1e-6)
+
+
+def pillar_places(turns):
+    reach = np.where(np.arange(len(turns)) % 2, 40, 50)
+    return np.column_stack([np.cos(turns) * reach, np.sin(turns) * reach])
+
+
+def test_a_range_beyond_everything_ends_soon():
+    wall = box(10, -5, 12, 5)
+    expected = math.pi * 1e14 - (
+        1e14 - 100 * math.tan(math.atan(0.5)) / math.atan(0.5)
+    ) * math.atan(0.5)
+    assert area((0, 0, 0, 360, 1e7), wall) == pytest.approx(expected, rel=1e-9)
 
 
 # --- where a camera is put ----------------------------------------------------------------------
@@ -327,6 +350,14 @@ def test_azimuth_counts_from_true_north():
         grid = view_polygons(cameras, building_series([], frame), convergence=False)
         assert true.distance(Point(end)) < 0.02
         assert grid.distance(Point(end)).iloc[0] == pytest.approx(10.8, abs=0.2)
+
+
+def test_one_compilation_serves_every_frame():
+    before = len(kernel.scan.signatures), len(placement.stand_all.signatures)
+    for rows_, shapes in (([], []), ([(0, 0, 0, 90, 20)], []), ([], [box(1, 1, 2, 2)])):
+        look(rows_, shapes)
+        look(rows_, shapes, convergence=True, arc_tolerance_m=1)
+    assert (len(kernel.scan.signatures), len(placement.stand_all.signatures)) == before == (1, 1)
 
 
 def test_compiling_goes_on_where_no_cache_can_be_written(monkeypatch):
@@ -633,17 +664,10 @@ def test_seen_stretches_of_walls_against_rays():
 
 # --- real data ----------------------------------------------------------------------------------
 
-SHARED = Path(
-    os.environ.get("GRIDMAP_SHARED_DATA", Path(__file__).parents[1] / ".." / "shared" / "data")
-)
 
-
-def real_layer(*path):
+def real_layer(folder, file):
     """Return a real layer in its metric frame, or skip."""
-    file = SHARED.joinpath(*path)
-    if not file.exists():
-        pytest.skip(f"the real data set {file} is not there; set GRIDMAP_SHARED_DATA")
-    frame = gpd.read_file(file)
+    frame = gpd.read_file(shared_data(folder) / file)
     return frame.to_crs(crs.metric_crs_of(frame))
 
 
@@ -657,6 +681,7 @@ def random_cameras(houses, n, seed):
 
 
 @pytest.mark.real
+@pytest.mark.slow
 def test_tokyo_against_naive_shadows():
     houses = real_layer("tokyo_bunkyo_small", "buildings.geojson").geometry
     origin = houses.total_bounds[:2].round()

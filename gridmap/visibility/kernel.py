@@ -399,7 +399,8 @@ def _sweep(scene: Scene, sight: _Sight, stamp: Ints, mark: int, fan: _Fan) -> in
     column = math.floor((sight.x - scene.west) / scene.cell)
     row = math.floor((sight.y - scene.south) / scene.cell)
     far = sight.radius
-    for ring in range(int(sight.radius / scene.cell) + 2):
+    edge = max(column, scene.columns - column, row, scene.rows - row)
+    for ring in range(min(int(far / scene.cell) + 1, edge) + 1):
         if ring > 0 and _ring_distance(scene, sight, column, row, ring) > far:
             break
         for j in range(max(row - ring, 0), min(row + ring + 1, scene.rows)):

@@ -20,7 +20,6 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import shapely
-from shapely import Point
 
 from gridmap import crs, visibility
 from gridmap.camera_coverage import ground_coverage, views
@@ -130,26 +129,29 @@ def local_walls(polygons, x, y):
     return walls, cross
 
 
-def vectorised(row, polygons, tree):
-    """View one camera: the facing walls' shadows in one call, one union, one difference."""
+def surroundings(row, polygons, tree):
+    """Return the free sector of a camera at the origin, and the buildings that meet it."""
     x, y, axis, angle, reach = row
     free = sector(axis, angle, reach)
-    ground = shapely.transform(free, lambda xy: xy + (x, y))
-    near = polygons[tree.query(ground, predicate="intersects")]
-    walls, cross = local_walls(shapely.orient_polygons(near), x, y)
-    dark = shadows(walls[cross < -1e-9], reach)
-    dark = dark[shapely.intersects(free, dark)]
-    return shapely.difference(free, shapely.union_all(dark))
+    ground = shapely.transform(free, lambda xy: xy + np.array([x, y]))
+    return free, polygons[tree.query(ground, predicate="intersects")]
+
+
+def vectorised(row, polygons, tree):
+    """View one camera: the facing walls' shadows in one call, one union, one difference."""
+    free, near = surroundings(row, polygons, tree)
+    walls, cross = local_walls(shapely.orient_polygons(near), *row[:2])
+    dark = shadows(walls[cross < -1e-9], row[4])
+    return shapely.difference(free, shapely.union_all(dark[shapely.intersects(free, dark)]))
 
 
 def per_wall(row, polygons, tree):
     """View one camera as a script would: one shadow a wall, the buildings, union, difference."""
-    x, y, axis, angle, reach = row
-    near = polygons[tree.query(Point(x, y), predicate="dwithin", distance=reach)]
-    walls, cross = local_walls(near, x, y)
-    dark = [shadows(wall[None], reach)[0] for wall in walls[np.abs(cross) > 1e-9]]
-    dark += [shapely.transform(polygon, lambda xy: xy - (x, y)) for polygon in near]
-    return shapely.difference(sector(axis, angle, reach), shapely.union_all(dark))
+    free, near = surroundings(row, polygons, tree)
+    walls, cross = local_walls(near, *row[:2])
+    dark = [shadows(wall[None], row[4])[0] for wall in walls[np.abs(cross) > 1e-9]]
+    dark += [shapely.transform(polygon, lambda xy: xy - row[:2]) for polygon in near]
+    return shapely.difference(free, shapely.union_all(dark))
 
 
 def shapely_seconds(view, houses, table, areas, size):
@@ -180,8 +182,8 @@ def main():
     xs, ys = (np.arange(*houses.total_bounds[i::2], 450.0) for i in (0, 1))
     cells = [shapely.box(x, y, x + 450, y + 450) for x in xs for y in ys]
     ground, _ = best(1, lambda: ground_coverage(gpd.GeoSeries(cells, crs=houses.crs), seen, houses))
-    print(f"{len(cameras):,} cameras, {len(houses):,} buildings; {platform.machine()}, ")
-    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, warm\n")
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    print(f"{len(cameras):,} cameras, {len(houses):,} buildings; {machine}, warm\n")
     print("| what | total s | µs per camera | times the kernel |")
     print("|---|---:|---:|---:|")
     for what, seconds in (

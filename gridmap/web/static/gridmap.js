@@ -6,7 +6,7 @@
 const gridmap = (() => {
   const LEVELS = ["street", "community", "grid"];
   const DETAIL_ZOOM = 15;
-  const UNIT_PIXELS = 3000; // a level is shown when its units cover this much of the screen
+  const UNIT_PIXELS = 2500; // a level is shown when its units cover this much of the screen
   const NO_DATA = "#c9ced6";
   const state = { measure: null, level: null, manual: false, switching: false, selected: null, chosen: new Set() };
   const levels = {};
@@ -502,7 +502,7 @@ const gridmap = (() => {
     state.measure = config.lenses[0].measure;
     const phone = window.innerWidth <= 720;
     map.fitBounds([[config.bounds[1], config.bounds[0]], [config.bounds[3], config.bounds[2]]],
-      { animate: false, paddingBottomRight: phone ? [8, 130] : [8, 8], paddingTopLeft: [8, 8] });
+      { animate: false, paddingBottomRight: phone ? [8, 150] : [130, 8], paddingTopLeft: [8, 8] });
     readAddress();
     L.control.scale({ imperial: false }).addTo(map);
     const control = L.control({ position: "bottomleft" });
@@ -528,6 +528,9 @@ const gridmap = (() => {
     byId("sheet").addEventListener("click", () => byId("panel").classList.toggle("folded"));
     byId("tools").addEventListener("click", () => document.body.classList.toggle("tools-open"));
     if (phone) byId("panel").classList.add("folded");
+    // The controls stand above the folded sheet, however many lines its notice takes.
+    const head = document.querySelector("#panel header");
+    new ResizeObserver(() => document.body.style.setProperty("--sheet", `${head.offsetHeight}px`)).observe(head);
     onZoom();
     lensChoice();
     choose(state.measure);
