@@ -58,7 +58,7 @@ $(VENDOR)/leaflet/leaflet.js: gridmap/web/package-lock.json .venv/.runtime
 	@touch $@
 
 # The camera kernel is compiled here, once, so that no command waits for it.
-.venv/.compiled: gridmap/visibility.py .venv/.runtime
+.venv/.compiled: $(wildcard gridmap/visibility/*.py) .venv/.runtime
 	$(BIN)/python -c 'from gridmap import visibility; visibility.warm_up()'
 	@touch $@
 

@@ -150,7 +150,7 @@ def view_polygons(
     >>> float(view.loc["c1", "area_m2"].round(6)), view.loc["c1", "status"]
     (100.0, 'ok')
     """
-    views = _views(cameras, obstacles, convergence=convergence, tolerance=arc_tolerance_m)
+    views = _views(cameras, obstacles, convergence=convergence, tolerance=float(arc_tolerance_m))
     status = np.where(views.found, np.where(views.why == FREE, "ok", "moved"), "excluded")
     columns = {
         "geometry": gpd.GeoSeries(views.looks.polygon, index=cameras.index, crs=cameras.crs),
