@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import numpy as np
 import shapely
-from pyproj import CRS, Geod
+from pyproj import CRS, Geod, Proj
 
 from gridmap.errors import CrsError
 
@@ -30,8 +30,7 @@ STORAGE_CRS = CRS.from_epsg(STORAGE_SRID)
 WGS84_CRS = CRS.from_epsg(4326)
 """Taken as equal to CGCS2000 at the decimetre: PROJ knows only a ballpark null transform."""
 
-WEB_MERCATOR_SRID = 3857
-"""For drawing only: it inflates areas 1.32 times at this latitude. Never measure in it."""
+_WEB_MERCATOR_CRS = CRS.from_epsg(3857)  # for drawing: it inflates areas 1.32 times here
 
 GEOD = Geod(ellps="GRS80")
 
@@ -144,11 +143,36 @@ def require_metric(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> CRS:
     crs: CRS | None = frame.crs
     if crs is None:
         raise CrsError("the frame has no coordinate reference system")
-    if not crs.is_projected or crs.to_epsg() == WEB_MERCATOR_SRID:
+    if not crs.is_projected or crs == _WEB_MERCATOR_CRS:
         raise CrsError(f"lengths cannot be measured in {crs.name}; use crs.metric_crs_of(frame)")
     if any(axis.unit_name != "metre" for axis in crs.axis_info):
         raise CrsError(f"{crs.name} does not use metres")
     return crs
+
+
+def convergence_deg(xy: Floats, crs: CRS) -> Floats:
+    """Return the angle from true north to a projected frame's north at positions.
+
+    Parameters
+    ----------
+    xy
+        Shape (n, 2): coordinates in the frame.
+    crs
+        A projected frame.
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+        Degrees, clockwise; what to take from a compass azimuth to turn it into a grid azimuth.
+
+    Notes
+    -----
+    Cost O(n).
+    """
+    projection = Proj(crs)
+    longitude, latitude = projection(xy[:, 0], xy[:, 1], inverse=True)
+    factors = projection.get_factors(longitude, latitude)
+    return np.asarray(factors.meridian_convergence, dtype=float)
 
 
 def ellipsoidal_area_m2(geometries: gpd.GeoSeries) -> Floats:

@@ -6,7 +6,7 @@ from shapely import Point
 from toy_town import frame, served
 
 from gridmap import store
-from gridmap.errors import GridmapError
+from gridmap.errors import GridmapError, StoreUnavailable
 from gridmap.settings import Settings
 from gridmap.web import app as web_app
 from gridmap.web import create_app
@@ -118,7 +118,7 @@ def test_an_empty_store_says_what_to_do(database_url):
 
 def test_a_lost_database_is_503_with_retry_after(client, monkeypatch):
     def gone(*_args, **_kwargs):
-        raise store.StoreUnavailable("the database cannot be reached")
+        raise StoreUnavailable("the database cannot be reached")
 
     monkeypatch.setattr("gridmap.jobs.coverage.store.locate", gone)
     answer = client.get("/api/locate", params={"lon": 1, "lat": 1})

@@ -13,9 +13,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from pyproj import Proj
 
-from gridmap.crs import require_metric
+from gridmap.crs import convergence_deg, require_metric
 from gridmap.errors import FrameError
 from gridmap.model import require_columns
 from gridmap.visibility.kernel import Scene, scan
@@ -24,7 +23,6 @@ from gridmap.visibility.scene import Walls, scene_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from pyproj import CRS
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -274,7 +272,7 @@ def _table(cameras: gpd.GeoDataFrame, *, convergence: bool) -> Floats:
     xy = _positions(cameras.geometry)
     azimuth, angle, radius = (cameras[name].to_numpy(dtype=float) for name in CAMERA_COLUMNS)
     if convergence and len(cameras):  # PROJ takes no empty arrays
-        azimuth = azimuth - _convergence_deg(xy, cameras.crs)
+        azimuth = azimuth - convergence_deg(xy, cameras.crs)
     angle = np.where(angle >= DOME_DEG, 2.0 * np.pi, np.radians(angle))
     return np.column_stack([xy, np.radians(90.0 - azimuth), angle, radius])
 
@@ -285,14 +283,6 @@ def _positions(points: gpd.GeoSeries) -> Floats:
     given, row = shapely.get_coordinates(points.to_numpy(), return_index=True)
     xy[row] = given
     return xy
-
-
-def _convergence_deg(xy: Floats, crs: CRS) -> Floats:
-    """Return the angle from true north to the CRS's north, clockwise, at each position."""
-    projection = Proj(crs)
-    longitude, latitude = projection(xy[:, 0], xy[:, 1], inverse=True)
-    factors = projection.get_factors(longitude, latitude)
-    return np.asarray(factors.meridian_convergence, dtype=float)
 
 
 def _unusable(cameras: gpd.GeoDataFrame, table: Floats) -> Ints:
