@@ -12,6 +12,7 @@ map here loads only Leaflet, installed at set-up, and every word from data goes 
 from __future__ import annotations
 
 import base64
+import json
 import re
 from dataclasses import asdict, dataclass
 from functools import cache, partial
@@ -363,7 +364,7 @@ def page(parts: MapParts, *, nonce: str | None = None, inline: bool = False) -> 
         header=header,
         html=parts.html,
         script=parts.script,
-        config=htmlsafe_json_dumps(parts.config),
+        config=htmlsafe_json_dumps(parts.config, dumps=_COMPACT),
         nonce=nonce,
         inline=_inline_assets() if inline else None,
         _=partial(translate, language=parts.language),
@@ -410,6 +411,10 @@ def _inline_assets() -> dict[str, str]:
         "gridmap_css": (WEB / "static" / "gridmap.css").read_text("utf-8"),
         "gridmap_js": (WEB / "static" / "gridmap.js").read_text("utf-8"),
     }
+
+
+# Chinese as it is: escaped, a character would take six bytes.
+_COMPACT = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
 
 def _data_uri(path: Path) -> str:

@@ -26,8 +26,8 @@ FEATURE_LIMIT = 15_000
 """Most features of one answer; where there are more it holds none and says so, because a part
 of the buildings looks like a map with empty ground."""
 
-VIEW_SIMPLIFY_DEG = 3e-6
-"""A packed view is drawn to a third of a metre."""
+SIMPLIFY_DEG = {"view": 3e-6, "blind": 5e-6}
+"""In a file, views and blind ground are drawn to a third and half of a metre."""
 
 
 def version(engine: Engine) -> str:
@@ -227,14 +227,12 @@ def write_map(
     with store.transaction(engine) as conn:
         for done, layer in enumerate(maps.DETAILS):
             progress("packing", done / len(maps.DETAILS))
-            # Blind ground is what the views leave over; its polygons would double the file.
-            if layer != "blind":
-                frame = _details(conn, layer, None, None)
-                if layer == "view":
-                    thin = shapely.simplify(frame.geometry.to_numpy(), VIEW_SIMPLIFY_DEG)
-                    frame = frame.set_geometry(gpd.GeoSeries(thin, frame.index, crs=frame.crs))
-                columns = maps.DETAIL_COLUMNS[layer]
-                packed[layer] = maps.pack(frame, columns, kind=kinds.get(layer, "Polygon"))
+            frame = _details(conn, layer, None, None)
+            if layer in SIMPLIFY_DEG:
+                thin = shapely.simplify(frame.geometry.to_numpy(), SIMPLIFY_DEG[layer])
+                frame = frame.set_geometry(gpd.GeoSeries(thin, frame.index, crs=frame.crs))
+            columns = maps.DETAIL_COLUMNS[layer]
+            packed[layer] = maps.pack(frame, columns, kind=kinds.get(layer, "Polygon"))
     progress("drawing", 0.0)
     parts = map_parts(engine, language=language, as_of=as_of, packed=packed)
     text = maps.page(parts, inline=True)

@@ -31,7 +31,7 @@ const gridmap = (() => {
     inside_building: "it stands inside a building", on_wall: "it stands on a wall",
     no_range: "it has no range", no_angle: "it has no field angle", no_position: "it has no position",
     azimuth_deg: "azimuth", hfov_deg: "field angle", max_range_m: "range",
-    view: "Camera views", camera: "Cameras", street: "streets", community: "communities", grid: "grids", m2: "area",
+    view: "Camera views", camera: "Cameras", blind: "Blind ground", street: "streets", community: "communities", grid: "grids", m2: "area",
   };
 
   const t = (message) => config.messages[message] || message;
@@ -343,7 +343,7 @@ const gridmap = (() => {
 
     symbols() {
       const party = [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#f58d4b", "uncovered", " outlined"]];
-      const camera = [["rgba(123,82,171,.5)", "view"], ["#4a2574", "camera"]];
+      const camera = [["rgba(123,82,171,.5)", "view"], ["#4a2574", "camera"], ["rgba(59,63,70,.35)", "blind"]];
       const key = el("div", { class: "key" });
       for (const [colours, label, extra] of aboutCameras() ? camera : party) {
         const swatch = el("span", { class: `swatch${extra || ""}` });
