@@ -34,6 +34,7 @@ from gridmap.errors import (
     StoreError,
     StoreUnavailable,
 )
+from gridmap.language import translate
 from gridmap.model import LAYERS, ImportReport, Issue
 from gridmap.settings import Settings
 from gridmap.web import create_app
@@ -56,6 +57,7 @@ EXIT_CODES: dict[type[GridmapError], int] = {
 """The most special class that fits gives the exit code; 0 is success."""
 
 SHOWN_PER_RULE = 20
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 app = typer.Typer(
     help="Who covers which building, and which ground no camera sees.",
@@ -78,6 +80,9 @@ Effective = Annotated[
 
 def main() -> None:
     """Run the command line; every error gridmap knows is one sentence and an exit code."""
+    # As exceptions, so that whatever is open is closed, the embedded database too.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _frame: sys.exit(128 + number))
     try:
         app()
     except GridmapError as error:
@@ -135,7 +140,7 @@ def import_layer(
     """Check a file and, with --commit, write it: all rows or none."""
     settings = Settings()
     try:
-        with jobs.database(settings) as engine:
+        with jobs.database(settings) as engine, _progress() as tell:
             report = jobs.import_layer(
                 engine,
                 file,
@@ -147,6 +152,7 @@ def import_layer(
                 encoding=encoding,
                 repair=repair,
                 commit=commit,
+                progress=tell,
             )
     except LayerRejected as error:
         _print_report(error.report, as_json=as_json, language=settings.language)
@@ -162,25 +168,33 @@ def _columns(mapping: list[str]) -> dict[str, str]:
     pairs = [item.partition("=") for item in mapping]
     if any(not (field and mark and column) for field, mark, column in pairs):
         raise InputError("--map is written field=column, for example --map code=OBJECTID")
-    return {field: column for field, _, column in pairs}
+    columns = {field: column for field, _, column in pairs}
+    if len(columns) < len(pairs):
+        raise InputError("--map names a field twice; one column can fill it")
+    return columns
 
 
 def _print_report(report: ImportReport, *, as_json: bool, language: str) -> None:
     if as_json:
         out.print_json(json.dumps(report.as_dict(), ensure_ascii=False))
         return
-    table = Table("row", "field", "rule", "severity", "message", box=None)
+    headings = ("row", "field", "rule", "severity", "message")
+    table = Table(*(translate(heading, language) for heading in headings), box=None)
     for issue in _shown(report.issues):
         row = "" if issue.row is None else str(issue.row)
         # Text, not markup: a cell of the file may hold anything.
-        cells = (row, issue.field or "", issue.rule, str(issue.severity), issue.message(language))
+        severity = translate(str(issue.severity), language)
+        cells = (row, issue.field or "", issue.rule, severity, issue.message(language))
         table.add_row(*(Text(cell) for cell in cells))
     if report.issues:
         out.print(table)
     for rule, count in Counter(issue.shape for issue in report.issues).items():
         if count > SHOWN_PER_RULE:
-            out.print(f"{rule}: {count} rows, {SHOWN_PER_RULE} shown; all of them with --json")
-    out.print(Text(_verdict(report)))
+            more = translate(
+                "{rule}: {count} rows, {shown} shown; all of them with --json", language
+            )
+            out.print(Text(more.format(rule=rule, count=count, shown=SHOWN_PER_RULE)))
+    out.print(Text(_verdict(report, language)))
 
 
 def _shown(issues: tuple[Issue, ...]) -> Iterator[Issue]:
@@ -191,17 +205,22 @@ def _shown(issues: tuple[Issue, ...]) -> Iterator[Issue]:
             yield issue
 
 
-def _verdict(report: ImportReport) -> str:
-    found = f"{report.source}: {report.rows} rows, {len(report.errors)} errors, "
-    found += f"{len(report.issues) - len(report.errors)} warnings"
-    if report.committed:
-        return (
-            f"{found}. Written as batch {report.batch_id}, effective {report.effective}: "
-            f"{report.inserted} new, {report.updated} changed, {report.unchanged} unchanged."
-        )
-    if report.errors:
-        return f"{found}. Nothing was written."
-    return f"{found}. Nothing was written: this was a check. Write it with --commit."
+_FOUND = "{source}: {rows} rows, {errors} errors, {warnings} warnings."
+_WRITTEN = (
+    "Written as batch {batch_id}, effective {effective}: {inserted} new, {updated} changed, "
+    "{unchanged} unchanged."
+)
+_NOT_WRITTEN = "Nothing was written."
+_CHECKED = "Nothing was written: this was a check. Write it with --commit."
+VERDICTS = (_FOUND, _WRITTEN, _NOT_WRITTEN, _CHECKED)
+"""The closing sentences of an import, as message ids."""
+
+
+def _verdict(report: ImportReport, language: str) -> str:
+    errors = len(report.errors)
+    told = {**vars(report), "errors": errors, "warnings": len(report.issues) - errors}
+    end = _WRITTEN if report.committed else _NOT_WRITTEN if report.errors else _CHECKED
+    return " ".join(translate(part, language).format(**told) for part in (_FOUND, end))
 
 
 @coverage_app.command("refresh")
@@ -265,8 +284,8 @@ def demo(
         with _progress() as tell:
             built = jobs.build_demo(engine, seed=seed, as_of=_today(), progress=tell)
         out.print("the demo district is built" if built else "the demo district is there already")
-    if serve_it:
-        _serve(settings)
+        if serve_it:
+            _serve(settings)
 
 
 @app.command()
@@ -276,15 +295,24 @@ def serve() -> None:
 
 
 def _serve(settings: Settings) -> None:
+    _require_loopback(settings)
     _require_free_port(settings)
-    # uvicorn passes the signal on once it has closed; as exceptions both end the database too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # uvicorn passes the signal on once it has closed.
     with suppress(KeyboardInterrupt), jobs.database(settings):
         out.print(Text(f"gridmap: http://{settings.host}:{settings.port}  (Ctrl-C stops)"))
         uvicorn.run(
             create_app(settings), host=settings.host, port=settings.port, log_level="warning"
         )
     out.print("gridmap: stopped")
+
+
+def _require_loopback(settings: Settings) -> None:
+    """Refuse to show exact camera positions to a network while there are no accounts."""
+    if settings.host not in LOOPBACK:
+        raise InputError(
+            f"GRIDMAP_HOST is {settings.host}: gridmap has no accounts yet and serves this machine "
+            f"only; use one of {', '.join(LOOPBACK)}"
+        )
 
 
 def _require_free_port(settings: Settings) -> None:
@@ -304,12 +332,20 @@ def _require_free_port(settings: Settings) -> None:
 def write_map(
     target: Annotated[Path, typer.Argument(help="The HTML file to write.")],
     language: Annotated[str | None, typer.Option("--lang", help="zh or en.")] = None,
+    cameras: Annotated[
+        bool, typer.Option("--cameras/--no-cameras", help="With exact positions of cameras.")
+    ] = True,
 ) -> None:
     """Write the map as one HTML file that needs no network."""
     settings = Settings()
     with jobs.database(settings) as engine, _progress() as tell:
         size = jobs.write_map(
-            engine, target, language=language or settings.language, as_of=_today(), progress=tell
+            engine,
+            target,
+            language=language or settings.language,
+            as_of=_today(),
+            cameras=cameras,
+            progress=tell,
         )
     out.print(Text(f"{target}: {size / 1e6:.1f} MB, opens with the network off"))
 

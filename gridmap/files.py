@@ -208,7 +208,7 @@ _PROBLEMS = {
     "unknown_layer": "it has no such layer; its layers are {layers}",
     "many_layers": "it has several layers, name one with --layer: {layers}",
     "unreadable": f"it is not a vector file gridmap reads; give {FORMATS}",
-    "encoding": "its text is not in the encoding that was named; try --encoding GB18030",
+    "encoding": "its text is not in its declared encoding; name it, often --encoding GB18030",
     "too_many_rows": f"it has over {MAX_ROWS} rows; split it",
 }
 

@@ -131,6 +131,7 @@ DETAIL_COLUMNS = {
         "status",
         "reason",
         "org_code",
+        "org_name",
     ),
 }
 DETAIL_COLUMNS["camera"] = DETAIL_COLUMNS["view"]
@@ -190,6 +191,7 @@ class MapParts:
     heading: str
     language: str
     synthetic: bool
+    stale: bool
 
 
 def district_map(
@@ -199,6 +201,7 @@ def district_map(
     dates: Mapping[str, str],
     language: str,
     synthetic: bool,
+    stale: bool = False,
     packed: Mapping[str, Any] | None = None,
 ) -> MapParts:
     """Compose the district's map.
@@ -216,6 +219,8 @@ def district_map(
         ``zh`` or ``en``.
     synthetic
         Whether the page must say that the data is invented.
+    stale
+        Whether it must say that data has changed since the figures were computed.
     packed
         Details by layer from `pack`; without them the page asks the server.
 
@@ -249,6 +254,8 @@ def district_map(
     for layer in layers.values():
         layer.add_to(drawn)
     for name, label in DETAILS.items():
+        if packed is not None and name not in packed:
+            continue
         DetailLayer(name, translate(label, language)).add_to(drawn)
     folium.LayerControl(collapsed=False).add_to(drawn)
     Start(layers).add_to(drawn)
@@ -270,6 +277,7 @@ def district_map(
         heading=str(district["name"].iloc[0]),
         language=language,
         synthetic=synthetic,
+        stale=stale,
     )
 
 
@@ -361,6 +369,7 @@ def page(parts: MapParts, *, nonce: str | None = None, inline: bool = False) -> 
         language=parts.language,
         other="en" if parts.language == "zh" else "zh",
         synthetic=parts.synthetic,
+        stale=parts.stale,
         header=header,
         html=parts.html,
         script=parts.script,

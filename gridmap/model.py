@@ -188,8 +188,13 @@ class Issue:
         str
             Plain text; values from the file stand in it unescaped.
         """
-        template = self._rule.en if language == "en" else self._rule.zh
-        return template.format(**{"field": self.field, **self.values})
+        values = {"field": self.field, **self.values}
+        if language == "en":
+            return self._rule.en.format(**values)
+        named = {
+            k: _ZH_WORDS[v] for k, v in values.items() if isinstance(v, str) and v in _ZH_WORDS
+        }
+        return self._rule.zh.format(**{**values, **named})
 
     def as_dict(self) -> dict[str, Any]:
         """Return what goes into JSON: rule, severity, row, field and both messages."""
@@ -206,8 +211,7 @@ class Issue:
 class ImportReport:
     """What an import found and did.
 
-    ``written`` and ``unchanged`` count rows of the file, ``ended`` counts stored rows that the
-    file no longer has; all are 0 in a dry run that found errors.
+    ``inserted``, ``updated`` and ``unchanged`` count rows of the file; all are 0 in a check.
     """
 
     layer: str
@@ -369,7 +373,7 @@ class LayerSpec:
         issues = [self._missing_column(f, frame) for f in self.fields if self._lacks(f, frame)]
         for column in self.fields:
             if column.name in frame:
-                issues += _check_field(column, frame[column.name], self.zh, self.name)
+                issues += _check_field(column, frame[column.name], self.name)
         if not any(i.shape == "F01.column" and i.field in self.key for i in issues):
             issues += _check_unique(frame, self.key)
         if self.level and "code" in frame:
@@ -445,10 +449,7 @@ def _as_text(value: object) -> str | None:
     return str(value).strip() or None
 
 
-_ZH_KIND = {"integer": "整数", "number": "数字", "boolean": "是/否", "date": "日期（年-月-日）"}
-
-
-def _check_field(column: Field, values: pd.Series, zh: str, layer: str) -> list[Issue]:
+def _check_field(column: Field, values: pd.Series, layer: str) -> list[Issue]:
     """Check one column: presence, type, limits, choices."""
     parsed, bad = _parse(column, values, values.index)
     issues = [
@@ -704,6 +705,22 @@ LAYERS: dict[str, LayerSpec] = {
     ),
 }
 """Every layer gridmap stores, by name."""
+
+_ZH_WORDS: dict[Any, str] = {
+    **{spec.name: spec.zh for spec in LAYERS.values()},
+    **{f.name: f"{f.zh}({f.name})" for spec in LAYERS.values() for f in spec.fields},
+    "integer": "整数",
+    "number": "数字",
+    "boolean": "是/否值",
+    "date": "日期（年-月-日）",
+}
+"""What a Chinese message calls layers, fields and types; other values stand as they are."""
+
+SERVICE_KINDS = {
+    "party_branch": ("committee", "general_branch", "branch", "joint_branch"),
+    "party_group": ("party_group",),
+}
+"""Which organisations can give a service: a group serves buildings, its branch a grid."""
 
 SERVICE_TARGET = {"party_branch": Level.GRID, "party_group": Level.BUILDING}
 """What each service is given to: branches into grids, groups into buildings (domain.md 4)."""

@@ -16,6 +16,7 @@ from gridmap.model import CODE_LENGTH, DIVISION_LEVELS, require_columns
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Collection
 
 GROUP_MIN_MEMBERS = 3
 """Members a Party group needs, of whom one is full: rule P03, configurable guidance
@@ -30,6 +31,8 @@ REASONS = (
     "link_not_begun",
     "organisation_ended",
     "organisation_unknown",
+    "organisation_kind",
+    "members_unknown",
     "group_below_size",
 )
 """Why a target is uncovered; of several, the one nearest to being covered is told."""
@@ -39,15 +42,22 @@ _RANK = {
     "own": 0,
     "joint": 1,
     "group_below_size": 2,
-    "organisation_ended": 3,
-    "link_not_begun": 4,
-    "link_ended": 5,
-    "organisation_unknown": 6,
+    "members_unknown": 3,
+    "organisation_kind": 4,
+    "organisation_ended": 5,
+    "link_not_begun": 6,
+    "link_ended": 7,
+    "organisation_unknown": 8,
 }
 
 
 def status(
-    targets: pd.DataFrame, duties: pd.DataFrame, orgs: pd.DataFrame, *, as_of: dt.date
+    targets: pd.DataFrame,
+    duties: pd.DataFrame,
+    orgs: pd.DataFrame,
+    *,
+    kinds: Collection[str],
+    as_of: dt.date,
 ) -> pd.DataFrame:
     """Return for each target whether it is covered on a date, by whom, or why not.
 
@@ -62,6 +72,8 @@ def status(
     orgs
         Organisations of all times; columns code, kind, full_members, probationary_members,
         begins, ends.
+    kinds
+        The kinds of organisation that can give this service.
     as_of
         The date.
 
@@ -87,7 +99,7 @@ def status(
     require_columns(duties, ["org_code", "target_code", "mode", "begins", "ends"], "duties")
     columns = ["code", "kind", "full_members", "probationary_members", "begins", "ends"]
     require_columns(orgs, columns, "orgs")
-    judged = duties.assign(verdict=_verdicts(duties, orgs, as_of))
+    judged = duties.assign(verdict=_verdicts(duties, orgs, kinds, as_of))
     judged["rank"] = judged["verdict"].map(_RANK)
     judged = judged[judged["target_code"].isin(targets.index)]
     best = judged.sort_values(["rank", "org_code", "begins"]).drop_duplicates("target_code")
@@ -110,13 +122,16 @@ def _texts(column: pd.Series) -> pd.Series:
     return pd.Series(values, index=column.index, dtype=object)
 
 
-def _verdicts(duties: pd.DataFrame, orgs: pd.DataFrame, as_of: dt.date) -> np.ndarray:
+def _verdicts(
+    duties: pd.DataFrame, orgs: pd.DataFrame, kinds: Collection[str], as_of: dt.date
+) -> np.ndarray:
     """Return for each duty ``own``, ``joint``, or the reason why it does not count."""
     alive = orgs[_holds(orgs, as_of)].drop_duplicates("code").set_index("code")
-    members = alive["full_members"].fillna(0).add(alive["probationary_members"].fillna(0))
-    too_small = (alive["kind"] == "party_group") & (
-        (members < GROUP_MIN_MEMBERS) | (alive["full_members"].fillna(0) < 1)
-    )
+    group = alive["kind"] == "party_group"
+    full = alive["full_members"]
+    members = full.fillna(0).add(alive["probationary_members"].fillna(0))
+    unknown = group & full.isna()
+    too_small = group & ~unknown & ((members < GROUP_MIN_MEMBERS) | (full.fillna(0) < 1))
     org = duties["org_code"]
     return np.select(
         [
@@ -124,6 +139,8 @@ def _verdicts(duties: pd.DataFrame, orgs: pd.DataFrame, as_of: dt.date) -> np.nd
             _ended(duties, as_of),
             ~_holds(duties, as_of),
             ~org.isin(alive.index),
+            ~org.isin(alive.index[alive["kind"].isin(kinds)]),
+            org.isin(alive.index[unknown]),
             org.isin(alive.index[too_small]),
             duties["mode"].eq("joint"),
         ],
@@ -132,6 +149,8 @@ def _verdicts(duties: pd.DataFrame, orgs: pd.DataFrame, as_of: dt.date) -> np.nd
             "link_ended",
             "link_not_begun",
             "organisation_ended",
+            "organisation_kind",
+            "members_unknown",
             "group_below_size",
             "joint",
         ],

@@ -57,7 +57,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         )
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError):
         return {"problem": "unreadable"}
-    except (UnicodeDecodeError, LookupError):
+        table.validate(full=True)  # text that is not in its encoding would pass until it is read
+    except (UnicodeDecodeError, LookupError, ValueError):
         return {"problem": "encoding"}
     if table.num_rows > request["max_rows"]:
         return {"problem": "too_many_rows"}

@@ -173,6 +173,12 @@ RULES: dict[str, Rule] = {
         "{kind} {value!r} is not in the store on {date}; import it first or correct the code",
         "{kind} {value!r} 在 {date} 不存在，请先导入或改正编码",
     ),
+    # T: periods
+    "T01.future": Rule(
+        _E,
+        "--effective {date} is after today, {today}; import it on that day",
+        "生效日 {date} 晚于今天 {today}，请在当日导入",
+    ),
     # V: cameras
     "V01.code": Rule(
         _W,

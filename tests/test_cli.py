@@ -93,6 +93,22 @@ def test_settings_that_are_wrong_are_named(run, monkeypatch):
     assert "GRIDMAP_PORT" in err
 
 
+def test_without_accounts_only_this_machine_is_served(run, monkeypatch):
+    monkeypatch.setenv("GRIDMAP_HOST", "0.0.0.0")
+    code, _, err = run("serve")
+    assert code == 2
+    assert "no accounts yet" in err
+
+
+def test_chinese_is_the_first_language(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("GRIDMAP_LANGUAGE", "zh")
+    path = tmp_path / "a.csv"
+    path.write_text("code,name,kind\nA,,branch\n", encoding="utf-8")
+    _, out, _ = run("import", "party_org", path, "--effective", "2026-01-01")
+    for text in ("说明", "错误", "“名称(name)”为空，每个党组织都必须填写", "未写入任何数据"):
+        assert text in out
+
+
 def test_a_database_that_is_not_there(run, monkeypatch, tmp_path):
     url = f"postgresql+psycopg2://x@/x?host={tmp_path}"
     monkeypatch.setenv("GRIDMAP_DATABASE_URL", url)

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import math
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import geopandas as gpd
 import pandas as pd
@@ -160,6 +161,16 @@ def test_unknown_layers_and_columns(engine):
         run(engine, TOY / "building.csv", "castle")
     with pytest.raises(InputError, match="BID"):
         run(engine, TOY / "building.csv", "building", columns={"code": "BID"})
+    with pytest.raises(InputError, match="householdcount"):
+        run(engine, TOY / "building.csv", "building", columns={"householdcount": "name"})
+
+
+def test_text_in_another_encoding_is_told_and_read_when_named(engine, tmp_path):
+    path = tmp_path / "gbk.csv"
+    path.write_bytes("code,name,kind\nB1,第一党支部,branch\n".encode("gb18030"))
+    with pytest.raises(FileUnreadable, match="--encoding GB18030"):
+        run(engine, path, "party_org")
+    assert run(engine, path, "party_org", encoding="GB18030").issues == ()
 
 
 def test_all_bad_rows_are_told_at_once(town, tmp_path):
@@ -236,6 +247,19 @@ def test_organisations_need_hosts_and_parents(engine, tmp_path):
     ]
 
 
+def test_nothing_begins_in_the_future(engine):
+    tomorrow = dt.date.today() + dt.timedelta(days=1)
+    found = refused(engine, TOY / "district.csv", "district", source_crs=METRIC, effective=tomorrow)
+    assert found == [("T01.future", None, None)]
+
+
+def test_buildings_older_than_the_grids_belong_to_them(town, tmp_path):
+    path = save(tmp_path, [toy_building(30, 100)], code=["old"])
+    run(town, path, "building", effective=dt.date(1999, 1, 1), commit=True)
+    with store.transaction(town) as conn:
+        assert store.read_buildings(conn).loc["old", "grid_code"] == "990101001001001"
+
+
 def test_older_news_does_not_overwrite_newer(engine):
     import_toy(engine, "district", effective=dt.date(2026, 5, 1))
     found = refused(engine, TOY / "district.csv", "district", source_crs=METRIC)
@@ -267,9 +291,10 @@ def test_the_toy_town_is_covered_as_worked_by_hand(toy):
     assert rates_of(toy, "990101001001")["party_group.buildings"] == (3, 4)
     assert rates_of(toy, "990101001002")["party_group.buildings"] == (0, 3)
     found = jobs.uncovered_buildings(toy, "990101", limit=10)
-    assert found["total"] == 4
+    assert found["total"] == 5
     reasons = [(row["code"], row["reason"]) for row in found["rows"]]
     assert reasons == [
+        ("T8", "no_grid"),
         ("T7", "no_link"),
         ("T6", "no_link"),
         ("T5", "group_below_size"),
@@ -333,10 +358,55 @@ def test_coverage_of_an_empty_store_is_empty(engine):
         jobs.map_parts(engine, language="zh", as_of=TOY_DAY)
 
 
-def test_coverage_knows_the_past(town):
-    assert jobs.refresh_org_coverage(town, as_of=dt.date(2025, 1, 1)).empty
+def test_coverage_is_not_asked_of_a_day_before_the_buildings(town):
+    """Buildings are the present ones: an earlier day would count what was not there."""
+    for refresh in (jobs.refresh_org_coverage, jobs.refresh_camera_coverage):
+        with pytest.raises(InputError, match="2026-01-01 or a later day"):
+            refresh(town, as_of=dt.date(2025, 1, 1))
     later = jobs.refresh_org_coverage(town, as_of=TOY_DAY)
     assert later["covered"].to_list()[:2] == [3, 60]
+
+
+def test_without_organisations_or_cameras_there_is_no_figure(engine):
+    """Nothing known is not nobody there."""
+    import_toy(engine, "district", "street", "community", "grid", "building")
+    assert jobs.refresh_org_coverage(engine, as_of=TOY_DAY).empty
+    assert jobs.refresh_camera_coverage(engine, as_of=TOY_DAY).empty
+    assert jobs.unit_coverage(engine, "990101")["rates"] == []
+
+
+def test_figures_older_than_the_data_say_so(town, tmp_path):
+    assert not jobs.unit_coverage(town, "990101")["stale"]
+    path = tmp_path / "org.csv"
+    path.write_text("code,name,kind\nB9,九,branch\n", encoding="utf-8")
+    run(town, path, "party_org", commit=True)
+    assert jobs.unit_coverage(town, "990101")["stale"]
+    assert jobs.map_parts(town, language="zh", as_of=TOY_DAY).stale
+    jobs.refresh_org_coverage(town, as_of=TOY_DAY)
+    assert not jobs.unit_coverage(town, "990101")["stale"]
+
+
+def test_refreshes_at_the_same_time_wait_for_each_other(town):
+    with ThreadPoolExecutor(4) as pool:
+        runs = [pool.submit(jobs.refresh_org_coverage, town, as_of=TOY_DAY) for _ in range(4)]
+        tables = [one.result() for one in runs]
+    assert all(table["covered"].to_list()[:2] == [3, 60] for table in tables)
+
+
+def test_a_camera_that_is_not_computed_is_still_on_the_map(town, tmp_path):
+    path = tmp_path / "camera.csv"
+    path.write_text(
+        "code,state,max_range_m,hfov_deg,lon,lat\nX1,under_repair,20,360,106.598,29.505\n"
+        "X2,in_use,0,360,106.598,29.505\n",
+        encoding="utf-8",
+    )
+    run(town, path, "camera", source_crs="EPSG:4490", commit=True)
+    jobs.refresh_camera_coverage(town, as_of=TOY_DAY)
+    shown = jobs.features(town, "camera", (106.5, 29.4, 106.7, 29.6))["features"]
+    told = {f["properties"]["code"]: f["properties"] for f in shown}
+    assert len(told) == 4
+    assert told["X1"]["status"] is None
+    assert (told["X2"]["status"], told["X2"]["reason"]) == ("excluded", "no_range")
 
 
 # --- the demo and the file

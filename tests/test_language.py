@@ -2,8 +2,10 @@ import re
 
 from toy_town import REPO
 
+from gridmap.cli import VERDICTS
 from gridmap.language import catalogue, translate
 from gridmap.maps import _LEVEL_LABELS, DETAILS, LENSES
+from gridmap.rules import Severity
 
 WEB = REPO / "gridmap" / "web"
 
@@ -32,8 +34,19 @@ def messages_of_maps() -> set[str]:
     return found | {"buildings", "households", "grids"} | {"Zoom in", "Zoom out"}
 
 
+def messages_of_terminal() -> set[str]:
+    text = (REPO / "gridmap" / "cli.py").read_text("utf-8")
+    found = (
+        set(re.findall(r'translate\(\s*"([^"]+)"', text))
+        | set(VERDICTS)
+        | set(re.findall(r'more = "(.+)"', text))
+    )
+    headings = re.search(r"headings = \((.+)\)", text)[1]
+    return found | set(re.findall(r'"(\w+)"', headings)) | {str(one) for one in Severity}
+
+
 def test_the_catalogue_is_complete_and_has_nothing_left_over():
-    used = messages_of_pages() | messages_of_script() | messages_of_maps()
+    used = messages_of_terminal() | messages_of_pages() | messages_of_script() | messages_of_maps()
     used = {message.replace("\\'", "'") for message in used}
     assert len(used) > 60
     assert used - set(catalogue("zh")) == set()

@@ -160,7 +160,7 @@ def test_an_issue_as_json():
         "row": 3,
         "field": "name",
         "message": {
-            "zh": "“name”为空，每个street都必须填写",
+            "zh": "“名称(name)”为空，每个街道/镇都必须填写",
             "en": "name is empty; every street needs one",
         },
     }

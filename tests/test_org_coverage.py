@@ -30,10 +30,11 @@ def orgs(*rows):
 
 
 GROUP = ("g", "party_group", 3, 0)
+KINDS = ("party_group", "branch")
 
 
 def answer(target_frame, duty_frame, org_frame):
-    found = org_coverage.status(target_frame, duty_frame, org_frame, as_of=DAY)
+    found = org_coverage.status(target_frame, duty_frame, org_frame, kinds=KINDS, as_of=DAY)
     return [tuple(row) for row in found.itertuples(index=False)]
 
 
@@ -53,6 +54,8 @@ def answer(target_frame, duty_frame, org_frame):
         (("g", "t", "own"), ("g", "party_group", 0, 5), ("uncovered", "group_below_size", "g")),
         (("g", "t", "own"), ("g", "party_group", 1, 2), ("own", None, "g")),
         (("g", "t", "own"), ("g", "branch", None, None), ("own", None, "g")),
+        (("g", "t", "own"), ("g", "party_group", None, 9), ("uncovered", "members_unknown", "g")),
+        (("g", "t", "own"), ("g", "committee", 9, 0), ("uncovered", "organisation_kind", "g")),
         (("g", "other", "own"), GROUP, ("uncovered", "no_link", None)),
     ],
 )
@@ -79,14 +82,14 @@ def test_an_organisation_that_was_renewed_is_alive():
 
 
 def test_empty_in_empty_out():
-    found = org_coverage.status(targets(), duties(), orgs(), as_of=DAY)
+    found = org_coverage.status(targets(), duties(), orgs(), kinds=KINDS, as_of=DAY)
     assert list(found.columns) == ["status", "reason", "org_code"]
     assert found.empty
 
 
 def test_frames_must_fit():
     with pytest.raises(FrameError, match="grid_code"):
-        org_coverage.status(pd.DataFrame(), duties(), orgs(), as_of=DAY)
+        org_coverage.status(pd.DataFrame(), duties(), orgs(), kinds=KINDS, as_of=DAY)
 
 
 DUTY = st.tuples(
@@ -103,14 +106,14 @@ DUTY = st.tuples(
 def test_properties_of_any_set_of_duties(rows, extra, random):
     org_frame = orgs(("a", "party_group", 3, 0), ("b", "party_group", 1, 0), ("c", "branch", 9, 0))
     wanted = targets("t0", "t1", "t2", "t3")
-    before = org_coverage.status(wanted, duties(*rows), org_frame, as_of=DAY)
+    before = org_coverage.status(wanted, duties(*rows), org_frame, kinds=KINDS, as_of=DAY)
     covered = before["status"] != "uncovered"
     assert covered.sum() + (~covered).sum() == 4
     assert before["reason"].isna().equals(covered)
     random.shuffle(rows)
-    again = org_coverage.status(wanted, duties(*rows), org_frame, as_of=DAY)
+    again = org_coverage.status(wanted, duties(*rows), org_frame, kinds=KINDS, as_of=DAY)
     pd.testing.assert_frame_equal(before, again)
-    more = org_coverage.status(wanted, duties(*rows, extra), org_frame, as_of=DAY)
+    more = org_coverage.status(wanted, duties(*rows, extra), org_frame, kinds=KINDS, as_of=DAY)
     assert (more["status"] != "uncovered")[covered].all()
 
 

@@ -315,6 +315,22 @@ def test_unknown_units_are_errors(toy):
 # --- errors
 
 
+def test_a_database_of_a_newer_program_is_left_alone(engine):
+    with store.transaction(engine) as conn:
+        conn.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SchemaOutOfDate, match="schema 9999"):
+        store.migrate(engine)
+
+
+def test_a_snapshot_sees_one_state(engine):
+    with store.transaction(engine, snapshot=True) as conn:
+        assert store.read_buildings(conn).empty
+        write(engine, "building", buildings("a"))
+        assert store.read_buildings(conn).empty
+    with store.transaction(engine) as conn:
+        assert len(store.read_buildings(conn)) == 1
+
+
 def test_no_server_is_unavailable(tmp_path):
     engine = store.connect(f"postgresql+psycopg2://nobody@/none?host={tmp_path}")
     with pytest.raises(StoreUnavailable), store.transaction(engine):

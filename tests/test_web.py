@@ -13,10 +13,12 @@ from gridmap.web import create_app
 
 pytestmark = pytest.mark.db
 
+SITE = "http://127.0.0.1"
+
 
 @pytest.fixture(scope="module")
 def client(toy_url):
-    with TestClient(create_app(Settings(database_url=toy_url))) as client:
+    with TestClient(create_app(Settings(database_url=toy_url)), base_url=SITE) as client:
         yield client
 
 
@@ -58,8 +60,10 @@ def test_coverage_gives_numerator_denominator_date_and_rows(client):
     assert rate["share"] == pytest.approx(3 / 7)
     assert found["synthetic"] is False
     rows = client.get("/api/coverage/990101/uncovered", params={"limit": 2}).json()
-    assert rows["total"] == rate["total"] - rate["covered"]
-    assert [row["code"] for row in rows["rows"]] == ["T7", "T6"]
+    assert rows["total"] == rate["total"] - rate["covered"] + 1, "and T8, which is in no grid"
+    assert [row["code"] for row in rows["rows"]] == ["T8", "T7"]
+    below = client.get("/api/coverage/990101001002/uncovered").json()
+    assert below["total"] == 3
 
 
 def test_unknown_and_malformed_codes(client):
@@ -109,7 +113,7 @@ def test_headers_and_health(client):
 
 
 def test_an_empty_store_says_what_to_do(database_url):
-    with TestClient(create_app(Settings(database_url=database_url))) as client:
+    with TestClient(create_app(Settings(database_url=database_url)), base_url=SITE) as client:
         page = client.get("/")
         assert page.status_code == 200
         assert "gridmap demo" in page.text
@@ -136,7 +140,7 @@ def test_every_error_has_a_status():
 
 def test_the_map_follows_the_data(town):
     url = town.url.render_as_string(hide_password=False)
-    with TestClient(create_app(Settings(database_url=url))) as client:
+    with TestClient(create_app(Settings(database_url=url)), base_url=SITE) as client:
         assert "改名街道" not in _names(client)
         with store.transaction(town) as conn:
             batch_id = store.write_batch(

@@ -9,7 +9,8 @@ import geopandas as gpd
 import pandas as pd
 
 from gridmap import __version__, camera_coverage, crs, org_coverage, store
-from gridmap.model import Level, rate_as_dict
+from gridmap.errors import InputError
+from gridmap.model import SERVICE_KINDS, Level, rate_as_dict
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     Progress = Callable[[str, float], None]
+
+_LAYERS = {
+    "org": ("building", "grid", "party_org", "duty"),
+    "camera": ("building", "grid", "camera"),
+}
+"""What each computation reads, by its subject."""
 
 
 def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
@@ -28,7 +35,8 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
     engine
         The store.
     as_of
-        The date of divisions, organisations and duties; buildings are the present ones.
+        The date of divisions, organisations and duties; buildings are the present ones, so a
+        day before their last change cannot be asked for.
 
     Returns
     -------
@@ -37,25 +45,39 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
 
     Raises
     ------
+    InputError
+        Buildings or cameras were changed from a later day on.
     StoreUnavailable, Conflict, StoreError
         See `store.transaction`.
+
+    Notes
+    -----
+    Without any organisation stored there is no figure: nothing known is not nobody there.
     """
-    with store.transaction(engine) as conn:
+    with store.transaction(engine, writes=True) as conn:
+        _require_present(conn, as_of)
         buildings = store.read_buildings(conn)
         grids = store.read_units(conn, Level.GRID, as_of=as_of).assign(grid_code=lambda g: g.index)
         orgs = store.read_orgs(conn)
-        targets = {"party_group": buildings, "party_branch": grids}
+        targets = {} if orgs.empty else {"party_group": buildings, "party_branch": grids}
         statuses = {
             lens: org_coverage.status(
-                frame[["grid_code"]], store.read_duties(conn, lens), orgs, as_of=as_of
+                frame[["grid_code"]],
+                store.read_duties(conn, lens),
+                orgs,
+                kinds=SERVICE_KINDS[lens],
+                as_of=as_of,
             )
             for lens, frame in targets.items()
         }
         table = _org_rates(conn, buildings, grids, statuses, as_of)
         inputs = {
-            "layers": store.read_inputs(conn, ("building", "grid", "party_org", "duty")),
+            "layers": store.read_inputs(conn, _LAYERS["org"]),
             "group_min_members": org_coverage.GROUP_MIN_MEMBERS,
+            "buildings": len(buildings),
+            "buildings_without_grid": int(buildings["grid_code"].isna().sum()),
             "buildings_without_household_count": int(buildings["household_count"].isna().sum()),
+            "buildings_without_floor_area": int(buildings["floor_area_m2"].isna().sum()),
             "program": __version__,
         }
         run_id = store.write_run(conn, "org", as_of, inputs)
@@ -63,10 +85,22 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
             frame.reset_index(names="target_code").assign(lens=lens)
             for lens, frame in statuses.items()
         ]
-        results = {"target_coverage": pd.concat(covered), "coverage_rate": table}
+        columns = ["lens", "target_code", "status", "reason", "org_code"]
+        found = pd.concat(covered) if covered else pd.DataFrame(columns=columns)
+        results = {"target_coverage": found, "coverage_rate": table}
         for name, frame in results.items():
             store.replace_results(conn, name, frame, run_id=run_id, subject="org")
     return table[table["level"] == "district"]
+
+
+def _require_present(conn: Connection, as_of: dt.date) -> None:
+    """Refuse a day on which buildings or cameras were not yet as they are now."""
+    newest = store.read_newest(conn)
+    if newest and as_of < newest:
+        raise InputError(
+            f"buildings or cameras were changed from {newest} on; coverage of {as_of} would count "
+            f"what was not there: choose {newest} or a later day"
+        )
 
 
 def _org_rates(
@@ -77,6 +111,8 @@ def _org_rates(
     as_of: dt.date,
 ) -> pd.DataFrame:
     """Count buildings, households, floor area and grids, covered and in all."""
+    if not statuses:
+        return _all_rates(conn, {}, as_of)
     covered = statuses["party_group"]["status"] != "uncovered"
     weights = {
         "buildings": pd.Series(1.0, index=buildings.index),
@@ -86,6 +122,7 @@ def _org_rates(
     counted = {
         f"party_group.{name}": (buildings["grid_code"], weight.where(covered, 0.0), weight)
         for name, weight in weights.items()
+        if weight.sum() > 0  # a column that no row fills is not a district of nobody
     }
     branch = (statuses["party_branch"]["status"] != "uncovered").astype(float)
     counted["party_branch.grids"] = (grids["grid_code"], branch, pd.Series(1.0, index=grids.index))
@@ -99,7 +136,6 @@ _UNIT_OF_MEASURE = {
     "party_branch.grids": "grids",
     "camera.open_ground": "m2",
     "camera.gross_area": "m2",
-    "camera.frontage": "m",
 }
 
 
@@ -144,6 +180,8 @@ def refresh_camera_coverage(
 
     Raises
     ------
+    InputError
+        See `refresh_org_coverage`.
     StoreUnavailable, Conflict, StoreError
         See `store.transaction`.
 
@@ -152,11 +190,12 @@ def refresh_camera_coverage(
     Two-dimensional: terrain and heights are not considered, and every figure says so.
     """
     tell = progress or (lambda _step, _share: None)
-    with store.transaction(engine) as conn:
+    with store.transaction(engine, writes=True) as conn:
+        _require_present(conn, as_of)
         grids = store.read_units(conn, Level.GRID, as_of=as_of)
         buildings = store.read_buildings(conn)
         cameras = store.read_cameras(conn)
-        if cameras.empty and buildings.empty:
+        if cameras.empty:
             return _all_rates(conn, {}, as_of)
         metric = crs.metric_crs_of(cameras if grids.empty else grids)
         working = cameras[cameras["state"].fillna("in_use") == "in_use"]
@@ -167,7 +206,8 @@ def refresh_camera_coverage(
         ground = camera_coverage.ground_coverage(grids[["geometry"]].to_crs(metric), views, walls)
         tell("writing", 0.8)
         counted = {
-            measure: (ground.index.to_series(), ground["seen_area_m2"], ground[total])
+            # A difference of areas may fall a hair below nothing.
+            measure: (ground.index.to_series(), ground["seen_area_m2"].clip(lower=0), ground[total])
             for measure, total in (
                 ("camera.open_ground", "open_area_m2"),
                 ("camera.gross_area", "gross_area_m2"),
@@ -175,7 +215,7 @@ def refresh_camera_coverage(
         }
         table = _all_rates(conn, counted, as_of)
         inputs = {
-            "layers": store.read_inputs(conn, ("building", "grid", "camera")),
+            "layers": store.read_inputs(conn, _LAYERS["camera"]),
             "cameras": len(cameras),
             "cameras_working": len(working),
             "cameras_excluded": int((views["status"] == "excluded").sum()),
@@ -222,8 +262,8 @@ def unit_coverage(engine: Engine, code: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        For JSON: ``unit``, ``synthetic``, ``rates`` (see `model.Rate`, with as_of,
-        computed_at, run).
+        For JSON: ``unit``, ``synthetic``, ``stale`` (see `is_stale`), ``rates`` (see
+        `model.Rate`, with as_of, computed_at, run).
 
     Raises
     ------
@@ -235,11 +275,31 @@ def unit_coverage(engine: Engine, code: str) -> dict[str, Any]:
     with store.transaction(engine) as conn:
         found = store.read_unit_rates(conn, code)
         synthetic = store.has_synthetic(conn)
+        stale = is_stale(conn)
     rates = [
         {**rate_as_dict(rate), "as_of": as_of, "computed_at": at, "run": run}
         for rate, as_of, at, run in found["rates"]
     ]
-    return {"unit": vars(found["unit"]), "synthetic": synthetic, "rates": rates}
+    return {"unit": vars(found["unit"]), "synthetic": synthetic, "stale": stale, "rates": rates}
+
+
+def is_stale(conn: Connection) -> bool:
+    """Tell whether data was written after the figures were computed from it.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    bool
+        True if a layer's last batch is not the one a computation read.
+    """
+    for run in store.read_runs(conn):
+        if store.read_inputs(conn, _LAYERS[run["subject"]]) != run["inputs"]["layers"]:
+            return True
+    return False
 
 
 def uncovered_buildings(engine: Engine, code: str, *, limit: int) -> dict[str, Any]:
@@ -257,7 +317,8 @@ def uncovered_buildings(engine: Engine, code: str, *, limit: int) -> dict[str, A
     Returns
     -------
     dict
-        For JSON: ``unit``, ``total`` (all uncovered buildings of the unit), ``rows``.
+        For JSON: ``unit``, ``total`` (all uncovered buildings of the unit; a district's with
+        those in no grid, which no rate counts), ``rows``.
 
     Raises
     ------

@@ -18,18 +18,6 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, float], None]
 
-_ORDER = (
-    "district",
-    "street",
-    "community",
-    "grid",
-    "road",
-    "building",
-    "camera",
-    "party_org",
-    "duty",
-)
-
 
 def build_demo(engine: Engine, *, seed: int, as_of: dt.date, progress: Progress) -> bool:
     """Build the synthetic district, write it and compute its coverage; reuse what is there.
@@ -80,10 +68,11 @@ def _write(engine: Engine, seed: int, source: str, progress: Progress) -> None:
     """Write all layers in one transaction: a killed demo leaves an empty store."""
     district = demo.build(seed, progress)
     effective = dt.date.fromisoformat(demo.AS_OF)
-    with store.transaction(engine) as conn:
-        for done, name in enumerate(_ORDER):
-            progress("writing the district", done / len(_ORDER))
-            spec = LAYERS[name]
+    with store.transaction(engine, writes=True) as conn:
+        if store.read_sources(conn):
+            return  # another program was quicker
+        for done, (name, spec) in enumerate(LAYERS.items()):
+            progress("writing the district", done / len(LAYERS))
             rows, _ = derived_columns(conn, spec, spec.parse(getattr(district, name)), effective)
             batch_id = store.write_batch(
                 conn,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 
 from gridmap import crs, files, store, topology
-from gridmap.errors import LayerRejected
+from gridmap.errors import InputError, LayerRejected
 from gridmap.model import (
     CODE_LENGTH,
     DIVISION_LEVELS,
@@ -24,11 +25,12 @@ from gridmap.model import (
 )
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine
+
+    Progress = Callable[[str, float], None]
 
 
 def import_layer(
@@ -43,6 +45,8 @@ def import_layer(
     encoding: str | None = None,
     repair: bool = False,
     commit: bool = False,
+    today: dt.date | None = None,
+    progress: Progress | None = None,
 ) -> ImportReport:
     """Check a file against a layer's rules, and write it if asked to and nothing is wrong.
 
@@ -64,6 +68,10 @@ def import_layer(
         Take the proposed polygon for each that is not valid.
     commit
         Write; without it the store is only read.
+    today
+        The day after which no row may begin; the present day if not given.
+    progress
+        Called with a step's name and the share done, 0..1.
 
     Returns
     -------
@@ -74,7 +82,9 @@ def import_layer(
     ------
     LayerNotFound
         There is no such layer.
-    FileUnreadable, InputError, CrsError
+    InputError
+        ``columns`` names a field the layer has not, or a column the file has not.
+    FileUnreadable, CrsError
         See `files.read_layer`.
     LayerRejected
         Rows have errors; nothing was written; the error holds the report.
@@ -85,12 +95,19 @@ def import_layer(
     -----
     Rule: all issues at once, all rows or none (reliability.md 4).
     """
+    tell = progress or (lambda _step, _share: None)
     spec = layer(name)
+    _require_fields(spec, columns or {})
+    tell("reading", 0.0)
     source = files.read_layer(
         path, columns=columns, layer=file_layer, source_crs=source_crs, encoding=encoding
     )
+    tell("checking", 0.0)
     frame, issues = _repaired(source, repair=repair)
     issues = spec.check(frame) + issues
+    present = today or dt.date.today()
+    if effective > present:
+        issues.append(Issue("T01.future", values={"date": effective, "today": present}))
     report = ImportReport(
         layer=name,
         source=path.name,
@@ -106,13 +123,25 @@ def import_layer(
     rows = spec.parse(frame)
     if spec.kinds:
         rows = crs.to_storage(rows)
-    with store.transaction(engine) as conn:
+    with store.transaction(engine, writes=commit) as conn:
         issues += _reference_issues(conn, spec, rows, effective)
         rows, assignment = derived_columns(conn, spec, rows, effective)
         report = replace(report, issues=tuple(issues + assignment))
         if report.errors:
             raise _rejected(report)
+        tell("writing", 0.0)
         return _written(conn, report, spec, rows, effective) if commit else report
+
+
+def _require_fields(spec: LayerSpec, columns: Mapping[str, str]) -> None:
+    """Refuse a mapping to a field the layer has not: it would be lost without a word."""
+    known = [*spec.columns, *(("lon", "lat", "wkt") if spec.kinds else ())]
+    unknown = [name for name in columns if name not in known]
+    if unknown:
+        raise InputError(
+            f"--map names the fields {', '.join(unknown)}, which {spec.name} has not; "
+            f"it has {', '.join(known)}"
+        )
 
 
 def _rejected(report: ImportReport) -> LayerRejected:
@@ -233,18 +262,21 @@ def derived_columns(
         The rows with more columns, and warnings of rule G08.
     """
     if spec.level:
-        good = rows["code"].where(rows["code"].fillna("").str.fullmatch(r"[0-9]{6,15}"))
+        pattern = f"[0-9]{{{CODE_LENGTH[spec.level]}}}"
+        good = rows["code"].where(rows["code"].fillna("").str.fullmatch(pattern))
         derived = {
-            "kind": good.map(lambda c: kind_of(c) if _is_code(c) else None),
-            "parent_code": good.map(lambda c: parent_code(c) if _is_code(c) else None),
+            name: good.map(derive, na_action="ignore").astype(object)
+            for name, derive in (("kind", kind_of), ("parent_code", parent_code))
         }
         return rows.assign(level=str(spec.level), **derived), []
     if spec.name not in ("building", "camera"):
         return rows, []
-    grids = store.read_units(conn, Level.GRID, as_of=effective)
+    # Rows may be older than the first grids; they belong to those of today all the same.
+    day = max(effective, dt.date.today())
+    grids = store.read_units(conn, Level.GRID, as_of=day)
     if grids.empty:
         none = {"grid_code": None, "grid_share": 0.0}
-        return rows.assign(**none), [Issue("G08.none", values={"date": effective})]
+        return rows.assign(**none), [Issue("G08.none", values={"date": day})]
     assigned = _assign(rows, grids)
     issues = topology.assignment_issues(rows, assigned) if spec.name == "building" else []
     every = assigned.reindex(rows.index)
@@ -252,15 +284,13 @@ def derived_columns(
     return rows.assign(grid_code=grid_code, grid_share=every["share"]), issues
 
 
-def _is_code(code: object) -> bool:
-    return isinstance(code, str) and len(code) in (6, 9, 12, 15)
-
-
 def _assign(rows: gpd.GeoDataFrame, grids: gpd.GeoDataFrame) -> pd.DataFrame:
     """Assign the rows whose geometry can be used, in the grids' own metric frame."""
     metric = crs.metric_crs_of(grids)
     usable = rows[rows.geometry.notna() & rows.geometry.is_valid]
-    return topology.assign(usable[["geometry"]].to_crs(metric), grids.to_crs(metric))
+    found = topology.assign(usable[["geometry"]].to_crs(metric), grids.to_crs(metric))
+    # To a millionth: the metric frame follows the grids, and its last digits are no change.
+    return found.assign(share=found["share"].round(6))
 
 
 def _written(

@@ -11,6 +11,7 @@ import shapely
 
 from gridmap import maps, store
 from gridmap.errors import InputError, LayerNotFound, UnitNotFound
+from gridmap.jobs.coverage import is_stale
 from gridmap.model import Level
 
 if TYPE_CHECKING:
@@ -80,12 +81,13 @@ def map_parts(
     StoreUnavailable, Conflict, StoreError
         See `store.transaction`.
     """
-    with store.transaction(engine) as conn:
+    with store.transaction(engine, snapshot=True) as conn:
         levels = (Level.DISTRICT, Level.STREET, Level.COMMUNITY, Level.GRID)
         units = {level: store.read_units(conn, level, as_of=as_of) for level in levels}
         rates = store.read_rates(conn)
         runs = {run["subject"]: run["as_of"].isoformat() for run in store.read_runs(conn)}
         synthetic = store.has_synthetic(conn)
+        stale = is_stale(conn)
     if units[Level.DISTRICT].empty:
         raise UnitNotFound("the store has no district; import one, or run `gridmap demo`")
     subject = {"party_group": "org", "party_branch": "org", "camera": "camera"}
@@ -98,6 +100,7 @@ def map_parts(
         dates={measure: date for measure, date in dates.items() if date},
         language=language,
         synthetic=synthetic,
+        stale=stale,
         packed=packed,
     )
 
@@ -178,20 +181,24 @@ def _details(
     conn: Connection, layer: str, window: Window | None, limit: int | None
 ) -> gpd.GeoDataFrame:
     if layer == "road":
-        return store.read_roads(conn, window=window)
+        return store.read_roads(conn, window=window, limit=limit)
     if layer == "building":
         return store.read_buildings(conn, window=window, limit=limit)
     if layer == "blind":
         return store.read_ground(conn, window=window, limit=limit)
-    views = store.read_views(conn, window=window, limit=limit)
-    if layer == "view":
-        return views
-    places = gpd.points_from_xy(views["longitude"], views["latitude"], crs=views.crs)
-    return views.set_geometry(places)
+    if layer == "camera":
+        return store.read_watching(conn, window=window, limit=limit)
+    return store.read_views(conn, window=window, limit=limit)
 
 
 def write_map(
-    engine: Engine, target: Path, *, language: str, as_of: dt.date, progress: Progress
+    engine: Engine,
+    target: Path,
+    *,
+    language: str,
+    as_of: dt.date,
+    cameras: bool = True,
+    progress: Progress,
 ) -> int:
     """Write the map with all its details as one HTML file that needs no network.
 
@@ -205,6 +212,8 @@ def write_map(
         ``zh`` or ``en``.
     as_of
         The date of the divisions.
+    cameras
+        Whether cameras and their views are in it: exact positions are for roles that need them.
     progress
         Called with a step's name and the share done, 0..1.
 
@@ -222,11 +231,16 @@ def write_map(
     StoreUnavailable, Conflict, StoreError
         See `store.transaction`.
     """
+    if not target.parent.is_dir():
+        raise InputError(f"{target}: cannot be written: there is no such folder")
     packed = {}
     kinds = {"road": "LineString", "camera": "Point"}
-    with store.transaction(engine) as conn:
+    exact = () if cameras else ("camera", "view", "blind")
+    with store.transaction(engine, snapshot=True) as conn:
         for done, layer in enumerate(maps.DETAILS):
             progress("packing", done / len(maps.DETAILS))
+            if layer in exact:
+                continue
             frame = _details(conn, layer, None, None)
             if layer in SIMPLIFY_DEG:
                 thin = shapely.simplify(frame.geometry.to_numpy(), SIMPLIFY_DEG[layer])
@@ -240,14 +254,17 @@ def write_map(
 
 
 def _write_whole(target: Path, text: str) -> int:
-    """Write a file in one step: the old one stays until the new one is complete."""
+    """Write a file in one step, for its owner alone: the old one stays until the new is whole."""
+    part: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=target.parent, suffix=".part", delete=False
         ) as file:
+            part = Path(file.name)
             file.write(text)
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(target)
+        part.replace(target)
     except OSError as error:
+        if part:
+            part.unlink(missing_ok=True)
         raise InputError(f"{target}: cannot be written: {error.strerror}") from error
     return target.stat().st_size

@@ -29,7 +29,14 @@ from gridmap.store.layers import (
     read_roads,
     read_units,
 )
-from gridmap.store.origins import has_synthetic, read_inputs, read_runs, read_sources, read_version
+from gridmap.store.origins import (
+    has_synthetic,
+    read_inputs,
+    read_newest,
+    read_runs,
+    read_sources,
+    read_version,
+)
 from gridmap.store.position import locate
 from gridmap.store.results import (
     read_ground,
@@ -37,6 +44,7 @@ from gridmap.store.results import (
     read_uncovered,
     read_unit_rates,
     read_views,
+    read_watching,
 )
 from gridmap.store.schema import MIGRATIONS, connect, migrate, require_schema, transaction
 
@@ -55,6 +63,7 @@ __all__ = [
     "read_ground",
     "read_inputs",
     "read_later_keys",
+    "read_newest",
     "read_orgs",
     "read_rates",
     "read_roads",
@@ -65,6 +74,7 @@ __all__ = [
     "read_units",
     "read_version",
     "read_views",
+    "read_watching",
     "replace_results",
     "require_schema",
     "transaction",

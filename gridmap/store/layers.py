@@ -78,15 +78,32 @@ def read_buildings(
     -------
     GeoDataFrame
         Index ``code``, ascending; the layer's columns, grid_code, grid_share, status, reason,
-        org_code (of the last computation), geometry (MultiPolygon, EPSG:4490).
+        org_code, org_name (of the last computation), geometry (MultiPolygon, EPSG:4490).
     """
     b, c = t.building.c, t.target_coverage.c
     joined = t.building.outerjoin(
         t.target_coverage, sa.and_(c.lens == "party_group", c.target_code == b.code)
     )
+    o = t.party_org.c
+    latest = (
+        sa.select(o.name)
+        .where(o.code == c.org_code)
+        .order_by(sa.func.lower(o.valid).desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     columns = [b[name] for name in LAYERS["building"].columns]
     query = (
-        sa.select(*columns, b.grid_code, b.grid_share, c.status, c.reason, c.org_code, b.geom)
+        sa.select(
+            *columns,
+            b.grid_code,
+            b.grid_share,
+            c.status,
+            c.reason,
+            c.org_code,
+            latest.label("org_name"),
+            b.geom,
+        )
         .select_from(joined)
         .where(*below(b.grid_code, within), *inside(b.geom, window))
         .order_by(b.code)
@@ -119,7 +136,10 @@ def read_cameras(conn: Connection, *, within: str = "") -> gpd.GeoDataFrame:
 
 
 def read_roads(
-    conn: Connection, *, window: tuple[float, float, float, float] | None = None
+    conn: Connection,
+    *,
+    window: tuple[float, float, float, float] | None = None,
+    limit: int | None = None,
 ) -> gpd.GeoDataFrame:
     """Read roads.
 
@@ -129,6 +149,8 @@ def read_roads(
         An open connection.
     window
         West, south, east, north in degrees.
+    limit
+        The most rows to return.
 
     Returns
     -------
@@ -137,7 +159,7 @@ def read_roads(
     """
     r = t.road.c
     query = sa.select(r.code, r.name, r.kind, r.width_m, r.geom).where(*inside(r.geom, window))
-    return frame_rows(conn, query.order_by(r.code))
+    return frame_rows(conn, query.order_by(r.code).limit(limit))
 
 
 def read_orgs(conn: Connection) -> pd.DataFrame:

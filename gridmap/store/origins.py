@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from gridmap import tables as t
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from sqlalchemy import Connection
 
 
@@ -77,6 +79,24 @@ def read_version(conn: Connection) -> str:
     run = sa.select(sa.func.max(t.coverage_run.c.id)).scalar_subquery()
     row = conn.execute(sa.select(batch, run)).one()
     return "-".join(str(part or 0) for part in row)
+
+
+def read_newest(conn: Connection) -> dt.date | None:
+    """Read from which day on the buildings and cameras are as they are now.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    date or None
+        The latest first day of any of them; None while there are none.
+    """
+    days = (sa.select(sa.func.max(x.c.valid_from)).scalar_subquery() for x in t.HISTORY)
+    newest: dt.date | None = conn.execute(sa.select(sa.func.greatest(*days))).scalar_one()
+    return newest
 
 
 def read_sources(conn: Connection) -> set[str]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from gridmap import tables as t
 from gridmap.errors import UnitNotFound
-from gridmap.model import Level, Rate
+from gridmap.model import CODE_LENGTH, Level, Rate
 from gridmap.store.conditions import below, inside
 from gridmap.store.rows import frame_rows, table_rows, unit
 
@@ -88,6 +88,8 @@ def read_unit_rates(conn: Connection, code: str) -> dict[str, Any]:
 def read_uncovered(conn: Connection, code: str, *, limit: int) -> tuple[int, list[dict[str, Any]]]:
     """Read a unit's buildings without a Party group, most households first.
 
+    A district's are all that no group covers, those in no grid too.
+
     Parameters
     ----------
     conn
@@ -104,6 +106,9 @@ def read_uncovered(conn: Connection, code: str, *, limit: int) -> tuple[int, lis
         grid_code, reason, org_code, longitude, latitude of the first ones.
     """
     b, c = t.building.c, t.target_coverage.c
+    here = sa.and_(*below(b.grid_code, code))
+    if len(code) == CODE_LENGTH[Level.DISTRICT]:
+        here = sa.or_(here, b.grid_code.is_(None))
     joined = t.building.join(
         t.target_coverage, sa.and_(c.lens == "party_group", c.target_code == b.code)
     )
@@ -122,7 +127,7 @@ def read_uncovered(conn: Connection, code: str, *, limit: int) -> tuple[int, lis
             sa.func.ST_Y(place).label("latitude"),
         )
         .select_from(joined)
-        .where(c.status == "uncovered", *below(b.grid_code, code))
+        .where(c.status == "uncovered", here)
     )
     total = conn.execute(query.with_only_columns(sa.func.count())).scalar_one()
     ranked = query.order_by(b.household_count.desc().nulls_last(), b.code).limit(limit)
@@ -150,33 +155,48 @@ def read_views(
     -------
     GeoDataFrame
         Index ``code``, ascending; name, azimuth_deg, hfov_deg, max_range_m, state, status,
-        reason, assumed, area_m2, grid_code, longitude, latitude, geometry (Polygon or None,
-        EPSG:4490).
+        reason, assumed, area_m2, geometry (Polygon or None, EPSG:4490).
     """
+    return frame_rows(conn, _cameras_seeing(t.camera_view.c.geom, window, limit))
+
+
+def read_watching(
+    conn: Connection,
+    *,
+    window: tuple[float, float, float, float] | None = None,
+    limit: int | None = None,
+) -> gpd.GeoDataFrame:
+    """Read where cameras stand, with what each sees; those that see nothing too.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    window
+        West, south, east, north in degrees: cameras that stand in it.
+    limit
+        The most rows to return.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index ``code``, ascending; the columns of `read_views`, null where a camera was not
+        computed, geometry (Point, EPSG:4490).
+    """
+    return frame_rows(conn, _cameras_seeing(t.camera.c.geom, window, limit))
+
+
+def _cameras_seeing(
+    geom: sa.ColumnElement[Any],
+    window: tuple[float, float, float, float] | None,
+    limit: int | None,
+) -> sa.Select[Any]:
     v, c = t.camera_view.c, t.camera.c
-    query = (
-        sa.select(
-            c.code,
-            c.name,
-            c.azimuth_deg,
-            c.hfov_deg,
-            c.max_range_m,
-            c.state,
-            c.grid_code,
-            v.status,
-            v.reason,
-            v.assumed,
-            v.area_m2,
-            sa.func.ST_X(c.geom).label("longitude"),
-            sa.func.ST_Y(c.geom).label("latitude"),
-            v.geom,
-        )
-        .select_from(t.camera.join(t.camera_view, v.camera_code == c.code))
-        .where(*inside(v.geom, window))
-        .order_by(c.code)
-        .limit(limit)
-    )
-    return frame_rows(conn, query)
+    told = (c.code, c.name, c.azimuth_deg, c.hfov_deg, c.max_range_m, c.state)
+    seen = (v.status, v.reason, v.assumed, v.area_m2)
+    every = t.camera.outerjoin(t.camera_view, v.camera_code == c.code)
+    query = sa.select(*told, *seen, geom).select_from(every).where(*inside(geom, window))
+    return query.order_by(c.code).limit(limit)
 
 
 def read_ground(

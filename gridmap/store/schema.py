@@ -61,14 +61,32 @@ def connect(url: str) -> Engine:
     )
 
 
+_WRITERS = 500108  # the advisory lock of everything that writes
+
+# What the server says in five characters, and what to do (PostgreSQL, appendix A).
+_REASONS = {
+    "53": "the database server is out of disk space, memory or connections; free some, try again",
+    "40": "another write came between; try again",
+    "55": "another write holds the rows; try again",
+    "57014": "the statement took too long and was ended",
+}
+
+
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Connection]:
+def transaction(
+    engine: Engine, *, writes: bool = False, snapshot: bool = False
+) -> Iterator[Connection]:
     """Open one transaction: all of it is written, or nothing.
 
     Parameters
     ----------
     engine
         From `connect`.
+    writes
+        Wait for every other writer to finish first: what is read before the write is then what
+        the write is based on.
+    snapshot
+        See one state of the store in all statements, whatever is committed meanwhile.
 
     Yields
     ------
@@ -85,19 +103,32 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     StoreError
         Any other failure of the database.
     """
+    level = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
     try:
-        with engine.begin() as connection:
+        with engine.connect().execution_options(**level) as connection, connection.begin():
+            if writes:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS)))
             yield connection
     except IntegrityError as error:
         name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         raise Conflict(f"the store refused the rows: constraint {name}") from error
-    except OperationalError as error:
-        raise StoreUnavailable(
-            "the database cannot be reached; run `gridmap db status`, or check GRIDMAP_DATABASE_URL"
-        ) from error
+    except sa.exc.TimeoutError as error:
+        raise StoreUnavailable("the database is busy; try again in a moment") from error
     except DBAPIError as error:
-        code = getattr(error.orig, "pgcode", None)
-        raise StoreError(f"the database refused a statement (SQLSTATE {code})") from error
+        raise _explained(error) from error
+
+
+def _explained(error: DBAPIError) -> StoreError:
+    """Return our own error for one of the driver's, by its SQLSTATE."""
+    code = getattr(error.orig, "pgcode", None) or ""
+    reason = _REASONS.get(code) or _REASONS.get(code[:2])
+    if reason:
+        return StoreError(f"{reason} (SQLSTATE {code})")
+    if isinstance(error, OperationalError):
+        return StoreUnavailable(
+            "the database cannot be reached; run `gridmap db status`, or check GRIDMAP_DATABASE_URL"
+        )
+    return StoreError(f"the database refused a statement (SQLSTATE {code})")
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
@@ -112,14 +143,16 @@ def migrate(engine: Engine, revision: str = "head") -> None:
 
     Raises
     ------
-    StoreUnavailable
-        See `transaction`.
-    StoreError
+    SchemaOutOfDate
+        The database is from a newer program.
+    StoreUnavailable, StoreError
         See `transaction`.
     """
-    with transaction(engine) as conn:
-        # Two programs may start on a new database at once: the second waits, then finds it done.
-        conn.execute(sa.select(sa.func.pg_advisory_xact_lock(500108)))
+    # Two programs may start on a new database at once: the second waits, then finds it done.
+    with transaction(engine, writes=True) as conn:
+        current = MigrationContext.configure(conn).get_current_revision()
+        if current not in {None, *(r.revision for r in _scripts().walk_revisions())}:
+            raise _out_of_date(current)
         config = Config(attributes={"connection": conn})
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         if revision == "base":
@@ -141,10 +174,18 @@ def require_schema(conn: Connection) -> None:
     SchemaOutOfDate
         It has none, or another revision.
     """
-    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
     current = MigrationContext.configure(conn).get_current_revision()
-    if current != head:
-        raise SchemaOutOfDate(
-            f"the database has schema {current or 'none'}, this program needs {head}; "
-            "run `gridmap db migrate`"
-        )
+    if current != _scripts().get_current_head():
+        raise _out_of_date(current)
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(MIGRATIONS))
+
+
+def _out_of_date(current: str | None) -> SchemaOutOfDate:
+    head = _scripts().get_current_head()
+    return SchemaOutOfDate(
+        f"the database has schema {current or 'none'}, this program {head}; "
+        "run `gridmap db migrate`, or the newer program"
+    )

@@ -264,18 +264,28 @@ COMMENT ON TABLE target_coverage IS 'Who covers a building or grid under a lens,
 -- Former rows go to <table>_history once a statement (reliability.md 3: 1.5 times the cost of none).
 -- An update says itself by which batch and from which day; a delete is told by gridmap.batch.
 CREATE FUNCTION keep_history() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    -- By name: a column added to both tables stands in another place in each.
+    names text := (
+        SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+        WHERE attrelid = TG_RELID AND attnum > 0 AND NOT attisdropped);
+    olds text := (
+        SELECT string_agg('o.' || quote_ident(attname), ', ') FROM pg_attribute
+        WHERE attrelid = TG_RELID AND attnum > 0 AND NOT attisdropped);
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         EXECUTE format(
-            'INSERT INTO %I SELECT o.*, n.valid_from, now(), n.batch_id'
+            'INSERT INTO %I (%s, valid_to, sys_to, ended_by)'
+            ' SELECT %s, n.valid_from, now(), n.batch_id'
             ' FROM old_rows o JOIN new_rows n USING (code)',
-            TG_TABLE_NAME || '_history');
+            TG_TABLE_NAME || '_history', names, olds);
     ELSE
         EXECUTE format(
-            'INSERT INTO %I SELECT o.*, b.effective, now(), b.id'
+            'INSERT INTO %I (%s, valid_to, sys_to, ended_by)'
+            ' SELECT %s, b.effective, now(), b.id'
             ' FROM old_rows o JOIN import_batch b'
             ' ON b.id = current_setting(''gridmap.batch'')::bigint',
-            TG_TABLE_NAME || '_history');
+            TG_TABLE_NAME || '_history', names, olds);
     END IF;
     RETURN NULL;
 END $$;

@@ -27,6 +27,8 @@ const gridmap = (() => {
     organisation_ended: "the organisation was dissolved",
     organisation_unknown: "the organisation is not in the store",
     group_below_size: "the group has too few members",
+    members_unknown: "the group's members are not known",
+    organisation_kind: "the organisation is not of the kind that serves this",
     ok: "computed", moved: "moved before computing", excluded: "not computed",
     inside_building: "it stands inside a building", on_wall: "it stands on a wall",
     no_range: "it has no range", no_angle: "it has no field angle", no_position: "it has no position",
@@ -38,7 +40,8 @@ const gridmap = (() => {
   const word = (code) => t(WORDS[code] || code);
   const number = (value, digits = 0) =>
     value.toLocaleString(config.language === "zh" ? "zh-CN" : "en", { maximumFractionDigits: digits });
-  const percent = (share) => (share === null ? "–" : `${(share * 100).toFixed(1)}%`);
+  /* Rounded down: what is not whole never reads 100 %. */
+  const percent = (share) => (share === null ? "–" : `${(Math.floor(share * 1000) / 10).toFixed(1)}%`);
 
   function amount(value, unit) {
     if (unit === "m2") return value >= 1e5 ? `${number(value / 1e6, 2)} km²` : `${number(value)} m²`;
@@ -112,15 +115,18 @@ const gridmap = (() => {
 
   /* --- levels: semantic zoom until someone chooses ------------------------------------------ */
 
-  function fittingLevel() {
+  const present = () => LEVELS.filter((name) => levels[name] && levels[name].getLayers().length);
+
+  /* The smallest level whose units have, on average, so many pixels. */
+  function roomiest(wanted) {
     const box = config.bounds;
     const a = map.project([box[1], box[0]]);
     const b = map.project([box[3], box[2]]);
     const pixels = Math.abs((b.x - a.x) * (b.y - a.y));
-    const present = LEVELS.filter((name) => levels[name] && levels[name].getLayers().length);
-    const large = present.filter((name) => pixels / levels[name].getLayers().length >= UNIT_PIXELS);
-    return large.length ? large[large.length - 1] : present[0];
+    return present().filter((name) => pixels / levels[name].getLayers().length >= wanted).pop();
   }
+
+  const fittingLevel = () => roomiest(UNIT_PIXELS) || present()[0];
 
   function showLevel(name) {
     if (!name || name === state.level) return;
@@ -207,7 +213,7 @@ const gridmap = (() => {
     building: (p) => card(p.name || p.address || p.code, [
       ["Code", p.code], ["Address", p.address],
       ["Party group", p.status ? word(p.status) : t("no data")],
-      ["Reason", p.reason ? word(p.reason) : null], ["Organisation", p.org_code],
+      ["Reason", p.reason ? word(p.reason) : null], ["Organisation", p.org_name || p.org_code],
       ["Households", p.household_count], ["Grid", p.grid_code],
     ]),
     view: cameraCard,
@@ -467,6 +473,8 @@ const gridmap = (() => {
     const centre = map.getCenter();
     const parts = [`map=${map.getZoom()}/${centre.lat.toFixed(5)}/${centre.lng.toFixed(5)}`, `lens=${state.measure}`];
     if (state.selected) parts.push(`unit=${state.selected}`);
+    const link = byId("language");
+    if (link) link.hash = parts.join("&");
     try {
       history.replaceState(null, "", `#${parts.join("&")}`);
     } catch { /* a file:// page may not change its address: nothing is lost */ }
@@ -478,6 +486,32 @@ const gridmap = (() => {
     if (place.length === 3 && place.every(Number.isFinite)) map.setView([place[1], place[2]], place[0], { animate: false });
     if (config.lenses.some((one) => one.measure === given.lens)) state.measure = given.lens;
     if (given.unit && find(given.unit)) state.selected = given.unit;
+  }
+
+  /* A link pasted into the same tab. */
+  function onAddress() {
+    readAddress();
+    lensChoice();
+    choose(state.measure);
+    if (state.selected) select(state.selected);
+  }
+
+  /* --- names on the map: of the smallest level whose units have room for them ---------------- */
+
+  const LABEL_PIXELS = 9000;
+  let labels = null;
+
+  function drawLabels() {
+    labels = labels || L.layerGroup().addTo(map);
+    labels.clearLayers();
+    const name = roomiest(LABEL_PIXELS);
+    const window = map.getBounds().pad(-0.02);
+    for (const unit of name ? levels[name].getLayers() : []) {
+      const place = unit.getBounds().getCenter();
+      if (!window.contains(place)) continue;
+      const icon = L.divIcon({ className: "name", html: el("span", {}, unit.feature.properties.name), iconSize: null });
+      L.marker(place, { icon, interactive: false, keyboard: false }).addTo(labels);
+    }
   }
 
   /* --- start ------------------------------------------------------------------------------------- */
@@ -520,7 +554,8 @@ const gridmap = (() => {
       if (!state.switching && event.layer.name) state.chosen.add(event.layer.name);
     });
     map.on("zoomend", onZoom);
-    map.on("moveend", () => { details.forEach((one) => one.refresh()); updateAddress(); });
+    map.on("moveend", () => { details.forEach((one) => one.refresh()); drawLabels(); updateAddress(); });
+    window.addEventListener("hashchange", onAddress);
     for (const [selector, words] of [[".leaflet-control-zoom-in", "Zoom in"], [".leaflet-control-zoom-out", "Zoom out"]]) {
       const button = document.querySelector(selector);
       if (button) { button.title = t(words); button.setAttribute("aria-label", t(words)); }
@@ -537,6 +572,7 @@ const gridmap = (() => {
     fill("figures", ...config.lenses.map((one) => figure(one.measure, config.district)));
     if (state.selected) select(state.selected);
     details.forEach((one) => one.refresh());
+    drawLabels();
     document.documentElement.dataset.ready = "yes";
   }
 
