@@ -107,21 +107,21 @@ def read_layer(
         answer = _ask_reader(path, layer, encoding, out)
         rows = feather.read_table(out, memory_map=False).to_pandas()
     rows.index = pd.RangeIndex(1, len(rows) + 1, name="row")
-    declared = answer["crs"]
+    declared, used_encoding = answer["crs"], encoding or answer["encoding"]
     if answer["has_geometry"]:
         shapes, proposals = rows.pop("__geometry"), rows.pop("__repair")
     else:
         shapes, proposals = _shapes_of_columns(rows, columns or {}), pd.Series(dtype=object)
     frame = _rename(rows, columns or {}, path)
     if shapes is None:
-        return LayerFile(frame, gpd.GeoSeries([]), _sha256(path), source_crs, answer["encoding"])
+        return LayerFile(frame, gpd.GeoSeries([]), _sha256(path), source_crs, used_encoding)
     located = _locate(frame, shapes, declared, source_crs)
     given = proposals.dropna()
     repairs = gpd.GeoSeries(shapely.from_wkb(given.array), index=given.index, crs=declared)
     if source_crs and not repairs.empty:
         repairs = _locate(pd.DataFrame(index=given.index), given, declared, source_crs).geometry
     return LayerFile(
-        located, repairs, _sha256(path), source_crs or _crs_name(declared), answer["encoding"]
+        located, repairs, _sha256(path), source_crs or _crs_name(declared), used_encoding
     )
 
 

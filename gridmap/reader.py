@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from pathlib import Path
 from typing import Any
 
 CPU_SECONDS = 120
@@ -41,6 +42,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     import pyogrio  # after the limits; GDAL registers its drivers on import
 
     try:
+        recode(request)
         layers = [str(name) for name, _ in pyogrio.list_layers(request["path"])]
         if not layers:
             return {"problem": "no_layer"}
@@ -55,14 +57,23 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             max_features=request["max_rows"] + 1,
             datetime_as_string=True,
         )
+        table.validate(full=True)  # text that is not in its encoding would pass until it is read
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError):
         return {"problem": "unreadable"}
-        table.validate(full=True)  # text that is not in its encoding would pass until it is read
     except (UnicodeDecodeError, LookupError, ValueError):
         return {"problem": "encoding"}
     if table.num_rows > request["max_rows"]:
         return {"problem": "too_many_rows"}
     return write(request, meta, table)
+
+
+def recode(request: dict[str, Any]) -> None:
+    """Put a copy in UTF-8 in place of a text file in another encoding, which GDAL cannot read."""
+    path = Path(request["path"])
+    if request["encoding"] and path.suffix.lower() in {".csv", ".geojson", ".json"}:
+        copy = Path(request["out"]).with_name(path.name)
+        copy.write_bytes(path.read_bytes().decode(request["encoding"]).encode())
+        request |= {"path": str(copy), "encoding": None}
 
 
 def write(request: dict[str, Any], meta: dict[str, Any], table: Any) -> dict[str, Any]:
