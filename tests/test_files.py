@@ -155,7 +155,10 @@ def test_real_messy_files():
     read = files.read_layer(variants / "nanan_cgcs2000_3deg_zone36.shp", encoding="GB18030")
     assert read.source_crs == "EPSG:4524"
     assert "南岸区" in read.frame["name"].to_list()
-    assert files.read_layer(variants / "nanan_cgcs2000_3deg_cm108e_noprj.shp").frame.crs is None
+    no_prj = variants / "nanan_cgcs2000_3deg_cm108e_noprj.shp"
+    assert files.read_layer(no_prj, encoding="GB18030").frame.crs is None
+    with pytest.raises(FileUnreadable, match="--encoding GB18030"):
+        files.read_layer(no_prj)
     read = files.read_layer(folder / "gbk_shp_chongqing" / "区县界_area.shp")
     assert "南岸区" in read.frame["NAME"].to_list()
 

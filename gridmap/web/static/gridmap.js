@@ -40,8 +40,8 @@ const gridmap = (() => {
   const word = (code) => t(WORDS[code] || code);
   const number = (value, digits = 0) =>
     value.toLocaleString(config.language === "zh" ? "zh-CN" : "en", { maximumFractionDigits: digits });
-  /* Rounded down: what is not whole never reads 100 %. */
-  const percent = (share) => (share === null ? "–" : `${(Math.floor(share * 1000) / 10).toFixed(1)}%`);
+  /* What is not whole never reads 100 %. */
+  const percent = (share) => `${(share < 1 ? Math.min(share * 100, 99.9) : 100).toFixed(1)}%`;
 
   function amount(value, unit) {
     if (unit === "m2") return value >= 1e5 ? `${number(value / 1e6, 2)} km²` : `${number(value)} m²`;
