@@ -13,6 +13,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from pyproj import CRS, Geod, Proj
+from pyproj.exceptions import ProjError
 
 from gridmap.errors import CrsError
 
@@ -112,14 +113,21 @@ def to_storage(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> gpd.GeoDataFrame | gp
     Raises
     ------
     CrsError
-        The frame has no CRS.
+        The frame has no CRS, or one that is not on Earth.
     """
     if frame.crs is None:
         raise CrsError("the layer has no coordinate reference system; name it with --source-crs")
     if frame.crs == WGS84_CRS:
         # PROJ's ballpark transform would be the identity too; this keeps coordinates bit-equal.
         return frame.set_crs(STORAGE_CRS, allow_override=True)
-    return frame if frame.crs == STORAGE_CRS else frame.to_crs(STORAGE_CRS)
+    if frame.crs == STORAGE_CRS:
+        return frame
+    try:
+        return frame.to_crs(STORAGE_CRS)
+    except ProjError as error:
+        raise CrsError(
+            f"{frame.crs.name!r} cannot be brought to CGCS2000; name the frame with --source-crs"
+        ) from error
 
 
 def require_metric(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> CRS:

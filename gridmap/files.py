@@ -42,7 +42,7 @@ MAX_BYTES = 4 << 30
 TIMEOUT_S = 300
 
 _LON_NAMES, _LAT_NAMES = ("lon", "lng", "longitude", "x", "经度"), ("lat", "latitude", "y", "纬度")
-_WKT_NAMES = ("wkt", "geometry", "geom", "the_geom")
+_OWN, _OWN_NAMES = "__gridmap_", ("geometry", "repair", "unread")
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,13 @@ class LayerFile:
 
     ``frame`` is indexed by the feature's number in the file, from 1; it is a GeoDataFrame if
     the file has geometry, in the file's own CRS (None where the file says none). ``repairs``
-    holds a valid polygon for rows whose polygon is not.
+    holds a valid polygon for rows whose polygon is not, if it was asked for; ``unreadable`` the
+    text of cells that should hold a position or shape and do not.
     """
 
     frame: pd.DataFrame
     repairs: gpd.GeoSeries
+    unreadable: pd.Series
     sha256: str
     source_crs: str | None
     encoding: str | None
@@ -68,6 +70,7 @@ def read_layer(
     layer: str | None = None,
     source_crs: str | None = None,
     encoding: str | None = None,
+    repair: bool = False,
 ) -> LayerFile:
     """Read a vector file or a table.
 
@@ -85,6 +88,8 @@ def read_layer(
         ``GCJ-02`` or ``BD-09``.
     encoding
         The encoding of text, where the file says none or a wrong one.
+    repair
+        Propose a valid polygon for each that is not.
 
     Returns
     -------
@@ -102,27 +107,33 @@ def read_layer(
         ``source_crs`` is unknown.
     """
     _require_file(path)
+    columns = columns or {}
+    request = {"layer": layer, "encoding": encoding, "repair": repair, "wkt": columns.get("wkt")}
     with tempfile.TemporaryDirectory(prefix="gridmap-") as folder:
         out = Path(folder) / "rows.feather"
-        answer = _ask_reader(path, layer, encoding, out)
-        rows = feather.read_table(out, memory_map=False).to_pandas()
+        answer = _ask_reader(path, request, out)
+        # Codes are often numbers; as floats they would lose digits.
+        rows = feather.read_table(out, memory_map=False).to_pandas(integer_object_nulls=True)
     rows.index = pd.RangeIndex(1, len(rows) + 1, name="row")
-    declared, used_encoding = answer["crs"], encoding or answer["encoding"]
-    if answer["has_geometry"]:
-        shapes, proposals = rows.pop("__geometry"), rows.pop("__repair")
-    else:
-        shapes, proposals = _shapes_of_columns(rows, columns or {}), pd.Series(dtype=object)
-    frame = _rename(rows, columns or {}, path)
+    own = {name: rows.pop(f"{_OWN}{name}") for name in _OWN_NAMES if f"{_OWN}{name}" in rows}
+    frame = _rename(rows, columns, path)
+    none = pd.Series(dtype=object)
+    shapes, declared = own.get("geometry"), answer["crs"]
+    unread = own.get("unread", none).dropna()
+    if shapes is None or (shapes.isna().all() and unread.empty):
+        shapes, unread, declared = *_points_of_columns(rows, columns), None
+    told = {
+        "unreadable": unread,
+        "sha256": _sha256(path),
+        "source_crs": source_crs or _crs_name(declared),
+        "encoding": encoding or answer["encoding"],
+    }
     if shapes is None:
-        return LayerFile(frame, gpd.GeoSeries([]), _sha256(path), source_crs, used_encoding)
+        return LayerFile(frame, gpd.GeoSeries([]), **told)
     located = _locate(frame, shapes, declared, source_crs)
-    given = proposals.dropna()
-    repairs = gpd.GeoSeries(shapely.from_wkb(given.array), index=given.index, crs=declared)
-    if source_crs and not repairs.empty:
-        repairs = _locate(pd.DataFrame(index=given.index), given, declared, source_crs).geometry
-    return LayerFile(
-        located, repairs, _sha256(path), source_crs or _crs_name(declared), used_encoding
-    )
+    given = own.get("repair", none).dropna()
+    repairs = _locate(pd.DataFrame(index=given.index), given, declared, source_crs).geometry
+    return LayerFile(located, repairs, **told)
 
 
 def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str | None = None) -> None:
@@ -172,15 +183,9 @@ def _child_environment() -> dict[str, str]:
     }
 
 
-def _ask_reader(path: Path, layer: str | None, encoding: str | None, out: Path) -> dict[str, Any]:
+def _ask_reader(path: Path, asked: dict[str, Any], out: Path) -> dict[str, Any]:
     """Run the child once; its end, however bad, is one clear error."""
-    request = {
-        "path": str(path.resolve()),
-        "layer": layer,
-        "encoding": encoding,
-        "max_rows": MAX_ROWS,
-        "out": str(out),
-    }
+    request = {"path": str(path.resolve()), "max_rows": MAX_ROWS, "out": str(out), **asked}
     try:
         done = subprocess.run(
             [sys.executable, "-I", str(Path(__file__).with_name("reader.py"))],
@@ -209,14 +214,24 @@ _PROBLEMS = {
     "many_layers": "it has several layers, name one with --layer: {layers}",
     "unreadable": f"it is not a vector file gridmap reads; give {FORMATS}",
     "encoding": "its text is not in its declared encoding; name it, often --encoding GB18030",
+    "duplicate_columns": "two of its columns have one name, {columns}; rename one",
     "too_many_rows": f"it has over {MAX_ROWS} rows; split it",
 }
 
 
 def _require_file(path: Path) -> None:
-    if not path.is_file():
-        raise FileUnreadable(f"{path}: there is no such file")
-    size = path.stat().st_size
+    try:
+        found, size = path.is_file(), path.stat().st_size if path.exists() else 0
+    except OSError as error:
+        raise FileUnreadable(f"{path.name[:80]}: the file cannot be opened") from error
+    if not found:
+        what = "it is no file" if path.exists() else "there is no such file"
+        raise FileUnreadable(f"{path}: {what}")
+    if any(mark in str(path.resolve()) for mark in (";", "!", "://")):
+        # The reading library takes what follows these marks for a part of an archive.
+        raise FileUnreadable(f"{path}: rename the file or its folder without ; ! or ://")
+    if path.suffix.lower() in {".zip", ".gz", ".tar", ".7z", ".rar"}:
+        raise FileUnreadable(f"{path.name}: unpack the archive first; give {FORMATS}")
     if size == 0:
         raise FileUnreadable(f"{path.name}: the file is empty")
     if size > MAX_BYTES:
@@ -242,8 +257,10 @@ def _rename(rows: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.Da
     return kept.drop(columns=[c for c in taken if c in kept]).assign(**named)
 
 
-def _shapes_of_columns(rows: pd.DataFrame, columns: Mapping[str, str]) -> pd.Series | None:
-    """Return WKB made of lon/lat or WKT columns; what cannot be read is null."""
+def _points_of_columns(
+    rows: pd.DataFrame, columns: Mapping[str, str]
+) -> tuple[pd.Series | None, pd.Series]:
+    """Return WKB made of lon/lat columns, and the text of those cells that are no numbers."""
     by_name = {str(name).lower(): name for name in rows.columns}
 
     def find(field: str, names: tuple[str, ...]) -> Any:
@@ -251,19 +268,19 @@ def _shapes_of_columns(rows: pd.DataFrame, columns: Mapping[str, str]) -> pd.Ser
             return columns[field]
         return next((by_name[name] for name in names if name in by_name), None)
 
-    wkt = find("wkt", _WKT_NAMES)
-    if wkt is not None and wkt in rows:
-        shapes = shapely.from_wkt(rows[wkt].astype(object).to_numpy(), on_invalid="ignore")
-        return pd.Series(shapely.to_wkb(shapes), index=rows.index, dtype=object)
     lon, lat = find("lon", _LON_NAMES), find("lat", _LAT_NAMES)
     if lon is None or lat is None or lon not in rows or lat not in rows:
-        return None
+        return None, pd.Series(dtype=object)
     x = pd.to_numeric(rows[lon], errors="coerce").to_numpy(float)
     y = pd.to_numeric(rows[lat], errors="coerce").to_numpy(float)
     points = np.full(len(rows), None, dtype=object)
     given = np.isfinite(x) & np.isfinite(y)
     points[given] = shapely.points(x[given], y[given])
-    return pd.Series(shapely.to_wkb(points), index=rows.index, dtype=object)
+    cells = rows[lon].astype(str) + ", " + rows[lat].astype(str)
+    written = rows[[lon, lat]].notna().all(axis=1) & ~rows[[lon, lat]].isin([""]).any(axis=1)
+    return pd.Series(shapely.to_wkb(points), index=rows.index, dtype=object), cells[
+        written & ~given
+    ]
 
 
 def _locate(
@@ -271,9 +288,10 @@ def _locate(
 ) -> gpd.GeoDataFrame:
     """Attach the geometry in the frame that was declared, or named by the user."""
     shapes = shapely.from_wkb(wkb.to_numpy(), on_invalid="ignore")
-    crs = None if source_crs in frames.SHIFTED_FRAMES else _parse_crs(source_crs or declared)
+    shifted = (source_crs or "").upper()
+    crs = None if shifted in frames.SHIFTED_FRAMES else _parse_crs(source_crs or declared)
     located = gpd.GeoDataFrame(frame, geometry=shapely.force_2d(shapes), crs=crs)
-    return frames.unshift(located, source_crs) if source_crs in frames.SHIFTED_FRAMES else located
+    return frames.unshift(located, shifted) if shifted in frames.SHIFTED_FRAMES else located
 
 
 def _parse_crs(text: str | None) -> CRS | None:

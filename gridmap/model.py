@@ -7,6 +7,8 @@ that need a second layer (``topology``), coordinates (``crs``), storage (``table
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from dataclasses import field as attribute
@@ -189,6 +191,7 @@ class Issue:
             Plain text; values from the file stand in it unescaped.
         """
         values = {"field": self.field, **self.values}
+        values = {k: _short(v) if isinstance(v, str) else v for k, v in values.items()}
         if language == "en":
             return self._rule.en.format(**values)
         named = {
@@ -205,6 +208,14 @@ class Issue:
             "field": self.field,
             "message": {language: self.message(language) for language in ("zh", "en")},
         }
+
+
+def _short(text: str) -> str:
+    """Return a text a sentence can hold: one cell may be a megabyte."""
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+MAX_SHOWN = 400
 
 
 @dataclass(frozen=True)
@@ -326,7 +337,12 @@ POLYGONS = frozenset({"Polygon", "MultiPolygon"})
 LINES = frozenset({"LineString", "MultiLineString"})
 POINTS = frozenset({"Point"})
 
-_TRUE, _FALSE = {"1", "true", "yes", "是", "y", "t"}, {"0", "false", "no", "否", "n", "f"}
+_TRUE = {"1", "1.0", "true", "yes", "是", "y", "t"}
+_FALSE = {"0", "0.0", "false", "no", "否", "n", "f"}
+_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?")
+
+MAX_CODE, MAX_TEXT = 64, 500
+"""Characters of a key and of any other text: what a label, an index and a page can bear."""
 
 
 @dataclass(frozen=True)
@@ -427,15 +443,24 @@ def _parse(column: Field, values: pd.Series | None, index: pd.Index) -> tuple[pd
         parsed = lower.map(lambda v: True if v in _TRUE else False if v in _FALSE else None)
         return parsed.astype("boolean"), given & parsed.isna()
     if column.kind is Kind.DATE:
-        dates = pd.to_datetime(text, format="%Y-%m-%d", exact=False, errors="coerce")
-        parsed = dates.map(lambda d: d.date() if pd.notna(d) else None).astype(object)
-        return parsed.where(parsed.notna(), None), given & dates.isna()
+        dates = pd.Series([_as_date(v) for v in text], index=index, dtype=object)
+        return dates, given & dates.isna()
     numbers = pd.to_numeric(text, errors="coerce").astype(float)
-    bad = given & ~np.isfinite(numbers)
+    # Beyond 2**53 a float counts no more in ones.
+    bad = given & ~(np.isfinite(numbers) & (numbers.abs() <= 2**53))
     if column.kind is Kind.INTEGER:
         bad |= given & numbers.notna() & (numbers != np.floor(numbers))
         return numbers.where(~bad).astype("Int64"), bad
     return numbers.where(~bad), bad
+
+
+def _as_date(value: object) -> dt.date | None:
+    """Return a year-month-day text as a date, None for any other."""
+    match = _DATE.fullmatch(value) if isinstance(value, str) else None
+    try:
+        return dt.date(*map(int, match.groups())) if match else None
+    except ValueError:
+        return None
 
 
 def _as_text(value: object) -> str | None:
@@ -461,6 +486,8 @@ def _check_field(column: Field, values: pd.Series, layer: str) -> list[Issue]:
         )
         for row in bad.index[bad]
     ]
+    if column.kind is Kind.TEXT:
+        issues += _check_text(column, values, parsed)
     if column.required:
         empty = parsed.isna() & ~bad
         issues += [
@@ -481,6 +508,19 @@ def _check_field(column: Field, values: pd.Series, layer: str) -> list[Issue]:
             Issue("F04.range", int(r), column.name, {"value": str(values[r]), **limits})
             for r in wrong.index[wrong]
         ]
+    return issues
+
+
+def _check_text(column: Field, values: pd.Series, parsed: pd.Series) -> list[Issue]:
+    """Find text that is too long, and codes that a spreadsheet kept as numbers and cut."""
+    most = MAX_CODE if "code" in column.name else MAX_TEXT
+    issues = []
+    for row, text in parsed.items():
+        if isinstance(values[row], float) and abs(values[row]) >= 2**53:
+            issues.append(Issue("F03.digits", int(row), column.name, {"value": text}))
+        elif isinstance(text, str) and len(text) > most:
+            told = {"value": text, "most": most, "length": len(text)}
+            issues.append(Issue("F04.length", int(row), column.name, told))
     return issues
 
 
@@ -509,7 +549,7 @@ def _check_codes(codes: pd.Series, level: Level) -> list[Issue]:
     length = CODE_LENGTH[level]
     issues = []
     for row, code in codes.map(_as_text).items():
-        if code is None:
+        if not isinstance(code, str):
             continue
         if not (code.isascii() and code.isdigit() and len(code) == length):
             values = {"value": code, "length": length, "layer": str(level)}

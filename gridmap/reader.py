@@ -20,6 +20,10 @@ from typing import Any
 CPU_SECONDS = 120
 MEMORY_BYTES = 8 << 30
 OPEN_FILES = 256
+MAX_REPAIR = 1000
+WKT_NAMES = ("wkt", "geometry", "geom", "the_geom")
+OWN = "__gridmap_"
+"""What the names of our own columns begin with."""
 
 
 def limit() -> None:
@@ -64,6 +68,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"problem": "encoding"}
     if table.num_rows > request["max_rows"]:
         return {"problem": "too_many_rows"}
+    twice = [name for name in table.column_names if table.column_names.count(name) > 1]
+    if twice:
+        return {"problem": "duplicate_columns", "columns": sorted(set(twice))}
     return write(request, meta, table)
 
 
@@ -82,27 +89,79 @@ def write(request: dict[str, Any], meta: dict[str, Any], table: Any) -> dict[str
     from pyarrow import feather
 
     name = meta["geometry_name"] or ("wkb_geometry" if meta["geometry_type"] else None)
-    found = bool(name) and name in table.column_names
+    shapes, found = None, bool(name) and name in table.column_names
     if found:
-        wkb = table.column(name).to_pylist()
+        shapes = parsed(table.column(name).to_pylist(), text=False)
         table = table.drop_columns([name])
-        table = table.append_column("__geometry", pa.array(wkb, pa.binary()))
-        table = table.append_column("__repair", pa.array(repairs(wkb), pa.binary()))
+    elif (column := wkt_column(request, table.column_names)) is not None:
+        texts = table.column(column).cast(pa.string()).to_pylist()
+        shapes, found = parsed(texts, text=True), True
+        unread = [
+            t if t and t.strip() and s is None else None for t, s in zip(texts, shapes, strict=True)
+        ]
+        meta = {**meta, "crs": None}
+        table = table.append_column(f"{OWN}unread", pa.array(unread, pa.string()))
+    table = plain_dates(table)
+    if shapes is not None:
+        import shapely
+
+        wkb = [None if shape is None else shapely.to_wkb(shape) for shape in shapes]
+        mended = repairs(shapes) if request["repair"] else [None] * len(wkb)
+        table = table.append_column(f"{OWN}geometry", pa.array(wkb, pa.binary()))
+        table = table.append_column(f"{OWN}repair", pa.array(mended, pa.binary()))
     feather.write_feather(table, request["out"], compression="uncompressed")
     return {"crs": meta["crs"], "encoding": meta["encoding"], "has_geometry": found}
 
 
-def repairs(wkb: list[bytes | None]) -> list[bytes | None]:
+def plain_dates(table: Any) -> Any:
+    """Return dates as text, which may say the year 0, and names that cannot meet our own."""
+    import pyarrow as pa
+
+    for i, field in enumerate(table.schema):
+        if pa.types.is_temporal(field.type):
+            table = table.set_column(i, field.name, table.column(i).cast(pa.string()))
+    names = [
+        f"_{n}" if n.startswith(OWN) and n != f"{OWN}unread" else n for n in table.column_names
+    ]
+    return table.rename_columns(names)
+
+
+def wkt_column(request: dict[str, Any], names: list[str]) -> str | None:
+    """Return the column of well-known text that was named, or that has one of the usual names."""
+    if request["wkt"]:
+        return request["wkt"] if request["wkt"] in names else None
+    return next((n for n in names if n.lower() in WKT_NAMES), None)
+
+
+def parsed(cells: list[Any], *, text: bool) -> list[Any]:
+    """Return shapes; None for what is empty, cannot be read, or is curved."""
+    import shapely
+
+    read = shapely.from_wkt if text else shapely.from_wkb
+    try:
+        return list(read(cells, on_invalid="ignore"))
+    except NotImplementedError:  # one curve among them: find out which
+        shapes = []
+        for cell in cells:
+            try:
+                shapes.append(read(cell, on_invalid="ignore"))
+            except NotImplementedError:
+                shapes.append(None)
+        return shapes
+
+
+def repairs(shapes: list[Any]) -> list[bytes | None]:
     """Return a valid polygon for each invalid one, None for the rest.
 
-    Method "structure": a 200-vertex star takes a minute with the default method.
+    Method "structure": a 200-vertex star takes a minute with the default method, one of 2,000
+    vertices even with this one.
     """
     import shapely
 
-    shapes = shapely.from_wkb(wkb, on_invalid="ignore")
-    proposals: list[bytes | None] = [None] * len(wkb)
-    broken = ~shapely.is_missing(shapes) & ~shapely.is_valid(shapes)
-    for i in broken.nonzero()[0]:
+    proposals: list[bytes | None] = [None] * len(shapes)
+    for i, shape in enumerate(shapes):
+        if shape is None or shape.is_valid or shapely.get_num_coordinates(shape) > MAX_REPAIR:
+            continue
         if shapes[i].geom_type in {"Polygon", "MultiPolygon"}:
             mended = shapely.make_valid(shapes[i], method="structure", keep_collapsed=False)
             if mended.geom_type in {"Polygon", "MultiPolygon"} and not mended.is_empty:

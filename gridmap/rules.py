@@ -66,6 +66,17 @@ RULES: dict[str, Rule] = {
         "{field} is {value!r}, which is not a {kind}; correct the cell",
         "“{field}”的值 {value!r} 不是有效的{kind}，请改正",
     ),
+    "F03.digits": Rule(
+        _E,
+        "{field} was kept as a number, {value}, and its last digits are lost; save the column as "
+        "text",
+        "“{field}”被存为数字 {value}，末位数字已丢失，请将该列存为文本",
+    ),
+    "F04.length": Rule(
+        _E,
+        "{field} has {length} characters, {value!r}; at most {most} are stored",
+        "“{field}”有 {length} 个字符：{value!r}，最多 {most} 个",
+    ),
     "F04.range": Rule(
         _E,
         "{field} is {value}, outside {low} to {high} {unit}; correct the cell",
@@ -109,6 +120,18 @@ RULES: dict[str, Rule] = {
     "G01.null": Rule(
         _E, "there is no geometry; draw it or delete the row", "没有几何，请补画或删除该行"
     ),
+    "G01.unreadable": Rule(
+        _E,
+        "the position or shape {value!r} cannot be read; lon and lat are numbers, wkt is "
+        "well-known text",
+        "无法读取位置或形状 {value!r}：lon、lat 应为数字，wkt 应为 WKT 文本",
+    ),
+    "G01.reaches": Rule(
+        _E,
+        "the geometry reaches more than 1 km beyond the district {district}; check the row and "
+        "--source-crs",
+        "几何超出{district} 1 公里以上，请检查该行和 --source-crs",
+    ),
     "G01.kind": Rule(
         _E,
         "the geometry is a {value}; a {layer} must be a {kinds}",
@@ -116,9 +139,8 @@ RULES: dict[str, Rule] = {
     ),
     "G01.invalid": Rule(
         _E,
-        "the geometry is not valid: {reason} at {place}; repair the ring in a GIS, or let "
-        "--repair do it",
-        "几何无效：{reason}，位置 {place}，请在 GIS 中修复，或使用 --repair",
+        "the geometry is not valid: {reason} at {place}; repair the ring in a GIS, or try --repair",
+        "几何无效：{reason}，位置 {place}，请在 GIS 中修复，或尝试 --repair",
     ),
     "G01.range": Rule(
         _E,

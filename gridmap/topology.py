@@ -167,13 +167,20 @@ def position_issues(features: gpd.GeoDataFrame, district: gpd.GeoDataFrame) -> l
         return issues
     metric = metric_crs_of(district)
     outline = shapely.union_all(district.geometry.to_crs(metric).array)
-    near = features[given & on_earth]
-    away = shapely.distance(near.geometry.to_crs(metric).array, outline)
-    for row, distance in zip(near.index, away, strict=True):
+    near = features[given & on_earth & features.geometry.is_valid]
+    shapes = near.geometry.to_crs(metric).array
+    away = shapely.distance(shapes, outline)
+    around = outline.buffer(NEAR_DISTRICT_M)
+    shapely.prepare(around)
+    # A road may lead out of the district; an area that does is no part of it.
+    reaches = (shapely.get_dimensions(shapes) == 2) & ~shapely.covers(around, shapes)
+    name = {"district": district["name"].iloc[0]}
+    for row, distance, beyond in zip(near.index, away, reaches, strict=True):
         if distance > NEAR_DISTRICT_M:
-            name = district["name"].iloc[0]
-            values = {"distance": f"{distance / 1000:.1f}", "district": name}
+            values = {"distance": f"{distance / 1000:.1f}", **name}
             issues.append(Issue("G01.outside", int(row), "geometry", values))
+        elif beyond:
+            issues.append(Issue("G01.reaches", int(row), "geometry", name))
     return issues
 
 
@@ -190,4 +197,6 @@ def _share_inside(bounds: pd.DataFrame, district: gpd.GeoDataFrame) -> float:
 
 
 def _place(box: pd.Series) -> str:
-    return f"({box['minx']:.5f}, {box['miny']:.5f})"
+    """Return the corner furthest from 0, 0: where a position is impossible, that is the one."""
+    x, y = (max(box[f"min{axis}"], box[f"max{axis}"], key=abs) for axis in "xy")
+    return f"({x:.8g}, {y:.8g})"

@@ -79,7 +79,8 @@ def test_broken_polygons_come_with_a_proposal(tmp_path):
     bow_tie = Polygon([(106, 29), (107, 30), (107, 29), (106, 30)])
     path = tmp_path / "a.gpkg"
     files.write_layer(frame([box(106, 29, 107, 30), bow_tie], code=["a", "b"], crs=4326), path)
-    read = files.read_layer(path)
+    assert files.read_layer(path).repairs.empty
+    read = files.read_layer(path, repair=True)
     assert read.repairs.index.to_list() == [2]
     assert read.repairs.is_valid.all()
     assert not read.frame.geometry.is_valid.iloc[1]

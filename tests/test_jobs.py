@@ -15,6 +15,7 @@ from toy_town import METRIC, TOY, TOY_DAY, frame, import_toy
 from gridmap import files, jobs, store
 from gridmap.errors import (
     Conflict,
+    CrsError,
     FileUnreadable,
     InputError,
     LayerNotFound,
@@ -273,6 +274,88 @@ def test_a_report_as_json_holds_every_issue(engine, tmp_path):
     plain = json.loads(json.dumps(caught.value.report.as_dict()))
     assert plain["issues"][0]["message"]["en"].startswith("code 'a' stands in rows 1, 2, 3")
     assert plain["rows"] == 50
+
+
+TRIANGLE = {
+    "type": "Polygon",
+    "coordinates": [
+        [[106.598, 29.505], [106.5981, 29.505], [106.5981, 29.5051], [106.598, 29.505]]
+    ],
+}
+FAR = {
+    "type": "Polygon",
+    "coordinates": [[[1e308, 29.5], [106.6, 29.5], [106.6, 29.51], [1e308, 29.5]]],
+}
+WORLD = {
+    "type": "Polygon",
+    "coordinates": [[[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]],
+}
+SPOT = {"type": "Point", "coordinates": [106.598, 29.505]}
+
+
+@pytest.mark.parametrize(
+    ("layer", "rows", "expected"),
+    [
+        (
+            "street",
+            [({"code": "990101002", "name": "x"}, TRIANGLE), ({"name": "y"}, TRIANGLE)],
+            [("F02.null", 2, "code")],
+        ),
+        ("building", [({"code": "a"}, FAR)], [("G01.range", 1, "geometry")]),
+        ("building", [({"code": "a"}, WORLD)], [("G01.reaches", 1, "geometry")]),
+        ("building", [({"code": "x" * 9000}, TRIANGLE)], [("F04.length", 1, "code")]),
+        ("camera", [({"code": 99010100001310000001}, SPOT)], [("F03.digits", 1, "code")]),
+        (
+            "camera",
+            [({"code": "a", "point_type": 1e19, "filed_at": "0000-01-01"}, SPOT)],
+            [("F03.type", 1, "filed_at"), ("F03.type", 1, "point_type")],
+        ),
+    ],
+    ids=["null code", "no place", "whole world", "long code", "cut code", "impossible cells"],
+)
+def test_odd_rows_get_one_clear_message(town, tmp_path, layer, rows, expected):
+    features = [{"type": "Feature", "properties": p, "geometry": g} for p, g in rows]
+    path = tmp_path / "odd.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), "utf-8")
+    found = refused(town, path, layer, repair=True)
+    assert sorted(found) == expected
+    with pytest.raises(LayerRejected) as caught:
+        run(town, path, layer)
+    assert all(len(issue.message("zh")) < 600 for issue in caught.value.report.issues)
+
+
+def test_cells_that_cannot_be_read_are_not_missing(town, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("code,x,y\nA,abc,29.5\nB,,\n", encoding="utf-8")
+    assert refused(town, path, "camera", source_crs="EPSG:4490") == [
+        ("G01.unreadable", 1, "geometry"),
+        ("G01.null", 2, "geometry"),
+    ]
+    ring = "POLYGON((364010 3266010,364020 3266020,364020 3266010,364010 3266020,364010 3266010))"
+    path.write_text(f'code,geom\na,"{ring}"\nb,"POLYGON((1 1)"\n', encoding="utf-8")
+    found = refused(town, path, "building", source_crs=METRIC, repair=True)
+    assert found == [("G01.unreadable", 2, "geometry")], "row 1 has a proposal"
+
+
+@pytest.mark.parametrize("frame_text", ["IAU_2015:30100", 'LOCAL_CS["x",UNIT["m",1]]'])
+def test_frames_that_are_not_on_earth(town, frame_text):
+    with pytest.raises(CrsError, match="cannot be brought to CGCS2000"):
+        run(town, TOY / "building.csv", "building", source_crs=frame_text)
+
+
+@pytest.mark.parametrize("name", ["a;1.csv", "b!c.csv", "d.zip"])
+def test_names_the_reader_would_take_for_archives(engine, tmp_path, name):
+    path = tmp_path / name
+    path.write_text("code,name,kind\nA,n,branch\n", encoding="utf-8")
+    with pytest.raises(FileUnreadable, match="rename|unpack"):
+        run(engine, path, "party_org")
+
+
+def test_two_columns_of_one_name(engine, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("code,code,name,kind\nA,B,n,branch\n", encoding="utf-8")
+    with pytest.raises(FileUnreadable, match="two of its columns"):
+        run(engine, path, "party_org")
 
 
 # --- coverage

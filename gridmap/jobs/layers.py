@@ -100,11 +100,16 @@ def import_layer(
     _require_fields(spec, columns or {})
     tell("reading", 0.0)
     source = files.read_layer(
-        path, columns=columns, layer=file_layer, source_crs=source_crs, encoding=encoding
+        path,
+        columns=columns,
+        layer=file_layer,
+        source_crs=source_crs,
+        encoding=encoding,
+        repair=repair,
     )
     tell("checking", 0.0)
     frame, issues = _repaired(source, repair=repair)
-    issues = spec.check(frame) + issues
+    issues = _told_apart(spec.check(frame), source.unreadable) + issues
     present = today or dt.date.today()
     if effective > present:
         issues.append(Issue("T01.future", values={"date": effective, "today": present}))
@@ -131,6 +136,16 @@ def import_layer(
             raise _rejected(report)
         tell("writing", 0.0)
         return _written(conn, report, spec, rows, effective) if commit else report
+
+
+def _told_apart(issues: list[Issue], unreadable: pd.Series) -> list[Issue]:
+    """Say of a cell that could not be read what stands in it, not that there is no geometry."""
+    return [
+        replace(issue, shape="G01.unreadable", values={"value": unreadable[issue.row]})
+        if issue.shape == "G01.null" and issue.row in unreadable.index
+        else issue
+        for issue in issues
+    ]
 
 
 def _require_fields(spec: LayerSpec, columns: Mapping[str, str]) -> None:
@@ -287,8 +302,10 @@ def derived_columns(
 def _assign(rows: gpd.GeoDataFrame, grids: gpd.GeoDataFrame) -> pd.DataFrame:
     """Assign the rows whose geometry can be used, in the grids' own metric frame."""
     metric = crs.metric_crs_of(grids)
-    usable = rows[rows.geometry.notna() & rows.geometry.is_valid]
-    found = topology.assign(usable[["geometry"]].to_crs(metric), grids.to_crs(metric))
+    west, south, east, north = rows.geometry.bounds.to_numpy().T
+    on_earth = (west >= -180) & (east <= 180) & (south >= -90) & (north <= 90)
+    usable = rows.loc[on_earth & rows.geometry.is_valid, ["geometry"]]
+    found = topology.assign(usable.to_crs(metric), grids.to_crs(metric))
     # To a millionth: the metric frame follows the grids, and its last digits are no change.
     return found.assign(share=found["share"].round(6))
 

@@ -124,7 +124,7 @@ def _explained(error: DBAPIError) -> StoreError:
     reason = _REASONS.get(code) or _REASONS.get(code[:2])
     if reason:
         return StoreError(f"{reason} (SQLSTATE {code})")
-    if isinstance(error, OperationalError):
+    if isinstance(error, OperationalError) and (not code or code[:2] in ("08", "57")):
         return StoreUnavailable(
             "the database cannot be reached; run `gridmap db status`, or check GRIDMAP_DATABASE_URL"
         )
