@@ -347,7 +347,7 @@ def test_frames_that_are_not_on_earth(town, frame_text):
 def test_names_the_reader_would_take_for_archives(engine, tmp_path, name):
     path = tmp_path / name
     path.write_text("code,name,kind\nA,n,branch\n", encoding="utf-8")
-    with pytest.raises(FileUnreadable, match="rename|unpack"):
+    with pytest.raises(FileUnreadable, match=r"rename|unpack"):
         run(engine, path, "party_org")
 
 

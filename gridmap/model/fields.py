@@ -1,0 +1,159 @@
+"""Columns of a layer: their types, how a cell is read, and what a column can have wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+
+from gridmap.model.reports import Issue
+
+
+class Kind(StrEnum):
+    """The type of a column."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of a layer: type, limits, meaning, and the Chinese heading."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    required: bool = False
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+
+
+_TRUE = {"1", "1.0", "true", "yes", "是", "y", "t"}
+_FALSE = {"0", "0.0", "false", "no", "否", "n", "f"}
+_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?")
+
+MAX_CODE, MAX_TEXT = 64, 500
+"""Characters of a key and of any other text: what a label, an index and a page can bear."""
+
+
+def parse(column: Field, values: pd.Series | None, index: pd.Index) -> tuple[pd.Series, pd.Series]:
+    """Return a column in its type and the mask of cells that could not be read."""
+    if values is None:
+        values = pd.Series(None, index=index, dtype=object)
+    text = values.astype(object).map(as_text).astype(object)
+    given = text.notna()
+    if column.kind is Kind.TEXT:
+        return text, pd.Series(False, index=index)  # noqa: FBT003
+    if column.kind is Kind.BOOLEAN:
+        lower = text.str.lower()
+        parsed = lower.map(lambda v: True if v in _TRUE else False if v in _FALSE else None)
+        return parsed.astype("boolean"), given & parsed.isna()
+    if column.kind is Kind.DATE:
+        dates = pd.Series([_as_date(v) for v in text], index=index, dtype=object)
+        return dates, given & dates.isna()
+    numbers = pd.to_numeric(text, errors="coerce").astype(float)
+    # Beyond 2**53 a float counts no more in ones.
+    bad = given & ~(np.isfinite(numbers) & (numbers.abs() <= 2**53))
+    if column.kind is Kind.INTEGER:
+        bad |= given & numbers.notna() & (numbers != np.floor(numbers))
+        return numbers.where(~bad).astype("Int64"), bad
+    return numbers.where(~bad), bad
+
+
+def _as_date(value: object) -> dt.date | None:
+    """Return a year-month-day text as a date, None for any other."""
+    match = _DATE.fullmatch(value) if isinstance(value, str) else None
+    try:
+        return dt.date(*map(int, match.groups())) if match else None
+    except ValueError:
+        return None
+
+
+def as_text(value: object) -> str | None:
+    """Return a cell as stripped text, None for every kind of empty."""
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))  # a code column that pandas read as numbers
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    return str(value).strip() or None
+
+
+def check_field(column: Field, values: pd.Series, layer: str) -> list[Issue]:
+    """Check one column: presence, type, limits, choices."""
+    parsed, bad = parse(column, values, values.index)
+    issues = [
+        Issue(
+            "F03.type",
+            int(row),
+            column.name,
+            {"value": str(values[row]), "kind": str(column.kind)},
+        )
+        for row in bad.index[bad]
+    ]
+    if column.kind is Kind.TEXT:
+        issues += _check_text(column, values, parsed)
+    if column.required:
+        empty = parsed.isna() & ~bad
+        issues += [
+            Issue("F02.null", int(r), column.name, {"layer": layer}) for r in empty.index[empty]
+        ]
+    if column.choices:
+        wrong = parsed.notna() & ~parsed.isin(column.choices)
+        choices = ", ".join(column.choices)
+        issues += [
+            Issue("F05.choice", int(r), column.name, {"value": parsed[r], "choices": choices})
+            for r in wrong.index[wrong]
+        ]
+    if column.low is not None and column.high is not None:
+        wrong = (parsed < column.low) | (parsed > column.high)
+        wrong = wrong.fillna(value=False).astype(bool)
+        limits = {"low": f"{column.low:g}", "high": f"{column.high:g}", "unit": column.unit}
+        issues += [
+            Issue("F04.range", int(r), column.name, {"value": str(values[r]), **limits})
+            for r in wrong.index[wrong]
+        ]
+    return issues
+
+
+def _check_text(column: Field, values: pd.Series, parsed: pd.Series) -> list[Issue]:
+    """Find text that is too long, and codes that a spreadsheet kept as numbers and cut."""
+    most = MAX_CODE if "code" in column.name else MAX_TEXT
+    issues = []
+    for row, text in parsed.items():
+        if isinstance(values[row], float) and abs(values[row]) >= 2**53:
+            issues.append(Issue("F03.digits", int(row), column.name, {"value": text}))
+        elif isinstance(text, str) and len(text) > most:
+            told = {"value": text, "most": most, "length": len(text)}
+            issues.append(Issue("F04.length", int(row), column.name, told))
+    return issues
+
+
+def check_unique(frame: pd.DataFrame, key: tuple[str, ...]) -> list[Issue]:
+    """Find keys that stand in several rows: one issue a key, at its second row."""
+    keys = frame[list(key)].map(as_text)
+    keys = keys[keys.notna().all(axis=1)]
+    repeated = keys[keys.duplicated(keep=False)]
+    issues = []
+    for value, group in repeated.groupby(list(key), sort=False):
+        rows = ", ".join(str(r) for r in group.index[:10])
+        label = "/".join(str(v) for v in value)
+        issues.append(
+            Issue(
+                "C04.unique",
+                int(group.index[1]),
+                "/".join(key),
+                {"value": label, "rows": rows},
+            )
+        )
+    return issues

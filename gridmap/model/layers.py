@@ -1,0 +1,352 @@
+"""The layers gridmap stores: columns, kinds of geometry, and what a row can have wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from gridmap.errors import FrameError, LayerNotFound
+from gridmap.model.codes import CODE_LENGTH, Level, kind_of
+from gridmap.model.fields import Field, Kind, as_text, check_field, check_unique, parse
+from gridmap.model.reports import Issue
+
+POLYGONS = frozenset({"Polygon", "MultiPolygon"})
+LINES = frozenset({"LineString", "MultiLineString"})
+POINTS = frozenset({"Point"})
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """What a layer's rows must be; the contract of every frame that crosses rooms.
+
+    ``key`` names the columns that identify a row; ``kinds`` is empty for a table without
+    geometry; ``level`` is set for divisions.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    kinds: frozenset[str] = frozenset()
+    key: tuple[str, ...] = ("code",)
+    level: Level | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns, in order, without the geometry."""
+        return [column.name for column in self.fields]
+
+    def check(self, frame: pd.DataFrame) -> list[Issue]:
+        """Return every issue that the rows show by themselves.
+
+        Parameters
+        ----------
+        frame
+            Index: row number in the file. Columns: any; those of the specification are read.
+            A GeoDataFrame if the layer has a geometry.
+
+        Returns
+        -------
+        list of Issue
+            In the order file, columns, rows, geometry; empty if all is well.
+
+        Notes
+        -----
+        Rules F01-F05, C01, C03, C04, G01 (validity and kind), V01, V05, V10.
+        Source: domain.md 1.7. Cost O(n log n).
+        """
+        if frame.empty:
+            return [Issue("F01.empty")]
+        issues = [self._missing_column(f, frame) for f in self.fields if self._lacks(f, frame)]
+        for column in self.fields:
+            if column.name in frame:
+                issues += check_field(column, frame[column.name], self.name)
+        if not any(i.shape == "F01.column" and i.field in self.key for i in issues):
+            issues += check_unique(frame, self.key)
+        if self.level and "code" in frame:
+            issues += _check_codes(frame["code"], self.level)
+        if self.name == "camera":
+            issues += _check_cameras(frame)
+        if self.kinds:
+            issues += _check_geometry(frame, self)
+        return issues
+
+    def parse(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the frame with exactly the specification's columns and types.
+
+        Parameters
+        ----------
+        frame
+            A frame that `check` found free of errors.
+
+        Returns
+        -------
+        DataFrame or GeoDataFrame
+            Same index; missing optional columns are all-null; integers are ``Int64``, numbers
+            ``float64``, booleans ``boolean``, dates ``datetime.date``, text ``object``; empty
+            text is null.
+        """
+        parsed = {f.name: parse(f, frame.get(f.name), frame.index)[0] for f in self.fields}
+        if not self.kinds:
+            return pd.DataFrame(parsed, index=frame.index)
+        return gpd.GeoDataFrame(parsed, index=frame.index, geometry=frame.geometry, crs=frame.crs)
+
+    @staticmethod
+    def _lacks(column: Field, frame: pd.DataFrame) -> bool:
+        return column.required and column.name not in frame
+
+    @staticmethod
+    def _missing_column(column: Field, frame: pd.DataFrame) -> Issue:
+        present = [str(c) for c in frame.columns if c != "geometry"]
+        return Issue("F01.column", field=column.name, values={"columns": ", ".join(present)})
+
+
+def _check_codes(codes: pd.Series, level: Level) -> list[Issue]:
+    """Check division codes: digits and length (C01), range of the kind (C03)."""
+    length = CODE_LENGTH[level]
+    issues = []
+    for row, code in codes.map(as_text).items():
+        if not isinstance(code, str):
+            continue
+        if not (code.isascii() and code.isdigit() and len(code) == length):
+            values = {"value": code, "length": length, "layer": str(level)}
+            issues.append(Issue("C01.digits", int(row), "code", values))
+        elif kind_of(code) is None:
+            values = {
+                "value": code,
+                "positions": f"{length - 2}-{length}",
+                "digits": code[-3:],
+                "layer": str(level),
+            }
+            issues.append(Issue("C03.range", int(row), "code", values))
+    return issues
+
+
+_OPTICS = ("azimuth_deg", "hfov_deg", "max_range_m")
+
+
+def _check_cameras(frame: pd.DataFrame) -> list[Issue]:
+    """Check what a camera must say of itself: id (V01), place (V05), optics (V10)."""
+    issues = []
+    text = frame.reindex(columns=["code", "place_category", *_OPTICS]).map(as_text)
+    code = text["code"].fillna("").astype(str)
+    odd = text["code"].notna() & ~code.str.fullmatch(r"[0-9]{10}13[12][0-9]{7}")
+    issues += [Issue("V01.code", int(r), "code", {"value": code[r]}) for r in code.index[odd]]
+    silent = text["place_category"].isna()
+    issues += [Issue("V05.category", int(r), "place_category") for r in text.index[silent]]
+    missing = text[list(_OPTICS)].isna()
+    for row in missing.index[missing.any(axis=1)]:
+        names = ", ".join(name for name in _OPTICS if missing.at[row, name])
+        issues.append(Issue("V10.optics", int(row), "azimuth_deg", {"fields": names}))
+    return issues
+
+
+def _check_geometry(frame: pd.DataFrame, spec: LayerSpec) -> list[Issue]:
+    """Check presence, kind and validity of each geometry (G01)."""
+    if not isinstance(frame, gpd.GeoDataFrame) or frame._geometry_column_name is None:
+        return [Issue("F01.geometry")]
+    if frame.crs is None:
+        return [Issue("F01.crs")]
+    shapes = frame.geometry.array
+    rows = frame.index.to_numpy()
+    absent = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    issues = [Issue("G01.null", int(r), "geometry") for r in rows[absent]]
+    kinds = np.array([None if g is None else g.geom_type for g in shapes], dtype=object)
+    wrong = ~absent & ~np.isin(kinds.astype(str), list(spec.kinds))
+    values = {"layer": spec.name, "kinds": " / ".join(sorted(spec.kinds))}
+    issues += [
+        Issue("G01.kind", int(r), "geometry", {"value": k, **values})
+        for r, k in zip(rows[wrong], kinds[wrong], strict=True)
+    ]
+    broken = ~absent & ~wrong & ~shapely.is_valid(shapes)
+    for row, shape in zip(rows[broken], shapes[broken], strict=True):
+        reason, _, place = shapely.is_valid_reason(shape).partition("[")
+        at = ", ".join(f"{float(part):.6f}" for part in place.rstrip("]").split())
+        values = {"reason": reason.strip(), "place": f"({at})"}
+        issues.append(Issue("G01.invalid", int(row), "geometry", values, shape))
+    return issues
+
+
+def _division(level: Level) -> LayerSpec:
+    fields = (
+        Field("code", Kind.TEXT, "division code", required=True),
+        Field("name", Kind.TEXT, "official name", required=True),
+    )
+    return LayerSpec(str(level), fields, POLYGONS, level=level)
+
+
+BUILDING_KINDS = (
+    "slab",
+    "tower",
+    "low_rise",
+    "village",
+    "industrial",
+    "commercial",
+    "public",
+    "other",
+)
+MANAGEMENT_KINDS = ("property", "self", "scattered")
+ORG_KINDS = (
+    "working_committee",
+    "committee",
+    "general_branch",
+    "branch",
+    "joint_branch",
+    "party_group",
+)
+SERVICES = ("party_branch", "party_group")
+MODES = ("own", "joint")
+ROAD_KINDS = ("trunk", "main", "street", "lane", "path")
+CAMERA_STATES = ("in_use", "under_repair", "removed")
+PLACE_CATEGORIES = ("road", "public_venue", "hub", "transport", "service_area")
+"""The five places of Decree 799, article 7 (domain.md 1.4)."""
+
+
+_T, _N, _INT, _B, _D = Kind.TEXT, Kind.NUMBER, Kind.INTEGER, Kind.BOOLEAN, Kind.DATE
+
+
+LAYERS: dict[str, LayerSpec] = {
+    "district": _division(Level.DISTRICT),
+    "street": _division(Level.STREET),
+    "community": _division(Level.COMMUNITY),
+    "grid": _division(Level.GRID),
+    "building": LayerSpec(
+        "building",
+        (
+            Field("code", _T, "building code, opaque text", required=True),
+            Field("name", _T, "name"),
+            Field("address", _T, "address as written"),
+            Field("kind", _T, "form of the building", choices=BUILDING_KINDS),
+            Field("floors", _INT, "floors above ground", low=0, high=200, unit="floors"),
+            Field("height_m", _N, "height above ground", low=0, high=1000, unit="m"),
+            Field("household_count", _INT, "households", low=0, high=5000),
+            Field("floor_area_m2", _N, "floor area", low=0, high=5_000_000, unit="m²"),
+            Field("management_kind", _T, "who manages it", choices=MANAGEMENT_KINDS),
+        ),
+        POLYGONS,
+    ),
+    "road": LayerSpec(
+        "road",
+        (
+            Field("code", _T, "road code, opaque text", required=True),
+            Field("name", _T, "name"),
+            Field("kind", _T, "class of the road", choices=ROAD_KINDS),
+            Field("width_m", _N, "width", low=0, high=200, unit="m"),
+        ),
+        LINES,
+    ),
+    "camera": LayerSpec(
+        "camera",
+        (
+            Field("code", _T, "GB/T 28181 id", required=True),
+            Field("name", _T, "name"),
+            Field(
+                "azimuth_deg",
+                _N,
+                "view direction, clockwise from north",
+                low=0,
+                high=360,
+                unit="°",
+            ),
+            Field("hfov_deg", _N, "horizontal field angle", low=0, high=360, unit="°"),
+            Field("max_range_m", _N, "greatest view distance", low=0, high=2000, unit="m"),
+            Field("mount_height_m", _N, "height of the lens", low=0, high=200, unit="m"),
+            Field("place_category", _T, "article 7", choices=PLACE_CATEGORIES),
+            Field("point_type", _INT, "GB/T 28181 PointType", low=1, high=9),
+            Field("networked", _B, "networked"),
+            Field("hd", _B, "high definition"),
+            Field("state", _T, "state of the device", choices=CAMERA_STATES),
+            Field("in_use_since", _D, "first day of use"),
+            Field("filed_at", _D, "day of filing with the police"),
+        ),
+        POINTS,
+    ),
+    "party_org": LayerSpec(
+        "party_org",
+        (
+            Field("code", _T, "organisation code, opaque text", required=True),
+            Field("name", _T, "name", required=True),
+            Field("kind", _T, "kind of organisation", required=True, choices=ORG_KINDS),
+            Field("parent_code", _T, "organisation one level up"),
+            Field("host_code", _T, "division that hosts it"),
+            Field("full_members", _INT, "full members", low=0, high=100_000),
+            Field(
+                "probationary_members",
+                _INT,
+                "probationary members",
+                low=0,
+                high=100_000,
+            ),
+        ),
+    ),
+    "duty": LayerSpec(
+        "duty",
+        (
+            Field("org_code", _T, "who serves", required=True),
+            Field("service", _T, "what is served", required=True, choices=SERVICES),
+            Field("target_code", _T, "grid or building served", required=True),
+            Field("mode", _T, "own, or joint with neighbours", choices=MODES),
+        ),
+        key=("org_code", "service", "target_code"),
+    ),
+}
+"""Every layer gridmap stores, by name."""
+
+
+SERVICE_KINDS = {
+    "party_branch": ("committee", "general_branch", "branch", "joint_branch"),
+    "party_group": ("party_group",),
+}
+"""Which organisations can give a service: a group serves buildings, its branch a grid."""
+
+SERVICE_TARGET = {"party_branch": Level.GRID, "party_group": Level.BUILDING}
+"""What each service is given to: branches into grids, groups into buildings (domain.md 4)."""
+
+
+def layer(name: str) -> LayerSpec:
+    """Return the specification of a layer.
+
+    Parameters
+    ----------
+    name
+        A key of `LAYERS`.
+
+    Returns
+    -------
+    LayerSpec
+        The specification.
+
+    Raises
+    ------
+    LayerNotFound
+        There is no such layer.
+    """
+    if name not in LAYERS:
+        raise LayerNotFound(f"there is no layer {name!r}; layers are {', '.join(LAYERS)}")
+    return LAYERS[name]
+
+
+def require_columns(frame: pd.DataFrame, columns: list[str], what: str) -> None:
+    """Check that a frame has the columns a function reads.
+
+    Parameters
+    ----------
+    frame
+        Any frame.
+    columns
+        Needed names.
+    what
+        What to call the frame in the error.
+
+    Raises
+    ------
+    FrameError
+        A column is missing, or the index has duplicates.
+    """
+    missing = [c for c in columns if c not in frame.columns]
+    if missing:
+        raise FrameError(f"{what} lacks the columns {', '.join(missing)}")
+    if not frame.index.is_unique:
+        raise FrameError(f"{what} has duplicate index values; its key must be its index")

@@ -1,0 +1,170 @@
+"""What functions hand back: issues, reports, places, rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from dataclasses import field as attribute
+from typing import Any
+
+import shapely
+
+from gridmap.model.codes import Level
+from gridmap.rules import NAMES_ZH, RULES, Rule, Severity
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One broken rule in one place: data, not an exception.
+
+    ``shape`` is a key of ``rules.RULES``; ``row`` is the feature's number in the file, from 1
+    (None: the whole file); ``geometry`` is the offence in the frame's CRS.
+    """
+
+    shape: str
+    row: int | None = None
+    field: str | None = None
+    values: Mapping[str, Any] = attribute(default_factory=dict)
+    geometry: shapely.Geometry | None = None
+
+    @property
+    def rule(self) -> str:
+        """The rule's id, such as ``C01``."""
+        return self.shape.partition(".")[0]
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return self._rule.severity
+
+    @property
+    def _rule(self) -> Rule:
+        return RULES[self.shape]
+
+    def message(self, language: str = "zh") -> str:
+        """Return the sentence for a person.
+
+        Parameters
+        ----------
+        language
+            ``zh`` or ``en``.
+
+        Returns
+        -------
+        str
+            Plain text; values from the file stand in it unescaped.
+        """
+        values = {"field": self.field, **self.values}
+        values = {k: _short(v) if isinstance(v, str) else v for k, v in values.items()}
+        if language == "en":
+            return self._rule.en.format(**values)
+        named = {k: NAMES_ZH[v] for k, v in values.items() if isinstance(v, str) and v in NAMES_ZH}
+        return self._rule.zh.format(**{**values, **named})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what goes into JSON: rule, severity, row, field and both messages."""
+        return {
+            "rule": self.rule,
+            "severity": str(self.severity),
+            "row": self.row,
+            "field": self.field,
+            "message": {language: self.message(language) for language in ("zh", "en")},
+        }
+
+
+def _short(text: str) -> str:
+    """Return a text a sentence can hold: one cell may be a megabyte."""
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+MAX_SHOWN = 400
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import found and did.
+
+    ``inserted``, ``updated`` and ``unchanged`` count rows of the file; all are 0 in a check.
+    """
+
+    layer: str
+    source: str
+    sha256: str
+    effective: str
+    rows: int
+    issues: tuple[Issue, ...]
+    committed: bool = False
+    batch_id: int | None = None
+    source_crs: str | None = None
+    encoding: str | None = None
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    @property
+    def errors(self) -> tuple[Issue, ...]:
+        """The issues that block the import."""
+        return tuple(issue for issue in self.issues if issue.severity is Severity.ERROR)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report for JSON."""
+        plain = {k: v for k, v in self.__dict__.items() if k != "issues"}
+        return {**plain, "issues": [issue.as_dict() for issue in self.issues]}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A division as `locate` and the interfaces name it."""
+
+    level: Level
+    code: str
+    name: str | None
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a position lies: one unit a level, None where there is none."""
+
+    longitude: float
+    latitude: float
+    as_of: str
+    district: Unit | None = None
+    street: Unit | None = None
+    community: Unit | None = None
+    grid: Unit | None = None
+    building: Unit | None = None
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share that can be checked: what was counted, out of what, of which date.
+
+    ``share`` is ``covered / total`` in 0..1, None where nothing is there to be covered.
+    """
+
+    measure: str
+    unit_of_measure: str
+    covered: float
+    total: float
+
+    @property
+    def share(self) -> float | None:
+        """Covered over total, None for an empty denominator."""
+        return self.covered / self.total if self.total > 0 else None
+
+
+def rate_as_dict(rate: Rate) -> dict[str, Any]:
+    """Return a rate for JSON, its share included.
+
+    Parameters
+    ----------
+    rate
+        The rate.
+
+    Returns
+    -------
+    dict
+        The fields and ``share``.
+    """
+    return {**asdict(rate), "share": rate.share}
