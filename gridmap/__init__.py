@@ -1,3 +1,15 @@
-"""gridmap: who covers which building, and which ground no camera sees."""
+"""gridmap: who covers which building, and which ground no camera sees.
+
+The pure rooms take frames and give frames, without a database; import them by name:
+
+- ``gridmap.model``: levels, codes, layers and their rules;
+- ``gridmap.crs``: coordinate frames, the shifted Chinese ones too;
+- ``gridmap.topology``: which unit a building or camera belongs to;
+- ``gridmap.org_coverage``: who covers which target, and the reason where nobody does;
+- ``gridmap.visibility``: what a camera sees among walls;
+- ``gridmap.camera_coverage``: seen and blind ground.
+
+Nothing is imported here, so that no command waits for a compiler it does not need.
+"""
 
 __version__ = "0.1.0"
