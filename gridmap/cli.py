@@ -231,8 +231,11 @@ def coverage_refresh(as_of: Effective = None) -> None:
         org = jobs.refresh_org_coverage(engine, as_of=day)
         with _progress() as tell:
             camera = jobs.refresh_camera_coverage(engine, as_of=day, progress=tell)
-    _print_rates(org, day)
-    _print_rates(camera, day)
+    for what, rates in (("party_org", org), ("camera", camera)):
+        if rates.empty:
+            out.print(f"{what}: none imported in a district of this day, so there are no figures")
+        else:
+            _print_rates(rates, day)
 
 
 @coverage_app.command("show")
