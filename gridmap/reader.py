@@ -89,19 +89,20 @@ def write(request: dict[str, Any], meta: dict[str, Any], table: Any) -> dict[str
     from pyarrow import feather
 
     name = meta["geometry_name"] or ("wkb_geometry" if meta["geometry_type"] else None)
-    shapes, found = None, bool(name) and name in table.column_names
-    if found:
+    shapes = None
+    if name and name in table.column_names:
         shapes = parsed(table.column(name).to_pylist(), text=False)
         table = table.drop_columns([name])
-    elif (column := wkt_column(request, table.column_names)) is not None:
+    table = plain_columns(table)  # before our own columns come in
+    column = wkt_column(request, table.column_names)
+    if shapes is None and column is not None:
         texts = table.column(column).cast(pa.string()).to_pylist()
-        shapes, found = parsed(texts, text=True), True
+        shapes = parsed(texts, text=True)
         unread = [
             t if t and t.strip() and s is None else None for t, s in zip(texts, shapes, strict=True)
         ]
         meta = {**meta, "crs": None}
         table = table.append_column(f"{OWN}unread", pa.array(unread, pa.string()))
-    table = plain_dates(table)
     if shapes is not None:
         import shapely
 
@@ -110,20 +111,17 @@ def write(request: dict[str, Any], meta: dict[str, Any], table: Any) -> dict[str
         table = table.append_column(f"{OWN}geometry", pa.array(wkb, pa.binary()))
         table = table.append_column(f"{OWN}repair", pa.array(mended, pa.binary()))
     feather.write_feather(table, request["out"], compression="uncompressed")
-    return {"crs": meta["crs"], "encoding": meta["encoding"], "has_geometry": found}
+    return {"crs": meta["crs"], "encoding": meta["encoding"]}
 
 
-def plain_dates(table: Any) -> Any:
+def plain_columns(table: Any) -> Any:
     """Return dates as text, which may say the year 0, and names that cannot meet our own."""
     import pyarrow as pa
 
     for i, field in enumerate(table.schema):
         if pa.types.is_temporal(field.type):
             table = table.set_column(i, field.name, table.column(i).cast(pa.string()))
-    names = [
-        f"_{n}" if n.startswith(OWN) and n != f"{OWN}unread" else n for n in table.column_names
-    ]
-    return table.rename_columns(names)
+    return table.rename_columns([f"_{n}" if n.startswith(OWN) else n for n in table.column_names])
 
 
 def wkt_column(request: dict[str, Any], names: list[str]) -> str | None:
