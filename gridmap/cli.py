@@ -12,6 +12,7 @@ import socket
 import sys
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,7 @@ import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from gridmap import cluster, jobs
@@ -224,13 +225,18 @@ def _verdict(report: ImportReport, language: str) -> str:
 
 
 @coverage_app.command("refresh")
-def coverage_refresh(as_of: Effective = None) -> None:
+def coverage_refresh(
+    as_of: Effective = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Compute all cameras, even where nothing changed.")
+    ] = False,
+) -> None:
     """Compute organisation and camera coverage of the whole store."""
     day = as_of.date() if as_of else _today()
     with jobs.database(Settings()) as engine:
         org = jobs.refresh_org_coverage(engine, as_of=day)
         with _progress() as tell:
-            camera = jobs.refresh_camera_coverage(engine, as_of=day, progress=tell)
+            camera = jobs.refresh_camera_coverage(engine, as_of=day, full=full, progress=tell)
     for what, rates in (("party_org", org), ("camera", camera)):
         if rates.empty:
             out.print(f"{what}: none imported in a district of this day, so there are no figures")
@@ -254,6 +260,83 @@ def coverage_show(
     for rate in answer["rates"]:
         table.add_row(*_rate_cells(rate), str(rate["as_of"]))
     out.print(table)
+
+
+Unit = Annotated[str, typer.Argument(help="Code of a district, street, community or grid.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="The most rows to show.")]
+
+
+@coverage_app.command("blind")
+def coverage_blind(
+    code: Unit,
+    by: Annotated[
+        str, typer.Option(help=f"Rank by one of: {', '.join(jobs.BLIND_COLUMNS)}.")
+    ] = "household_count",
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the blind areas of a unit, those that matter most first."""
+    with jobs.database(Settings()) as engine:
+        answer = jobs.blind_areas(engine, code, by=by, limit=limit)
+    _print_rows(
+        answer,
+        ("unit_code", "number", *jobs.BLIND_COLUMNS, "longitude", "latitude"),
+        as_json=as_json,
+    )
+
+
+@coverage_app.command("loss")
+def coverage_loss(
+    code: Unit,
+    kind: Annotated[
+        str, typer.Option(help=f"What fails, one of: {', '.join(jobs.FAILURE_KINDS)}.")
+    ] = "camera",
+    redundant: Annotated[
+        bool, typer.Option("--redundant", help="Only cameras whose view adds nothing.")
+    ] = False,
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List what nobody sees any more if a camera, a pole or a named group of a unit fails."""
+    with jobs.database(Settings()) as engine:
+        answer = jobs.failure_losses(engine, code, kind=kind, redundant=redundant, limit=limit)
+    _print_rows(answer, ("code", "cameras", "area_m2", "road_m", "frontage_m"), as_json=as_json)
+
+
+@coverage_app.command("law")
+def coverage_law(code: Unit, limit: Limit = 200, as_json: AsJson = False) -> None:
+    """List the rules that the cameras of a unit break (V00 to V11)."""
+    settings = Settings()
+    with jobs.database(settings) as engine:
+        answer = jobs.camera_issues(engine, code, limit=limit)
+    if not as_json:
+        for row in answer["rows"]:
+            row["message"] = row["message"][settings.language]
+        counts = ", ".join(f"{shape} {count}" for shape, count in answer["counts"].items())
+        out.print(Text(counts or "-"))
+    _print_rows(answer, ("camera_code", "rule", "severity", "message"), as_json=as_json)
+
+
+def _print_rows(answer: dict[str, Any], columns: tuple[str, ...], *, as_json: bool) -> None:
+    if as_json:
+        out.print_json(json.dumps(answer, ensure_ascii=False, default=str))
+        return
+    unit, shown = answer["unit"], len(answer["rows"])
+    out.print(
+        Text(f"{unit['code']} {unit['name']}: {shown} / {answer['total']}, {answer['as_of']}")
+    )
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)
+    for row in answer["rows"]:
+        # Text, not markup: codes and names come from files.
+        table.add_row(*(Text(_plain(name, row[name])) for name in columns))
+    out.print(table)
+
+
+def _plain(name: str, value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6f}" if name in ("longitude", "latitude") else f"{value:,.1f}"
+    return str(value)
 
 
 def _rate_cells(rate: dict[str, Any]) -> tuple[str, ...]:
@@ -351,6 +434,49 @@ def write_map(
             progress=tell,
         )
     out.print(Text(f"{target}: {size / 1e6:.1f} MB, opens with the network off"))
+
+
+@app.command("views")
+def write_views(
+    cameras: Annotated[Path, typer.Option(help="Points of cameras.")],
+    buildings: Annotated[Path, typer.Option(help="Polygons of buildings.")],
+    extent: Annotated[Path, typer.Option(help="Polygons to count in; they may not overlap.")],
+    out_file: Annotated[Path, typer.Option("--out", help="GeoPackage to write.")],
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="field=column of the cameras; may be given several times."),
+    ] = None,
+    source_crs: Annotated[
+        str | None, typer.Option(help="EPSG:n, GCJ-02 or BD-09 of files that do not say it.")
+    ] = None,
+    level: Annotated[
+        str | None, typer.Option(help="Detail level to see at, for example overview.")
+    ] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair invalid polygons.")] = False,
+) -> None:
+    """Compute what the cameras of a file see among the buildings of another, without a database."""
+    settings = Settings()
+    source = partial(jobs.Source, source_crs=source_crs)
+    try:
+        with _progress() as tell:
+            summary = jobs.write_views(
+                source(cameras, columns=_columns(mapping or [])),
+                source(buildings),
+                source(extent),
+                out_file,
+                as_of=_today(),
+                level=level,
+                repair=repair,
+                progress=tell,
+            )
+    except LayerRejected as error:
+        _print_report(error.report, as_json=False, language=settings.language)
+        raise
+    table = Table("measure", "covered", "of", "unit", "share", "as of", box=None)
+    for rate in summary[summary["unit_code"] == ""].to_dict("records"):
+        table.add_row(*_rate_cells(rate), rate["as_of"])
+    out.print(table)
+    out.print(Text(f"{out_file}: {summary['note'].iloc[0]}"))
 
 
 @app.command()

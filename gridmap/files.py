@@ -166,6 +166,36 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str | None = None
     frame.reset_index().to_file(path, driver=drivers[path.suffix.lower()], layer=layer, **options)
 
 
+def write_layers(layers: Mapping[str, pd.DataFrame], path: Path) -> None:
+    """Write frames as the layers of one GeoPackage, all or none.
+
+    Parameters
+    ----------
+    layers
+        Frames by the layer's name, their indexes as first columns; plain tables too.
+    path
+        ``.gpkg``; a file that is there is replaced when the new one is whole.
+
+    Raises
+    ------
+    InputError
+        The name has another ending, or the file cannot be written there.
+    """
+    if path.suffix.lower() != ".gpkg":
+        raise InputError(f"{path.name}: several layers need a GeoPackage; end the name in .gpkg")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: cannot be written: there is no such folder")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".gridmap-", dir=path.parent) as folder:
+            part = Path(folder) / path.name
+            for name, frame in layers.items():
+                pyogrio.write_dataframe(frame.reset_index(), part, layer=name, driver="GPKG")
+            part.replace(path)
+    except (OSError, pyogrio.errors.DataSourceError) as error:
+        reason = getattr(error, "strerror", None) or "the disk or the folder refused it"
+        raise InputError(f"{path}: cannot be written: {reason}") from error
+
+
 @cache
 def _child_environment() -> dict[str, str]:
     """Return the environment in which GDAL knows the allowed drivers only."""

@@ -42,6 +42,8 @@ WEB = Path(__file__).parent / "web"
 _ATTENTION = ("#99000d", "#e34a33", "#fc8d59", "#fdcc8a", "#fef0d9")
 _SEEN = ("#4a2574", "#7b52ab", "#a98bc9", "#d3c3e4", "#f2edf7")
 _FIFTHS = (0.2, 0.4, 0.6, 0.8)
+# Cameras see about a tenth of a district's ground (domain.md 0): fifths would all be one.
+_TENTHS = (0.05, 0.1, 0.2, 0.4)
 
 
 @dataclass(frozen=True)
@@ -77,14 +79,51 @@ LENSES = (
         "Grids without a Party branch",
     ),
     Lens(
+        "camera.key_public_area",
+        "Key public areas seen by cameras",
+        "m2",
+        "Grids with most blind ground in key public areas",
+        colours=_SEEN,
+        note="Of open ground in key public areas: the official coverage rate.",
+    ),
+    Lens(
+        "camera.frontage",
+        "Building frontage seen by cameras",
+        "m",
+        "Grids with most frontage unseen",
+        colours=_SEEN,
+        breaks=_TENTHS,
+        note="Of the metres of wall that face open ground.",
+    ),
+    Lens(
         "camera.open_ground",
         "Open ground seen by cameras",
         "m2",
         "Grids with most blind open ground",
         colours=_SEEN,
-        # Cameras see about a tenth of a district's ground (domain.md 0): fifths would all be one.
-        breaks=(0.05, 0.1, 0.2, 0.4),
-        note="Of open ground: the unit without its buildings.",
+        breaks=_TENTHS,
+        note="Of open ground: the unit without its buildings. Possible views: what nobody "
+        "declared is assumed.",
+    ),
+    Lens(
+        "camera.open_ground_certain",
+        "Open ground certainly seen by cameras",
+        "m2",
+        "Grids with most open ground not certainly seen",
+        colours=_SEEN,
+        breaks=_TENTHS,
+        note="Of open ground. Seen in every case that the register allows; assumed optics make "
+        "nothing certain.",
+    ),
+    Lens(
+        "camera.open_ground_twice",
+        "Open ground seen by two cameras or more",
+        "m2",
+        "Grids with most open ground seen by fewer than two",
+        colours=_SEEN,
+        breaks=_TENTHS,
+        note="Of open ground: the unit without its buildings. Possible views: what nobody "
+        "declared is assumed.",
     ),
     Lens(
         "camera.gross_area",
@@ -92,7 +131,7 @@ LENSES = (
         "m2",
         "Grids with most gross area unseen",
         colours=_SEEN,
-        breaks=(0.05, 0.1, 0.2, 0.4),
+        breaks=_TENTHS,
         note="Of gross area: the unit with its buildings.",
     ),
 )
@@ -119,6 +158,7 @@ DETAIL_COLUMNS = {
         "hfov_deg",
         "max_range_m",
         "area_m2",
+        "certain_area_m2",
         "status",
         "reason",
         "assumed",

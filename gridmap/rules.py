@@ -202,10 +202,68 @@ RULES: dict[str, Rule] = {
         "生效日 {date} 晚于今天 {today}，请在当日导入",
     ),
     # V: cameras
+    "V00.type": Rule(
+        _W,
+        "{field} is empty; every camera has one: 1, 2 or 3 for its class, 9 for others "
+        "(GB/T 28181-2022)",
+        "未填写{field}；每台摄像机均应填写：一、二、三类为 1、2、3，其他为 9（GB/T 28181-2022）",
+    ),
+    "V00.since": Rule(
+        _E,
+        "{field} is empty; a class-one camera must state its first day of use (GB/T 28181-2022)",
+        "未填写{field}；一类点位必须填写启用日期（GB/T 28181-2022）",
+    ),
+    "V00.retention": Rule(
+        _E,
+        "{field} is empty; a class-one camera must state how many days its images are kept "
+        "(GB/T 28181-2022)",
+        "未填写{field}；一类点位必须填写图像留存天数（GB/T 28181-2022）",
+    ),
+    "V00.sign": Rule(
+        _W,
+        "no sign is recorded; put up a clear sign that tells of the camera and set {field} "
+        "(Decree 799)",
+        "未登记提示标识；请设置醒目的提示标识，并填写{field}（国务院令第799号）",
+    ),
     "V01.code": Rule(
         _W,
         "camera id {value!r} is not 20 digits with type 131 or 132 (GB/T 28181)",
         "摄像机编号 {value!r} 不是 20 位且类型 131/132 的国标编号（GB/T 28181）",
+    ),
+    "V01.industry": Rule(
+        _W,
+        "camera id {value!r}: digits 9-10 are {digits}, which no industry has; correct the id "
+        "(GB/T 28181)",
+        "摄像机编号 {value!r} 第 9-10 位 {digits} 不是已分配的行业编码，请改正（GB/T 28181）",
+    ),
+    "V01.network": Rule(
+        _W,
+        "camera id {value!r}: digit 14 is {digits}, which is no network; correct the id "
+        "(GB/T 28181)",
+        "摄像机编号 {value!r} 第 14 位 {digits} 不是有效的网络标识，请改正（GB/T 28181）",
+    ),
+    "V02.district": Rule(
+        _W,
+        "camera id {value!r} begins with {centre} and the district is {district}; check whether "
+        "it belongs here",
+        "摄像机编号 {value!r} 的中心编码为 {centre}，与本区 {district} 不符，请核实归属",
+    ),
+    "V03.outside": Rule(
+        _W,
+        "the camera stands in no grid; check its position, or the grids",
+        "摄像机不在任何网格内，请核实点位坐标或网格边界",
+    ),
+    "V03.unit": Rule(
+        _W,
+        "the camera is registered in {unit} and stands in grid {grid}; correct its position or "
+        "{field}",
+        "摄像机登记在 {unit}，实际位于网格 {grid}，请改正坐标或{field}",
+    ),
+    "V04.duplicate": Rule(
+        _W,
+        "camera {other} stands {distance:g} m away and looks the same way; if it is the same "
+        "device, remove one of the two",
+        "摄像机 {other} 相距 {distance:g} 米且朝向相同；如为同一设备，请删除其一",
     ),
     "V05.category": Rule(
         _W,
@@ -213,10 +271,100 @@ RULES: dict[str, Rule] = {
         "(Decree 799, article 7)",
         "未填写场所类别；公共场所摄像机必须填写（国务院令第799号第七条）",
     ),
+    "V06.inside": Rule(
+        _E,
+        "the camera stands in privacy zone {zone}, where none is allowed; remove it and report it, "
+        "or correct its position (Decree 799)",
+        "摄像机位于隐私区域 {zone} 内，该处禁止安装；请拆除并报告，或改正坐标（国务院令第799号）",
+    ),
+    "V07.turn": Rule(
+        _E,
+        "the view enters privacy zone {zone} over {area:g} m²; turn the camera by {turn:+g}° (plus "
+        "is clockwise) to {azimuth:g}°, or mask the bearings {bearings}: either ends its view of "
+        "every privacy zone",
+        "视野进入隐私区域 {zone}，面积 {area:g} 平方米；请将摄像机转动 {turn:+g}°（正值为顺时针）"
+        "至 {azimuth:g}°，或遮蔽方位 {bearings}：两者均可使其不再看到任何隐私区域",
+    ),
+    "V07.mask": Rule(
+        _E,
+        "the view enters privacy zone {zone} over {area:g} m² and no turn ends that; mask the "
+        "bearings {bearings}, which end its view of every privacy zone, or move the camera",
+        "视野进入隐私区域 {zone}，面积 {area:g} 平方米，转动无法避开；请遮蔽方位 {bearings}"
+        "（遮蔽后不再看到任何隐私区域），或移位",
+    ),
+    "V07.possible": Rule(
+        _W,
+        "the view may enter privacy zone {zone}, over up to {area:g} m²: direction, angle, range "
+        "or position of the camera are not known exactly; survey and declare them",
+        "视野可能进入隐私区域 {zone}，面积至多 {area:g} 平方米：摄像机的方位、视场角、距离或位置"
+        "不确切，请测定并填写",
+    ),
+    "V08.camera": Rule(
+        _E,
+        "the camera stands {distance:g} m from restricted site {site} and consent is needed within "
+        "{limit:g} m; obtain it and fill in {field} (Decree 799)",
+        "摄像机距涉密单位 {site} {distance:g} 米，{limit:g} 米内须经同意；请取得同意并填写{field}"
+        "（国务院令第799号）",
+    ),
+    "V08.view": Rule(
+        _E,
+        "the view comes to {distance:g} m from restricted site {site} and consent is needed within "
+        "{limit:g} m; obtain it and fill in {field}, or turn the camera away (Decree 799)",
+        "视野距涉密单位 {site} 最近 {distance:g} 米，{limit:g} 米内须经同意；请取得同意并填写"
+        "{field}，或调整朝向（国务院令第799号）",
+    ),
+    "V08.possible": Rule(
+        _W,
+        "the view may come to {distance:g} m from restricted site {site}, within {limit:g} m of "
+        "which consent is needed: direction, angle, range or position of the camera are not known "
+        "exactly; survey and declare them, or obtain consent",
+        "视野可能距涉密单位 {site} 最近 {distance:g} 米，{limit:g} 米内须经同意：摄像机的方位、"
+        "视场角、距离或位置不确切，请测定并填写，或取得同意",
+    ),
+    "V09.overdue": Rule(
+        _W,
+        "no filing is recorded and it was due on {deadline}, {days} days ago; file the camera with "
+        "the county police and fill in {field} (Decree 799, article 14)",
+        "未登记备案，期限为 {deadline}，已逾期 {days} 天；请向县级公安机关备案并填写{field}"
+        "（国务院令第799号第十四条）",
+    ),
+    "V09.late": Rule(
+        _I,
+        "it was filed on {filed}, {days} days after the deadline of {deadline} (Decree 799, "
+        "article 14)",
+        "备案日期 {filed}，晚于期限 {deadline} {days} 天（国务院令第799号第十四条）",
+    ),
+    "V09.unknown": Rule(
+        _W,
+        "neither a filing nor the first day of use is recorded, so that nobody can say whether the "
+        "filing is overdue; fill in in_use_since and {field} (Decree 799, article 14)",
+        "未登记备案，也未填写启用日期(in_use_since)，无法判断是否逾期；请补填，并填写{field}"
+        "（国务院令第799号第十四条）",
+    ),
     "V10.optics": Rule(
         _W,
         "{fields} not given: the camera gets the stated default and never counts as certain",
         "未填写 {fields}：按公布的默认值计算，不计入确定覆盖",
+    ),
+    "V10.direction": Rule(
+        _W,
+        "azimuth {azimuth:g}° contradicts {field} {direction}, which is {facing:g}°; correct one "
+        "of them",
+        "方位角 {azimuth:g}° 与{field} {direction}（{facing:g}°）矛盾，请改正其一",
+    ),
+    "V11.snap": Rule(
+        _W,
+        "the camera stands in a building though it is not indoors; its view is taken from "
+        "{distance:g} m away, outside the wall: adopt that position, or set indoor",
+        "摄像机位于楼栋轮廓内但未登记为室内；视野按墙外 {distance:g} 米处计算，请采用该位置，"
+        "或填写室内(indoor)",
+    ),
+    "V11.deep": Rule(
+        _W,
+        "the camera stands in a building though it is not indoors, and no free place lies within "
+        "{limit:g} m; it has no view: correct its position, or set indoor",
+        "摄像机位于楼栋轮廓内但未登记为室内，{limit:g} 米内没有可用的室外位置，无法计算视野；"
+        "请改正坐标，或填写室内(indoor)",
     ),
 }
 
@@ -224,6 +372,11 @@ NAMES_ZH = {
     "building": "楼栋",
     "road": "道路",
     "camera": "摄像机",
+    "entrance": "出入口",
+    "extent": "范围",
+    "key_public_area": "重点公共区域",
+    "privacy_zone": "隐私区域",
+    "restricted_site": "涉密单位",
     "party_org": "党组织",
     "duty": "服务关系",
     "district": "区",
@@ -251,6 +404,19 @@ NAMES_ZH = {
     "state": "设备状态(state)",
     "in_use_since": "启用日期(in_use_since)",
     "filed_at": "备案日期(filed_at)",
+    "direction_type": "监视方位(direction_type)",
+    "azimuth_tolerance_deg": "方位角误差(azimuth_tolerance_deg)",
+    "position_tolerance_m": "位置误差(position_tolerance_m)",
+    "h_pixels": "水平像素(h_pixels)",
+    "group_code": "故障组(group_code)",
+    "indoor": "室内(indoor)",
+    "declared_unit": "登记区划(declared_unit)",
+    "filing_no": "备案编号(filing_no)",
+    "sign_installed": "已设标识(sign_installed)",
+    "consent_ref": "同意文号(consent_ref)",
+    "retention_days": "留存天数(retention_days)",
+    "building_code": "楼栋编码(building_code)",
+    "consent_distance_m": "须经同意的距离(consent_distance_m)",
     "parent_code": "上级组织(parent_code)",
     "host_code": "所在区划(host_code)",
     "full_members": "正式党员数(full_members)",

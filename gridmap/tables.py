@@ -36,7 +36,7 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, JSONB, ExcludeConstraint
 
 from gridmap.crs import STORAGE_SRID
 
@@ -159,6 +159,17 @@ def _camera_columns() -> list[Column[object]]:
         Column("state", Text),
         Column("in_use_since", Date),
         Column("filed_at", Date),
+        Column("direction_type", Integer),
+        Column("azimuth_tolerance_deg", Double),
+        Column("position_tolerance_m", Double),
+        Column("h_pixels", Integer),
+        _code("group_code"),
+        Column("indoor", Boolean),
+        _code("declared_unit"),
+        Column("filing_no", Text),
+        Column("sign_installed", Boolean),
+        Column("consent_ref", Text),
+        Column("retention_days", Integer),
         _code("grid_code"),
         *_change_columns(),
         _geometry("POINT"),
@@ -243,6 +254,53 @@ road = Table(
     # Usage: roads in a window.
     Index(None, "geom", postgresql_using="gist"),
     comment="Roads, for orientation and for the length of road in a blind area.",
+)
+
+
+def _place(name: str, kind: str, comment: str, *columns: Column[Any]) -> Table:
+    """Return the table of a layer of places: current rows with the batch that wrote them."""
+    return Table(
+        name,
+        metadata,
+        _code(primary_key=True),
+        Column("name", Text),
+        *columns,
+        Column("valid_from", Date, nullable=False),
+        _batch(),
+        _geometry(kind),
+        # Usage: places in a window.
+        Index(None, "geom", postgresql_using="gist"),
+        comment=comment,
+    )
+
+
+entrance = _place(
+    "entrance",
+    "POINT",
+    "Entrances of buildings, to be seen by cameras and found by visitors.",
+    _code("building_code", nullable=False),
+)
+
+key_public_area = _place(
+    "key_public_area",
+    "MULTIPOLYGON",
+    "Key public areas: the denominator of the official coverage rate.",
+    Column("place_category", Text),
+)
+
+privacy_zone = _place(
+    "privacy_zone",
+    "MULTIPOLYGON",
+    "Where no camera may stand or look.",
+    Column("kind", Text),
+)
+
+restricted_site = _place(
+    "restricted_site",
+    "MULTIPOLYGON",
+    "Sites near which a camera needs consent first.",
+    Column("kind", Text),
+    Column("consent_distance_m", Double),
 )
 
 party_org = Table(
@@ -331,11 +389,13 @@ camera_view = Table(
     Column("moved_m", Double, nullable=False),
     Column("assumed", Text),
     Column("area_m2", Double, nullable=False),
+    Column("certain_area_m2", Double, nullable=False),
     _run(),
-    _geometry("POLYGON", nullable=True),
+    _geometry("MULTIPOLYGON", nullable=True),
+    _geometry("MULTIPOLYGON", "certain", nullable=True),
     # Usage: views in a window.
     Index(None, "geom", postgresql_using="gist"),
-    comment="The ground each camera sees, in plan (2D).",
+    comment="The ground each camera possibly sees, and that it certainly sees, in plan (2D).",
 )
 
 ground_coverage = Table(
@@ -347,13 +407,91 @@ ground_coverage = Table(
     Column("open_area_m2", Double, nullable=False),
     Column("seen_area_m2", Double, nullable=False),
     Column("blind_area_m2", Double, nullable=False),
+    Column("certain_area_m2", Double, nullable=False),
+    Column("key_area_m2", Double, nullable=False),
+    Column("key_seen_area_m2", Double, nullable=False),
+    Column("areas_m2", ARRAY(Double), nullable=False),
+    Column("level_areas_m2", JSONB, nullable=False),
     Column("camera_count", Integer, nullable=False),
     _run(),
     _geometry("MULTIPOLYGON", "seen", nullable=True),
     _geometry("MULTIPOLYGON", "blind", nullable=True),
     # Usage: seen and blind ground in a window.
     Index(None, "blind", postgresql_using="gist"),
-    comment="Seen and blind open ground of each grid.",
+    comment="Seen and blind open ground of each grid; areas_m2[k] is seen by at least k cameras.",
+)
+
+blind_area = Table(
+    "blind_area",
+    metadata,
+    _code("unit_code", primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("area_m2", Double, nullable=False),
+    Column("key_area_m2", Double, nullable=False),
+    Column("road_m", Double, nullable=False),
+    Column("frontage_m", Double, nullable=False),
+    Column("household_count", Integer, nullable=False),
+    _run(),
+    _geometry("POLYGON"),
+    # Usage: blind areas in a window.
+    Index(None, "geom", postgresql_using="gist"),
+    comment="Connected blind ground of a grid, with what lies in it and who lives at it.",
+)
+
+building_frontage = Table(
+    "building_frontage",
+    metadata,
+    _code("building_code", primary_key=True),
+    _code("unit_code"),
+    Column("wall_m", Double, nullable=False),
+    Column("open_m", Double, nullable=False),
+    Column("seen_m", Double, nullable=False),
+    Column("lengths_m", ARRAY(Double), nullable=False),
+    Column("camera_count", Integer, nullable=False),
+    _run(),
+    # Usage: the frontage of a unit, as a code range over its grids.
+    Index(None, "unit_code"),
+    comment="Metres of wall of each building; lengths_m[k] is seen by at least k cameras.",
+)
+
+entrance_coverage = Table(
+    "entrance_coverage",
+    metadata,
+    _code("entrance_code", primary_key=True),
+    _code("unit_code"),
+    Column("camera_count", Integer, nullable=False),
+    _run(),
+    # Usage: the entrances of a unit, as a code range over its grids.
+    Index(None, "unit_code"),
+    comment="How many cameras see each entrance.",
+)
+
+failure_loss = Table(
+    "failure_loss",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    _code(primary_key=True),
+    Column("cameras", Integer, nullable=False),
+    Column("area_m2", Double, nullable=False),
+    Column("road_m", Double, nullable=False),
+    Column("frontage_m", Double, nullable=False),
+    _run(),
+    comment="What only this camera, pole or named group sees: lost if it fails.",
+)
+
+camera_issue = Table(
+    "camera_issue",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _code("camera_code", nullable=False),
+    Column("shape", Text, nullable=False),
+    Column("field", Text),
+    Column("values", JSONB, nullable=False),
+    _run(),
+    _geometry("GEOMETRY", nullable=True),
+    # Usage: what is wrong with one camera.
+    Index(None, "camera_code"),
+    comment="Broken rules V00-V11 of each camera, with the numbers of the sentence.",
 )
 
 HISTORY = {building: building_history, camera: camera_history}

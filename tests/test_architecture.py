@@ -22,6 +22,7 @@ RANKS = {
     "visibility": 3,
     "tables": 3,
     "camera_coverage": 4,
+    "lawfulness": 4,
     "store": 5,
     "cluster": 5,
     "files": 5,

@@ -18,20 +18,21 @@ from gridmap import crs
 from gridmap.camera_coverage import (
     DEFAULT_HFOV_DEG,
     DEFAULT_RANGE_M,
-    FULL_CIRCLE_DEG,
     GROUND_AREAS,
     SLIVER_M2,
     complete_optics,
-    frontage,
     ground_coverage,
     views,
 )
+from gridmap.camera_coverage import frontage as frontage_of
+from gridmap.camera_coverage import sights as sights_of
 from gridmap.errors import CrsError, FrameError
 from gridmap.visibility import VIEW_COLUMNS, visible_walls, warm_up
 
 CRS = "EPSG:32648"
 HERE = (500_000, 3_200_000)  # on the central meridian: no convergence
-GROUND_COLUMNS = [*GROUND_AREAS, "camera_count", "seen", "blind"]
+GROUND_COLUMNS = [*GROUND_AREAS, "areas_m2", "camera_count", "seen", "blind"]
+FRONTAGE = ["wall_m", "open_m", "seen_m", "camera_count"]
 examples = settings(max_examples=25, deadline=None)
 
 
@@ -71,30 +72,33 @@ def test_declared_optics_are_kept():
     cameras = camera_frame([EAST, (0, 0, math.nan, 360, 40)])
     complete = complete_optics(cameras)
     assert (complete["assumed"] == "").all()
-    pd.testing.assert_frame_equal(complete.drop(columns="assumed"), cameras)
+    assert (complete[["azimuth_tolerance_deg", "position_tolerance_m"]] == 0).all(axis=None)
+    pd.testing.assert_frame_equal(complete[cameras.columns], cameras)
 
 
 @pytest.mark.parametrize(
-    ("given_", "filled", "assumed"),
+    ("given_", "filled", "tolerance", "assumed"),
     [
-        ((None, 60, 80), (None, FULL_CIRCLE_DEG, 80), "azimuth_deg,hfov_deg"),
-        ((45, None, 80), (45, DEFAULT_HFOV_DEG, 80), "hfov_deg"),
-        ((45, 60, None), (45, 60, DEFAULT_RANGE_M), "max_range_m"),
-        ((None, 360, None), (None, 360, DEFAULT_RANGE_M), "max_range_m"),
+        ((None, 60, 80), (None, 60, 80), 180, "azimuth_deg"),
+        ((45, None, 80), (45, DEFAULT_HFOV_DEG, 80), 0, "hfov_deg"),
+        ((45, 60, None), (45, 60, DEFAULT_RANGE_M), 0, "max_range_m"),
+        ((None, 360, None), (None, 360, DEFAULT_RANGE_M), 0, "max_range_m"),
         (
             (None, None, None),
-            (None, FULL_CIRCLE_DEG, DEFAULT_RANGE_M),
+            (None, DEFAULT_HFOV_DEG, DEFAULT_RANGE_M),
+            180,
             "azimuth_deg,hfov_deg,max_range_m",
         ),
-        ((45, 0, 0), (45, 0, 0), ""),
+        ((45, 0, 0), (45, 0, 0), 0, ""),
     ],
 )
-def test_missing_optics_are_assumed_and_said(given_, filled, assumed):
+def test_missing_optics_are_assumed_and_said(given_, filled, tolerance, assumed):
     complete = complete_optics(camera_frame([(0, 0, *given_)])).iloc[0]
     expected = [math.nan if value is None else value for value in filled]
     np.testing.assert_array_equal(
         complete[["azimuth_deg", "hfov_deg", "max_range_m"]].to_numpy(dtype=float), expected
     )
+    assert complete["azimuth_tolerance_deg"] == tolerance
     assert complete["assumed"] == assumed
 
 
@@ -115,19 +119,21 @@ def test_optics_need_their_columns():
 
 def test_views_say_what_was_assumed():
     seen = views(camera_frame([EAST, (0, 0, None, 90, 40), (0, 0, 90, 90, 0)]), series([WALL]))
-    assert tuple(seen.columns) == (*VIEW_COLUMNS, "assumed")
+    assert tuple(seen.columns) == (*VIEW_COLUMNS, "assumed", "certain", "certain_area_m2")
     assert seen.loc["c0", "area_m2"] == pytest.approx(100, rel=1e-6)
-    assert seen["assumed"].tolist() == ["", "azimuth_deg,hfov_deg", ""]
+    assert seen["assumed"].tolist() == ["", "azimuth_deg", ""]
     assert seen["status"].tolist() == ["ok", "ok", "excluded"]
     assert seen.loc["c1", "area_m2"] > math.pi * 40**2 / 2
+    assert seen["certain_area_m2"].tolist() == pytest.approx([100, 0, 0], rel=1e-6)
 
 
 # --- ground -------------------------------------------------------------------------------------
 
 
-def ground(cameras, buildings, units):
+def ground(cameras, buildings, units, **options):
     houses = series(buildings)
-    return ground_coverage(series(units, "u"), views(camera_frame(cameras), houses), houses)
+    seen = views(camera_frame(cameras), houses)
+    return ground_coverage(series(units, "u"), seen, houses, **options)
 
 
 def test_the_ground_of_one_camera_before_a_wall():
@@ -139,8 +145,9 @@ def test_the_ground_of_one_camera_before_a_wall():
     assert first["open_area_m2"] == pytest.approx(9_880)
     assert first["seen_area_m2"] == pytest.approx(100)
     assert first["blind_area_m2"] == pytest.approx(9_780)
+    assert first["certain_area_m2"] == pytest.approx(100)
     assert first["camera_count"] == 1
-    assert found.loc["u1", list(GROUND_AREAS)].tolist() == [4000, 0, 4000, 0, 4000]
+    assert found.loc["u1", list(GROUND_AREAS)].tolist() == [4000, 0, 4000, 0, 4000, 0, 0, 0]
     assert found.loc["u1", "camera_count"] == 0
     assert found.seen.geom_type.eq("MultiPolygon").all()
     assert found.blind.geom_type.eq("MultiPolygon").all()
@@ -167,7 +174,8 @@ def test_buildings_that_overlap_count_once():
 def test_a_courtyard_is_open_ground():
     block = box(-20, -20, 20, 20) - box(-10, -10, 10, 10)
     found = ground([(0, 0, None, None, None)], [block], [box(-20, -20, 20, 20)])
-    assert found[list(GROUND_AREAS)].iloc[0].tolist() == pytest.approx([1600, 1200, 400, 400, 0])
+    expected = [1600, 1200, 400, 400, 0, 0, 0, 0]  # assumed optics make nothing certain
+    assert found[list(GROUND_AREAS)].iloc[0].tolist() == pytest.approx(expected)
     assert found.blind["u0"].is_empty
 
 
@@ -236,34 +244,44 @@ def test_ground_refuses_wrong_frames():
 # --- frontage -----------------------------------------------------------------------------------
 
 
+def frontage(cameras, houses):
+    return frontage_of(houses, sights_of(cameras, houses))
+
+
+def walls(cameras, buildings):
+    return frontage(camera_frame(cameras), series(buildings))
+
+
 def test_frontage_of_one_camera_before_a_wall():
-    seen = frontage(camera_frame([EAST]), series([WALL, box(100, 0, 110, 10)]))
-    assert seen.loc["b0"].tolist() == pytest.approx([124, 20, 1])
-    assert seen.loc["b1"].tolist() == [40, 0, 0]
+    seen = walls([EAST], [WALL, box(100, 0, 110, 10)])
+    assert seen.loc["b0", FRONTAGE].tolist() == pytest.approx([124, 124, 20, 1])
+    assert seen.loc["b1", FRONTAGE].tolist() == [40, 40, 0, 0]
+    assert seen["lengths_m"].map(list).tolist() == [pytest.approx([124, 20]), [40]]
 
 
 def test_stretches_seen_twice_count_once():
-    cameras = camera_frame([EAST, (0, 5, 90, 90, 40), (0, -100, 90, 90, 40)])
-    seen = frontage(cameras, series([WALL])).loc["b0"]
-    assert seen.tolist() == pytest.approx([124, 25, 2])
+    cameras = [EAST, (0, 5, 90, 90, 40), (0, -100, 90, 90, 40)]
+    seen = walls(cameras, [WALL]).loc["b0"]
+    assert seen[FRONTAGE].tolist() == pytest.approx([124, 124, 25, 2])
+    assert list(seen["lengths_m"]) == pytest.approx([124, 25, 15])
 
 
 def test_separate_stretches_of_one_wall_add_up():
-    cameras = camera_frame([(0, -20, 90, 90, 40), (0, 20, 90, 90, 40)])
+    cameras = [(0, -20, 90, 90, 40), (0, 20, 90, 90, 40)]
     # From -30 to -10 and from 10 to 30.
-    assert frontage(cameras, series([WALL])).loc["b0", "seen_m"] == pytest.approx(40)
+    assert walls(cameras, [WALL]).loc["b0", "seen_m"] == pytest.approx(40)
 
 
 def test_courtyard_walls_are_frontage():
     block = box(-20, -20, 20, 20) - box(-10, -10, 10, 10)
-    seen = frontage(camera_frame([(0, 0, None, None, None)]), series([block]))
-    assert seen.loc["b0"].tolist() == pytest.approx([240, 80, 1])
+    seen = walls([(0, 0, None, None, None)], [block])
+    assert seen.loc["b0", FRONTAGE].tolist() == pytest.approx([240, 240, 80, 1])
 
 
 def test_empty_frontage_keeps_columns_and_types():
-    full = frontage(camera_frame([EAST]), series([WALL]))
+    full = walls([EAST], [WALL])
     for cameras, buildings in (([], []), ([EAST], []), ([], [WALL])):
-        found = frontage(camera_frame(cameras), series(buildings))
+        found = walls(cameras, buildings)
         assert found.dtypes.to_dict() == full.dtypes.to_dict()
         assert len(found) == len(buildings)
 
@@ -353,9 +371,11 @@ def test_the_order_of_rows_does_not_matter(seed, random):
     there = pd.DataFrame(ground_coverage(shuffled(units), shuffled(seen), shuffled(houses)))
     columns = [*GROUND_AREAS, "camera_count"]
     pd.testing.assert_frame_equal(there[columns].loc[here_.index], here_[columns], atol=1e-6)
-    walls = frontage(camera_frame(eyes(seed)), houses)
+    there_areas = np.concatenate(there["areas_m2"].loc[here_.index].to_list())
+    assert np.allclose(there_areas, np.concatenate(here_["areas_m2"].to_list()), atol=1e-5)
+    first = frontage(camera_frame(eyes(seed)), houses)
     again = frontage(shuffled(camera_frame(eyes(seed))), shuffled(houses))
-    pd.testing.assert_frame_equal(again.loc[walls.index], walls)
+    pd.testing.assert_frame_equal(again.loc[first.index], first)
 
 
 @examples
@@ -363,8 +383,8 @@ def test_the_order_of_rows_does_not_matter(seed, random):
 def test_a_further_camera_never_sees_less(seed):
     rows = eyes(seed)
     fewer, more = (ground(some, town(seed), cells()) for some in (rows[:-1], rows))
-    assert (more["seen_area_m2"] >= fewer["seen_area_m2"] - 1e-6).all()
-    assert (more["blind_area_m2"] <= fewer["blind_area_m2"] + 1e-6).all()
+    assert (more["seen_area_m2"] >= fewer["seen_area_m2"] - 1e-4).all()
+    assert (more["blind_area_m2"] <= fewer["blind_area_m2"] + 1e-4).all()
 
 
 @examples
@@ -372,7 +392,8 @@ def test_a_further_camera_never_sees_less(seed):
 def test_frontage_against_samples(seed):
     cameras, houses = camera_frame(eyes(seed)), series(town(seed, n=12))
     found = frontage(cameras, houses)
-    assert (found["seen_m"] <= found["wall_m"] + 1e-9).all()
+    assert (found["seen_m"] <= found["open_m"] + 1e-9).all()
+    assert (found["open_m"] <= found["wall_m"] + 1e-9).all()
     # Stretches as the kernel gives them, sampled at 2,000 places a wall instead of merged.
     steps = (np.arange(2000) + 0.5) / 2000
     sampled = pd.Series(0.0, index=houses.index)
@@ -407,8 +428,8 @@ def test_helsinki_cameras_without_any_optics_see_full_circles():
     watched = (district.union_all() & seen.union_all()) - houses.union_all()
     assert found["seen_area_m2"] == pytest.approx(watched.area, abs=0.01)
     assert found["camera_count"] == cameras.intersects(district["u"]).sum()
-    walls = frontage(bare, houses)
-    assert 0 < walls["seen_m"].sum() < walls["wall_m"].sum()
+    first = frontage(bare, houses)
+    assert 0 < first["seen_m"].sum() < first["open_m"].sum() < first["wall_m"].sum()
 
 
 @pytest.mark.real

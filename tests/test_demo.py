@@ -15,9 +15,10 @@ import pytest
 import shapely
 
 from gridmap import crs, demo
-from gridmap.demo import geodata
+from gridmap.demo import geodata, places
 from gridmap.model import LAYERS, Level, parent_code
 from gridmap.rules import Severity
+from gridmap.visibility import view_polygons
 
 pytestmark = pytest.mark.slow
 
@@ -450,6 +451,103 @@ def test_camera_register_is_mostly_in_order(district):
     assert pd.to_datetime(dated["filed_at"]).max() <= pd.Timestamp(demo.AS_OF)
 
 
+DIRECTION_OF_TYPE = {1: 90, 2: 270, 3: 180, 4: 0, 5: 135, 6: 45, 7: 225, 8: 315}
+"""GB/T 28181 DirectionType, by the compass: written out here, computed there."""
+
+
+def test_declared_directions_fit_the_azimuth_and_help_where_it_is_missing(district):
+    camera = district.camera
+    kind, azimuth = camera["direction_type"].astype(float), camera["azimuth_deg"]
+    dome = camera["hfov_deg"].eq(360)
+    fixed_blank = azimuth.isna() & camera["hfov_deg"].lt(360)
+    assert fixed_blank.sum() > 150
+    assert kind[fixed_blank].dropna().between(1, 8).all()
+    assert kind[fixed_blank].notna().mean() == pytest.approx(0.7, abs=0.08)
+    assert set(kind[dome].dropna()) == {9}
+    assert kind[dome].notna().mean() == pytest.approx(0.5, abs=0.03)
+    both = kind.between(1, 8) & azimuth.notna()
+    assert both.mean() > 0.2
+    away = np.abs((kind[both].map(DIRECTION_OF_TYPE) - azimuth[both] + 180) % 360 - 180)
+    assert away.max() <= 22.5
+
+
+def test_forgotten_azimuths_keep_a_direction_that_differs(district):
+    camera = district.camera
+    blank = camera[camera["azimuth_deg"].isna() & camera["direction_type"].between(1, 8)]
+    share = blank["direction_type"].value_counts(normalize=True)
+    assert set(share.index) == set(range(1, 9))
+    assert share.max() < 0.3
+
+
+def test_tolerances_are_rare_and_small(district):
+    camera = district.camera
+    angle, place = camera["azimuth_tolerance_deg"], camera["position_tolerance_m"]
+    assert 0.05 < angle.notna().mean() < 0.15
+    assert angle.dropna().between(2, 5).all()
+    assert camera.loc[angle.notna(), "azimuth_deg"].notna().all()
+    assert place.isna().mean() == pytest.approx(0.95, abs=0.01)
+    assert set(place.dropna()) == {1.0, 2.0, 5.0}
+
+
+def test_pixels_fit_what_is_called_high_definition(district):
+    camera = district.camera
+    assert camera["h_pixels"].isna().mean() == pytest.approx(0.04, abs=0.01)
+    fine, coarse = (camera.loc[camera["hd"].eq(hd), "h_pixels"].dropna() for hd in (True, False))
+    assert set(fine) == {1280, 1920, 2560, 3840}
+    assert set(coarse) == {704, 1280}
+
+
+def test_neighbours_share_a_switch(metric):
+    camera = metric["camera"]
+    code = camera["group_code"]
+    assert code.isna().mean() == pytest.approx(0.2, abs=0.03)
+    assert code.dropna().str.fullmatch(r"SW-\d{4}").all()
+    size = code.value_counts()
+    assert 6 <= size.median() <= 9
+    assert size.max() <= 16
+    grid = gpd.sjoin(camera[["geometry"]], metric["grid"][["code", "geometry"]])["code"]
+    assert grid.groupby(code.reindex(grid.index)).nunique().max() == 1
+    town = camera[camera["declared_unit"].eq("500108003") & code.notna()]
+    spread = pd.DataFrame({"x": town.geometry.x, "y": town.geometry.y}).groupby(town["group_code"])
+    assert np.hypot(*spread.std().fillna(0.0).to_numpy().T).max() < 400.0
+    pole = camera.geometry.to_wkb()
+    assert code.fillna("").groupby(pole).nunique().max() == 1
+
+
+def test_cameras_are_registered_in_their_street_but_for_a_few(metric):
+    camera, street = metric["camera"], metric["street"]
+    joined = gpd.sjoin(camera[["declared_unit", "geometry"]], street[["code", "geometry"]])
+    joined = joined[~joined.index.duplicated(keep=False)].dropna(subset=["declared_unit"])
+    assert len(joined) > 0.96 * len(camera)
+    assert joined["declared_unit"].isin(set(street["code"])).all()
+    assert 0.003 < (joined["declared_unit"] != joined["code"]).mean() < 0.008
+
+
+def test_what_owners_must_tell_of_cameras(district):
+    camera = district.camera
+    assert (camera["filing_no"].notna() == camera["filed_at"].notna()).all()
+    assert camera["filing_no"].dropna().is_unique
+    year = camera["filing_no"].dropna().str.extract(r"〔(\d{4})〕")[0].astype(int)
+    assert (year == camera["filed_at"].dropna().map(lambda day: day.year)).all()
+    assert camera["sign_installed"].mean() == pytest.approx(0.96, abs=0.01)
+    assert set(camera["retention_days"].dropna()) == {30, 90}
+    assert 0.01 < camera["retention_days"].isna().mean() < 0.04
+    first = camera[camera["point_type"].eq(1)]
+    assert first[["retention_days", "in_use_since"]].notna().all(axis=None)
+    assert camera["in_use_since"].isna().any()
+    dated = camera.dropna(subset=["filed_at", "in_use_since"])
+    assert (dated["in_use_since"] < dated["filed_at"]).all()
+
+
+def test_indoor_cameras_stand_inside_footprints(metric):
+    camera = metric["camera"]
+    tree = shapely.STRtree(metric["building"].geometry.array)
+    hidden = np.unique(tree.query(camera.geometry.array, predicate="within")[0])
+    indoor = np.flatnonzero(camera["indoor"])
+    assert np.isin(indoor, hidden).all()
+    assert 0.4 < len(indoor) / len(hidden) < 0.8
+
+
 def test_cameras_are_dense_downtown_and_missing_in_whole_quarters(metric):
     camera, grids = metric["camera"], metric["grid"]
     joined = gpd.sjoin(camera[["geometry"]], grids[["code", "geometry"]], predicate="within")
@@ -465,3 +563,127 @@ def test_levels_of_the_codes(district):
     lengths = {Level.DISTRICT: 6, Level.STREET: 9, Level.COMMUNITY: 12, Level.GRID: 15}
     for level, length in lengths.items():
         assert district.layers()[str(level)]["code"].str.len().eq(length).all()
+
+
+# entrances and the places of the law
+
+
+def overlap_m2(shapes):
+    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    pairs = first < second
+    return shapely.area(shapely.intersection(shapes[first[pairs]], shapes[second[pairs]])).sum()
+
+
+def test_every_home_has_one_or_two_entrances_on_its_wall(district, metric):
+    entrance, building = metric["entrance"], metric["building"].set_index("code")
+    lived_in = building.index[building["household_count"] > 0]
+    count = entrance["building_code"].value_counts()
+    assert set(count.index) == set(lived_in)
+    assert set(count) == {1, 2}
+    assert list(entrance["code"][:2]) == ["E000001", "E000002"]
+    walls = shapely.boundary(building.geometry[entrance["building_code"]].to_numpy())
+    assert shapely.distance(walls, entrance.geometry.to_numpy()).max() < 0.01
+    assert entrance.drop_duplicates(["building_code", "name"]).shape == entrance.shape
+    two = entrance["building_code"].map(count) == 2
+    assert set(entrance.loc[two, "name"]) == {"1单元", "2单元"}
+
+
+def test_entrances_look_to_the_road(metric):
+    entrance, building = metric["entrance"], metric["building"].set_index("code")
+    some = entrance.drop_duplicates("building_code").iloc[::40]
+    middle = building.geometry[some["building_code"]].centroid.to_numpy()
+    roads = shapely.union_all(metric["road"].geometry.to_numpy())
+    nearer = shapely.distance(some.geometry.to_numpy(), roads) < shapely.distance(middle, roads)
+    assert nearer.mean() > 0.95
+
+
+def test_key_public_areas_lie_apart_inside_the_district(metric):
+    areas, district = metric["key_public_area"], metric["district"].geometry.iloc[0]
+    shapes = areas.geometry.to_numpy()
+    assert 200 <= len(areas) <= 800
+    assert shapely.covers(district, shapes).all()
+    assert overlap_m2(shapes) == 0.0
+    assert areas.area.between(2_000, 60_000).all()
+    assert areas["name"].str.contains(r"^[\u4e00-\u9fff0-9]+$").all()
+    assert set(areas["place_category"]) == {
+        "road", "public_venue", "hub", "transport", "service_area"
+    }  # fmt: skip
+    urban = metric["grid"][metric["grid"]["code"].str[9].eq("0")]
+    shared = gpd.overlay(areas[["geometry"]], urban[["geometry"]]).area.sum()
+    assert 0.03 < shared / urban.area.sum() < 0.08
+
+
+def test_road_areas_are_stretches_of_large_roads(metric):
+    roads, areas = metric["road"], metric["key_public_area"]
+    on_roads = areas[areas["place_category"].eq("road")]
+    large = roads[roads["kind"].isin(["trunk", "main"])]
+    strip = shapely.union_all(shapely.buffer(large.geometry.array, large["width_m"] / 2 + 3.1))
+    assert shapely.area(shapely.difference(on_roads.geometry.array, strip)).max() < 1.0
+    assert on_roads["name"].str.replace(r"第\d+段$", "", regex=True).isin(set(large["name"])).all()
+    longest = shapely.length(shapely.minimum_rotated_rectangle(on_roads.geometry.array)) / 2
+    assert np.median(longest) == pytest.approx(580, abs=120)
+
+
+def test_nobody_films_from_inside_a_privacy_zone(metric):
+    zones, cameras = metric["privacy_zone"], metric["camera"].geometry.array
+    shapes = zones.geometry.to_numpy()
+    assert 60 <= len(zones) <= 120
+    assert len(shapely.STRtree(shapes).query(cameras, "dwithin", 0.3)[0]) == 0
+    assert overlap_m2(shapes) == 0.0
+    assert zones.area.max() < 200
+    assert set(zones["kind"]) == {
+        "dwelling", "dormitory", "bath", "lodging", "nursing_room", "toilet", "changing_room"
+    }  # fmt: skip
+    assert zones["name"].notna().all()
+
+
+def test_privacy_zones_are_rooms_or_yards_behind_homes(metric):
+    zones, buildings = metric["privacy_zone"], metric["building"].geometry.array
+    shapes, yard = zones.geometry.to_numpy(), zones["kind"].eq("dwelling").to_numpy()
+    tree = shapely.STRtree(buildings)
+    room, house = tree.query(shapes[~yard], "within")
+    assert set(room) == set(range((~yard).sum()))
+    distance = tree.query_nearest(shapes[yard], return_distance=True, all_matches=False)[1]
+    assert distance.max() < 0.01
+    beside, house = tree.query(shapes[yard], "intersects")
+    shared = shapely.area(shapely.intersection(shapes[yard][beside], buildings[house]))
+    assert shared.max() < 0.1
+
+
+def test_a_dozen_views_enter_a_privacy_zone(metric):
+    zones = metric["privacy_zone"].geometry
+    camera = metric["camera"].dropna(subset=["azimuth_deg", "hfov_deg", "max_range_m"])
+    view, zone, area = entries(camera, metric["building"], zones)
+    entered = area > 1.0
+    assert 12 <= len(set(view[entered])) <= 80
+    assert 8 <= len(set(zone[entered])) <= len(zones) / 2
+
+
+def entries(cameras, buildings, zones):
+    """Which views of fully declared cameras meet which zones, and on how many square metres."""
+    reach = shapely.union_all(shapely.buffer(zones.to_numpy(), 150.0))
+    shapely.prepare(reach)
+    near = [f[shapely.intersects(reach, f.geometry.array)].set_index("code")
+            for f in (cameras, buildings)]  # fmt: skip
+    views = view_polygons(*near).geometry.to_numpy()
+    view, zone = shapely.STRtree(zones.to_numpy()).query(views, "intersects")
+    return view, zone, shapely.area(shapely.intersection(views[view], zones.to_numpy()[zone]))
+
+
+def test_most_cameras_near_a_restricted_site_have_consent(metric):
+    sites, camera = metric["restricted_site"], metric["camera"]
+    assert 4 <= len(sites) <= 6
+    assert set(sites["kind"]) == {"military", "state_organ"}
+    assert sites["consent_distance_m"].between(50, 200).all()
+    assert list(sites["name"]) == [name for name, *_ in places.RESTRICTED]
+    away = shapely.distance(camera.geometry.to_numpy()[:, None], sites.geometry.to_numpy()[None, :])
+    near = (away <= sites["consent_distance_m"].to_numpy() + 0.01).any(axis=1)
+    given = camera["consent_ref"].notna()
+    assert near[given].all()
+    assert 0.4 < given[near].mean() < 1.0
+    assert given.sum() >= 10
+
+
+def test_restricted_sites_are_no_key_public_areas(metric):
+    both = [metric[name].geometry.to_numpy() for name in ("restricted_site", "key_public_area")]
+    assert overlap_m2(np.concatenate(both)) < 1.0

@@ -16,7 +16,9 @@ from gridmap.model import (
     parent_code,
     rate_as_dict,
     require_columns,
+    row_breaches,
 )
+from gridmap.model.cameras import ROW_COLUMNS
 from gridmap.rules import RULES, Severity
 
 
@@ -115,12 +117,93 @@ def test_cameras_are_warned_about_not_refused():
     rows = frame([Point(0, 0)], code=["cam-1"], azimuth_deg=[90], crs="EPSG:4490")
     issues = LAYERS["camera"].check(rows)
     assert shapes_of(issues) == [
+        ("V00.sign", 1, "sign_installed"),
+        ("V00.type", 1, "point_type"),
         ("V01.code", 1, "code"),
         ("V05.category", 1, "place_category"),
-        ("V10.optics", 1, "azimuth_deg"),
+        ("V10.optics", 1, "hfov_deg"),
     ]
     assert all(issue.severity is Severity.WARNING for issue in issues)
     assert "hfov_deg, max_range_m" in issues[-1].message("en")
+
+
+FAULTLESS = {
+    "code": "50010800001310000001",
+    "azimuth_deg": "90",
+    "hfov_deg": "60",
+    "max_range_m": "40",
+    "place_category": "road",
+    "point_type": "3",
+    "state": "in_use",
+    "sign_installed": "是",
+}
+"""Cells of a camera, as text from a file, that break no rule."""
+
+
+def camera_file(**changes):
+    return frame([Point(0, 0)], crs="EPSG:4490", **{k: [v] for k, v in changes.items()})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"state": None}, []),
+        ({"point_type": "1"}, [("V00.retention", "retention_days"), ("V00.since", "in_use_since")]),
+        ({"point_type": "1", "in_use_since": "2025-01-01", "retention_days": "30"}, []),
+        ({"point_type": ""}, [("V00.type", "point_type")]),
+        ({"sign_installed": "否"}, [("V00.sign", "sign_installed")]),
+        ({"sign_installed": None}, [("V00.sign", "sign_installed")]),
+        (
+            {"sign_installed": None, "place_category": None, "indoor": "是"},
+            [("V05.category", "place_category")],
+        ),
+        ({"code": "50010800601320000001"}, [("V01.industry", "code")]),
+        ({"code": "50010899991319000001"}, [("V01.network", "code")]),
+        ({"code": "50010800001110000001"}, [("V01.code", "code")]),
+        ({"azimuth_deg": None}, [("V10.optics", "azimuth_deg")]),
+        ({"azimuth_deg": None, "direction_type": "2"}, []),
+        ({"azimuth_deg": None, "hfov_deg": None, "direction_type": "9"}, []),
+        ({"azimuth_deg": None, "hfov_deg": "360"}, []),
+        ({"hfov_deg": None, "direction_type": "9"}, [("V10.optics", "hfov_deg")]),
+        ({"max_range_m": None}, [("V10.optics", "max_range_m")]),
+        ({"direction_type": "2"}, [("V10.direction", "direction_type")]),
+        ({"azimuth_deg": "112.5", "direction_type": "1"}, []),
+        ({"azimuth_deg": "113", "direction_type": "1", "azimuth_tolerance_deg": "0.5"}, []),
+        ({"azimuth_deg": "359", "direction_type": "4"}, []),
+    ],
+)
+def test_what_a_camera_breaks_by_itself(changes, expected):
+    issues = LAYERS["camera"].check(camera_file(**{**FAULTLESS, **changes}))
+    assert shapes_of(issues) == [(shape, 1, name) for shape, name in expected]
+    for issue in issues:
+        assert all(issue.message(language) for language in ("zh", "en"))
+
+
+def test_a_removed_camera_breaks_no_rule_of_its_row():
+    assert LAYERS["camera"].check(camera_file(code="x", state="removed")) == []
+
+
+def test_an_unreadable_cell_is_told_once():
+    issues = LAYERS["camera"].check(camera_file(**{**FAULTLESS, "hfov_deg": "wide"}))
+    assert shapes_of(issues) == [("F03.type", 1, "hfov_deg")]
+
+
+def test_breaches_carry_the_words_of_their_sentence():
+    wrong = {"code": "50010800601320000001", "direction_type": "3", "hfov_deg": None}
+    industry, optics, direction = LAYERS["camera"].check(camera_file(**{**FAULTLESS, **wrong}))
+    assert industry.values == {"value": wrong["code"], "digits": "60"}
+    assert optics.values == {"fields": "hfov_deg"}
+    assert direction.values == {"azimuth": 90.0, "direction": 3, "facing": 180.0}
+    assert "监视方位" in direction.message("zh")
+
+
+def test_rules_of_a_row_hold_for_any_index_in_its_order():
+    rows = pd.DataFrame({name: ["1", "2"] for name in ("code",)}, index=["b", "a"], dtype=object)
+    rows = rows.reindex(columns=list(ROW_COLUMNS))
+    breaches = row_breaches(rows, rows.notna())
+    assert [b.key for b in breaches if b.shape == "V01.code"] == ["b", "a"]
+    assert row_breaches(rows.iloc[:0], rows.iloc[:0].notna()) == []
 
 
 def test_parse_gives_exact_columns_and_types():

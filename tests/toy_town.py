@@ -32,7 +32,11 @@ TOY_ORDER = (
     "grid",
     "road",
     "building",
+    "entrance",
     "camera",
+    "key_public_area",
+    "privacy_zone",
+    "restricted_site",
     "party_org",
     "duty",
 )

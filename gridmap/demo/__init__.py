@@ -1,9 +1,10 @@
 """The demo district: everything synthetic except the outline and the official codes.
 
-Belongs here: `build`, which turns a seed into the nine layers, and what it returns. Does not
-belong here: storage (``gridmap.store``), commands (``gridmap.cli``). One file a noun: ``ground``,
-``roads``, ``parcels``, ``layouts``, ``buildings``, ``homes``, ``organisations``, ``cameras``;
-``places`` holds the constants, ``geodata`` reads the two real files.
+Belongs here: `build`, which turns a seed into all layers, and what it returns. Does not belong
+here: storage (``gridmap.store``), commands (``gridmap.cli``). One file a noun: ``ground``,
+``roads``, ``parcels``, ``layouts``, ``buildings``, ``homes``, ``walls``, ``entrances``,
+``organisations``, ``cameras``, ``filings``, ``law``, ``privacy``; ``places`` holds the constants,
+``geodata`` reads the two real files.
 """
 
 from __future__ import annotations
@@ -21,13 +22,17 @@ from gridmap import crs
 from gridmap.demo import geodata
 from gridmap.demo.buildings import footprints
 from gridmap.demo.cameras import camera_layer
+from gridmap.demo.entrances import entrance_layer
+from gridmap.demo.filings import declared
 from gridmap.demo.ground import Floats
 from gridmap.demo.ground import ground as cut_ground
 from gridmap.demo.homes import building_layer
+from gridmap.demo.law import key_public_areas, restricted_sites
 from gridmap.demo.organisations import organisations
 from gridmap.demo.parcels import character, hamlets, village_ways
 from gridmap.demo.parcels import parcels as cut_parcels
 from gridmap.demo.places import AS_OF
+from gridmap.demo.privacy import privacy_zones
 from gridmap.demo.roads import WIDTHS, Road, network, road_layer
 from gridmap.model import LAYERS
 
@@ -53,7 +58,7 @@ DEGREES_DIGITS = 8
 
 @dataclass(frozen=True)
 class DemoDistrict:
-    """The nine layers, each as `model.LAYERS` specifies, and the notice that they are synthetic.
+    """All layers, each as `model.LAYERS` specifies, and the notice that they are synthetic.
 
     Geometry is in the storage CRS; each frame's index counts from 1, like rows of a file.
     """
@@ -65,6 +70,10 @@ class DemoDistrict:
     building: gpd.GeoDataFrame
     road: gpd.GeoDataFrame
     camera: gpd.GeoDataFrame
+    entrance: gpd.GeoDataFrame
+    key_public_area: gpd.GeoDataFrame
+    privacy_zone: gpd.GeoDataFrame
+    restricted_site: gpd.GeoDataFrame
     party_org: pd.DataFrame
     duty: pd.DataFrame
     as_of: str = AS_OF
@@ -145,6 +154,9 @@ def build(seed: int = SEED, progress: Callable[[str, float], None] | None = None
     party = organisations(ground, here, buildings, names, seed)
     tell("cameras", 0.85)
     cameras = camera_layer(ground, here, roads, buildings, seed)
+    tell("places of the law", 0.87)
+    sites = restricted_sites(parcels, roads, ground)
+    areas = key_public_areas(parcels, here, roads, buildings, sites, ground, seed)
     tell("layers", 0.9)
     grid = _stored("grid", ground.grids)
     layers = {
@@ -153,7 +165,11 @@ def build(seed: int = SEED, progress: Callable[[str, float], None] | None = None
         "community": _parents(grid, 12, names),
         "building": buildings,
         "road": roads,
-        "camera": cameras,
+        "camera": declared(cameras, ground, sites, seed),
+        "entrance": entrance_layer(buildings, roads),
+        "key_public_area": areas,
+        "privacy_zone": privacy_zones(buildings, roads, cameras, ground, seed),
+        "restricted_site": sites,
         "party_org": party.party_org,
         "duty": party.duty,
     }

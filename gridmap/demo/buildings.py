@@ -140,8 +140,19 @@ def _free(shapes: NDArray[Any], strips: NDArray[Any]) -> NDArray[np.bool_]:
     return free
 
 
-def _apart(shapes: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which shapes to keep so that none meets another: of two, the earlier stays."""
+def apart(shapes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which shapes to keep so that none meets another.
+
+    Parameters
+    ----------
+    shapes
+        Any shapes.
+
+    Returns
+    -------
+    ndarray of bool
+        Of two that meet, the earlier stays.
+    """
     kept = np.ones(len(shapes), dtype=bool)
     first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
     pairs = np.column_stack([first, second])[first < second]
@@ -222,7 +233,7 @@ def footprints(
     table = pd.concat(
         [_straddlers(ground, strips, rng), table.assign(shape=shapes)[good]], ignore_index=True
     )
-    table = table[_apart(table["shape"].to_numpy())]
+    table = table[apart(table["shape"].to_numpy())]
     table = _trimmed(table, rng).sort_values(["grid", "parcel"], kind="stable")
     return _assigned(table.reset_index(drop=True), ground)
 

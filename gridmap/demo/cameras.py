@@ -1,7 +1,8 @@
 """The cameras of the demo district.
 
 Belongs here: where they hang, where they look, what the register says of them, and the faults a
-real register has. Does not belong here: what they see (``gridmap.camera_coverage``).
+real register has. Does not belong here: what owners declare beyond that (``filings``), what
+cameras see (``gridmap.camera_coverage``).
 """
 
 from __future__ import annotations
@@ -179,8 +180,11 @@ def _optics(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     reach = np.round(reach * rng.uniform(0.92, 1.08, count))
     dome = (rng.random(count) < DOMES) & (table["setting"] != "wall")
     lost = rng.random(count)
+    azimuth = table["azimuth_deg"].round(1).mod(360)
     return table.assign(
-        azimuth_deg=table["azimuth_deg"].round(1).mod(360).mask(lost < 0.025),
+        bearing_deg=azimuth,
+        dome=dome,
+        azimuth_deg=azimuth.mask(lost < 0.025),
         hfov_deg=pd.Series(np.where(dome, 360.0, angle)).mask((lost > 0.02) & (lost < 0.04)),
         max_range_m=pd.Series(np.where(dome, np.minimum(reach, 80.0), reach))
         .clip(30, 150)
@@ -275,8 +279,8 @@ def camera_layer(
     Returns
     -------
     GeoDataFrame
-        RangeIndex; columns of the camera layer and setting (street, wall, inside, door); metric
-        points.
+        RangeIndex; columns of the camera layer up to filed_at, setting (street, wall, inside,
+        door), bearing_deg (the azimuth nobody forgot) and dome; metric points.
     """
     rng = np.random.default_rng([seed, 11])
     pressure = _pressure(ground, here, rng)

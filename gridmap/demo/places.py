@@ -219,3 +219,31 @@ FACTORIES = (
 )
 SCHOOLS = ("小学", "中学", "幼儿园", "职业学校", "医院", "社区卫生服务中心", "文化中心", "体育馆")
 MALLS = ("广场", "商场", "购物中心", "农贸市场", "酒店", "商务中心")
+
+STATIONS = (
+    ("南城客运枢纽", "hub", (-8.3, 0.3)),
+    ("龙泉客运枢纽", "hub", (0.4, -2.0)),
+    ("晓月客运枢纽", "hub", (-6.5, 5.2)),
+    ("星河铁路客站", "hub", (2.2, -4.2)),
+    ("朝阳轨道换乘站", "transport", (-9.8, -2.2)),
+    ("银杏轨道站", "transport", (-6.4, 2.9)),
+    ("紫荆轨道站", "transport", (-6.7, 1.1)),
+    ("秋实轨道站", "transport", (-8.4, -3.4)),
+    ("河清轨道站", "transport", (-10.7, 0.2)),
+    ("望江轨道站", "transport", (-0.4, -1.6)),
+    ("东岭轨道站", "transport", (9.4, 5.0)),
+    ("观澜服务区", "service_area", (5.9, -0.4)),
+    ("听涛服务区", "service_area", (1.1, -5.2)),
+)
+"""Stations and service areas: name, place of article 7, position."""
+
+RESTRICTED = (
+    ("某部甲营区", "military", 200.0, (-4.9, 6.6)),
+    ("某部乙仓库", "military", 150.0, (2.9, -4.6)),
+    ("某部丙通信站", "military", 100.0, (-2.2, 1.2)),
+    ("区级机关办公区", "state_organ", 50.0, (-8.9, -0.9)),
+    ("涉密档案馆", "state_organ", 80.0, (-6.9, 4.6)),
+)
+"""Sites near which a camera needs consent: name, kind, distance in metres, position; invented."""
+
+SQUARES = ("市民广场", "文化广场", "健身广场", "公园", "滨水公园")

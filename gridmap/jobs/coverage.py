@@ -1,30 +1,22 @@
-"""Computing coverage, of organisations and of cameras, and answering for one unit."""
+"""Computing who covers which building and grid, and answering for one unit."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import pandas as pd
 
-from gridmap import __version__, camera_coverage, crs, org_coverage, store
+from gridmap import __version__, camera_coverage, org_coverage, store
 from gridmap.errors import InputError
-from gridmap.model import SERVICE_KINDS, Level, rate_as_dict
+from gridmap.jobs.rates import INPUT_LAYERS, all_rates, require_present
+from gridmap.model import SERVICE_KINDS, Issue, Level, rate_as_dict
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
 
+    import geopandas as gpd
     from sqlalchemy import Connection, Engine
-
-    Progress = Callable[[str, float], None]
-
-_LAYERS = {
-    "org": ("building", "grid", "party_org", "duty"),
-    "camera": ("building", "grid", "camera"),
-}
-"""What each computation reads, by its subject."""
 
 
 def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
@@ -55,7 +47,7 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
     Without any organisation stored there is no figure: nothing known is not nobody there.
     """
     with store.transaction(engine, writes=True) as conn:
-        _require_present(conn, as_of)
+        require_present(conn, as_of)
         buildings = store.read_buildings(conn)
         grids = store.read_units(conn, Level.GRID, as_of=as_of).assign(grid_code=lambda g: g.index)
         orgs = store.read_orgs(conn)
@@ -72,7 +64,7 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
         }
         table = _org_rates(conn, buildings, grids, statuses, as_of)
         inputs = {
-            "layers": store.read_inputs(conn, _LAYERS["org"]),
+            "layers": store.read_inputs(conn, INPUT_LAYERS["org"]),
             "group_min_members": org_coverage.GROUP_MIN_MEMBERS,
             "buildings": len(buildings),
             "buildings_without_grid": int(buildings["grid_code"].isna().sum()),
@@ -93,16 +85,6 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
     return table[table["level"] == "district"]
 
 
-def _require_present(conn: Connection, as_of: dt.date) -> None:
-    """Refuse a day on which buildings or cameras were not yet as they are now."""
-    newest = store.read_newest(conn)
-    if newest and as_of < newest:
-        raise InputError(
-            f"buildings or cameras were changed from {newest} on; coverage of {as_of} would count "
-            f"what was not there: choose {newest} or a later day"
-        )
-
-
 def _org_rates(
     conn: Connection,
     buildings: gpd.GeoDataFrame,
@@ -112,7 +94,7 @@ def _org_rates(
 ) -> pd.DataFrame:
     """Count buildings, households, floor area and grids, covered and in all."""
     if not statuses:
-        return _all_rates(conn, {}, as_of)
+        return all_rates(conn, {}, as_of)
     covered = statuses["party_group"]["status"] != "uncovered"
     weights = {
         "buildings": pd.Series(1.0, index=buildings.index),
@@ -126,127 +108,7 @@ def _org_rates(
     }
     branch = (statuses["party_branch"]["status"] != "uncovered").astype(float)
     counted["party_branch.grids"] = (grids["grid_code"], branch, pd.Series(1.0, index=grids.index))
-    return _all_rates(conn, counted, as_of)
-
-
-_UNIT_OF_MEASURE = {
-    "party_group.buildings": "buildings",
-    "party_group.households": "households",
-    "party_group.floor_area": "m2",
-    "party_branch.grids": "grids",
-    "camera.open_ground": "m2",
-    "camera.gross_area": "m2",
-}
-
-
-def _all_rates(
-    conn: Connection, counted: dict[str, tuple[pd.Series, pd.Series, pd.Series]], as_of: dt.date
-) -> pd.DataFrame:
-    """Roll figures up to every level of every district."""
-    districts = store.read_units(conn, Level.DISTRICT, as_of=as_of).index
-    tables = [
-        org_coverage.rates(
-            pd.DataFrame({"grid_code": grid, "covered": covered, "total": total}),
-            measure=measure,
-            unit_of_measure=_UNIT_OF_MEASURE[measure],
-            district=district,
-        )
-        for district in districts
-        for measure, (grid, covered, total) in counted.items()
-    ]
-    columns = ["measure", "unit_code", "level", "unit_of_measure", "covered", "total"]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-
-
-def refresh_camera_coverage(
-    engine: Engine, *, as_of: dt.date, progress: Progress | None = None
-) -> pd.DataFrame:
-    """Compute what each camera sees and what ground none sees; replace the former result.
-
-    Parameters
-    ----------
-    engine
-        The store.
-    as_of
-        The date of the divisions; buildings and cameras are the present ones. Cameras under
-        repair or removed see nothing.
-    progress
-        Called with a step's name and the share done, 0..1.
-
-    Returns
-    -------
-    DataFrame
-        The rates of the districts: measure, unit_code, level, unit_of_measure, covered, total.
-
-    Raises
-    ------
-    InputError
-        See `refresh_org_coverage`.
-    StoreUnavailable, Conflict, StoreError
-        See `store.transaction`.
-
-    Notes
-    -----
-    Two-dimensional: terrain and heights are not considered, and every figure says so.
-    """
-    tell = progress or (lambda _step, _share: None)
-    with store.transaction(engine, writes=True) as conn:
-        _require_present(conn, as_of)
-        grids = store.read_units(conn, Level.GRID, as_of=as_of)
-        buildings = store.read_buildings(conn)
-        cameras = store.read_cameras(conn)
-        if cameras.empty:
-            return _all_rates(conn, {}, as_of)
-        metric = crs.metric_crs_of(cameras if grids.empty else grids)
-        working = cameras[cameras["state"].fillna("in_use") == "in_use"]
-        walls = buildings[["geometry"]].to_crs(metric)
-        tell("views", 0.0)
-        views = camera_coverage.views(working.to_crs(metric), walls)
-        tell("ground", 0.3)
-        ground = camera_coverage.ground_coverage(grids[["geometry"]].to_crs(metric), views, walls)
-        tell("writing", 0.8)
-        counted = {
-            # A difference of areas may fall a hair below nothing.
-            measure: (ground.index.to_series(), ground["seen_area_m2"].clip(lower=0), ground[total])
-            for measure, total in (
-                ("camera.open_ground", "open_area_m2"),
-                ("camera.gross_area", "gross_area_m2"),
-            )
-        }
-        table = _all_rates(conn, counted, as_of)
-        inputs = {
-            "layers": store.read_inputs(conn, _LAYERS["camera"]),
-            "cameras": len(cameras),
-            "cameras_working": len(working),
-            "cameras_excluded": int((views["status"] == "excluded").sum()),
-            "cameras_moved": int((views["status"] == "moved").sum()),
-            "cameras_assumed": int((views["assumed"].fillna("") != "").sum()),
-            "dimensions": 2,
-            "program": __version__,
-        }
-        run_id = store.write_run(conn, "camera", as_of, inputs)
-        for name, frame in _camera_results(table, views, ground).items():
-            store.replace_results(conn, name, frame, run_id=run_id, subject="camera")
-    return table[table["level"] == "district"]
-
-
-def _camera_results(
-    table: pd.DataFrame, views: gpd.GeoDataFrame, ground: gpd.GeoDataFrame
-) -> dict[str, pd.DataFrame]:
-    """Return the result tables in the storage frame, empty shapes as none."""
-    stored = crs.to_storage(views)
-    stored = stored.set_geometry(stored.geometry.where(~stored.geometry.is_empty, None))
-    shapes = {
-        name: crs.to_storage(gpd.GeoSeries(ground[name], crs=ground.crs)).where(
-            lambda s: ~s.is_empty, None
-        )
-        for name in ("seen", "blind")
-    }
-    return {
-        "coverage_rate": table,
-        "camera_view": stored.reset_index(names="camera_code"),
-        "ground_coverage": pd.DataFrame(ground).assign(**shapes).reset_index(names="unit_code"),
-    }
+    return all_rates(conn, counted, as_of)
 
 
 def unit_coverage(engine: Engine, code: str) -> dict[str, Any]:
@@ -297,7 +159,7 @@ def is_stale(conn: Connection) -> bool:
         True if a layer's last batch is not the one a computation read.
     """
     for run in store.read_runs(conn):
-        if store.read_inputs(conn, _LAYERS[run["subject"]]) != run["inputs"]["layers"]:
+        if store.read_inputs(conn, INPUT_LAYERS[run["subject"]]) != run["inputs"]["layers"]:
             return True
     return False
 
@@ -331,6 +193,143 @@ def uncovered_buildings(engine: Engine, code: str, *, limit: int) -> dict[str, A
         unit = store.read_unit_rates(conn, code)["unit"]
         total, rows = store.read_uncovered(conn, code, limit=limit)
     return {"unit": vars(unit), "total": total, "rows": rows}
+
+
+BLIND_COLUMNS = camera_coverage.BLIND_COLUMNS
+"""What blind areas can be ranked by."""
+
+FAILURE_KINDS = camera_coverage.FAILURE_KINDS
+"""What can fail: a camera, a pole, a named group."""
+
+
+def blind_areas(engine: Engine, code: str, *, by: str, limit: int) -> dict[str, Any]:
+    """List a unit's blind areas, those that matter most first.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    code
+        A division code.
+    by
+        One of `BLIND_COLUMNS`.
+    limit
+        The most rows to return.
+
+    Returns
+    -------
+    dict
+        For JSON: ``unit``, ``by``, ``as_of``, ``total``, ``rows``.
+
+    Raises
+    ------
+    UnitNotFound
+        There is no such unit.
+    InputError
+        They cannot be ranked by that.
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    if by not in BLIND_COLUMNS:
+        raise InputError(f"blind areas are ranked by {', '.join(BLIND_COLUMNS)}, not {by[:40]!r}")
+    with store.transaction(engine) as conn:
+        unit = store.read_unit_rates(conn, code)["unit"]
+        total, rows = store.read_blind_areas(conn, code, by=by, limit=limit)
+        day = _day(conn)
+    return {"unit": vars(unit), "by": by, "as_of": day, "total": total, "rows": rows}
+
+
+def failure_losses(
+    engine: Engine, code: str, *, kind: str, redundant: bool, limit: int
+) -> dict[str, Any]:
+    """List what nobody sees any more if something of a unit fails, greatest loss first.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    code
+        A division code.
+    kind
+        One of `FAILURE_KINDS`.
+    redundant
+        Only what adds nothing to what the others see.
+    limit
+        The most rows to return.
+
+    Returns
+    -------
+    dict
+        For JSON: ``unit``, ``kind``, ``as_of``, ``total``, ``rows``.
+
+    Raises
+    ------
+    UnitNotFound
+        There is no such unit.
+    InputError
+        There is no such kind.
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    if kind not in FAILURE_KINDS:
+        raise InputError(f"what can fail is {', '.join(FAILURE_KINDS)}, not {kind[:40]!r}")
+    with store.transaction(engine) as conn:
+        unit = store.read_unit_rates(conn, code)["unit"]
+        total, rows = store.read_losses(conn, code, kind=kind, limit=limit, least=redundant)
+        day = _day(conn)
+    return {"unit": vars(unit), "kind": kind, "as_of": day, "total": total, "rows": rows}
+
+
+def camera_issues(engine: Engine, code: str, *, limit: int) -> dict[str, Any]:
+    """List the rules that a unit's cameras break.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    code
+        A division code.
+    limit
+        The most rows to return.
+
+    Returns
+    -------
+    dict
+        For JSON: ``unit``, ``as_of``, ``total``, ``counts`` (by shape of the rule), ``rows``
+        with camera_code, rule, severity, field, message in both languages, run.
+
+    Raises
+    ------
+    UnitNotFound
+        There is no such unit.
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    with store.transaction(engine) as conn:
+        unit = store.read_unit_rates(conn, code)["unit"]
+        counts, found = store.read_camera_issues(conn, code, limit=limit)
+        day = _day(conn)
+    rows = [
+        {
+            "camera_code": row["camera_code"],
+            **Issue(row["shape"], field=row["field"], values=row["values"]).as_dict(),
+            "run": row["run"],
+        }
+        for row in found
+    ]
+    return {
+        "unit": vars(unit),
+        "as_of": day,
+        "total": sum(counts.values()),
+        "counts": counts,
+        "rows": rows,
+    }
+
+
+def _day(conn: Connection) -> dt.date | None:
+    """Return the day that camera figures are for."""
+    runs = [run["as_of"] for run in store.read_runs(conn) if run["subject"] == "camera"]
+    return runs[0] if runs else None
 
 
 def locate(engine: Engine, longitude: float, latitude: float, *, as_of: dt.date) -> dict[str, Any]:

@@ -4,9 +4,18 @@ Belongs here: the levels and their codes, the specification of each layer and th
 that follow from it alone, frozen dataclasses that cross rooms. Does not belong here: checks
 that need a second layer (``topology``), coordinates (``crs``), storage (``tables``).
 
-Inside, each module imports only those before it: ``codes``, ``reports``, ``fields``, ``layers``.
+Inside, each module imports only those before it: ``codes``, ``reports``, ``fields``,
+``cameras``, ``layers``.
 """
 
+from gridmap.model.cameras import (
+    ALL_ROUND,
+    DIRECTION_DEG,
+    DIRECTION_TOLERANCE_DEG,
+    REMOVED,
+    Breach,
+    row_breaches,
+)
 from gridmap.model.codes import (
     CODE_LENGTH,
     DIVISION_LEVELS,
@@ -17,6 +26,7 @@ from gridmap.model.codes import (
 )
 from gridmap.model.fields import Field, Kind
 from gridmap.model.layers import (
+    EXTENT,
     LAYERS,
     SERVICE_KINDS,
     SERVICE_TARGET,
@@ -27,11 +37,17 @@ from gridmap.model.layers import (
 from gridmap.model.reports import ImportReport, Issue, Location, Rate, Unit, rate_as_dict
 
 __all__ = [
+    "ALL_ROUND",
     "CODE_LENGTH",
+    "DIRECTION_DEG",
+    "DIRECTION_TOLERANCE_DEG",
     "DIVISION_LEVELS",
+    "EXTENT",
     "LAYERS",
+    "REMOVED",
     "SERVICE_KINDS",
     "SERVICE_TARGET",
+    "Breach",
     "Field",
     "ImportReport",
     "Issue",
@@ -47,4 +63,5 @@ __all__ = [
     "parent_code",
     "rate_as_dict",
     "require_columns",
+    "row_breaches",
 ]

@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 
 from gridmap.errors import FrameError, LayerNotFound
+from gridmap.model.cameras import ROW_COLUMNS, row_breaches
 from gridmap.model.codes import CODE_LENGTH, Level, kind_of
 from gridmap.model.fields import Field, Kind, as_text, check_field, check_unique, parse
 from gridmap.model.reports import Issue
@@ -54,7 +55,7 @@ class LayerSpec:
 
         Notes
         -----
-        Rules F01-F05, C01, C03, C04, G01 (validity and kind), V01, V05, V10.
+        Rules F01-F05, C01, C03, C04, G01 (validity and kind), V00, V01, V05, V10.
         Source: domain.md 1.7. Cost O(n log n).
         """
         if frame.empty:
@@ -124,23 +125,13 @@ def _check_codes(codes: pd.Series, level: Level) -> list[Issue]:
     return issues
 
 
-_OPTICS = ("azimuth_deg", "hfov_deg", "max_range_m")
-
-
 def _check_cameras(frame: pd.DataFrame) -> list[Issue]:
-    """Check what a camera must say of itself: id (V01), place (V05), optics (V10)."""
-    issues = []
-    text = frame.reindex(columns=["code", "place_category", *_OPTICS]).map(as_text)
-    code = text["code"].fillna("").astype(str)
-    odd = text["code"].notna() & ~code.str.fullmatch(r"[0-9]{10}13[12][0-9]{7}")
-    issues += [Issue("V01.code", int(r), "code", {"value": code[r]}) for r in code.index[odd]]
-    silent = text["place_category"].isna()
-    issues += [Issue("V05.category", int(r), "place_category") for r in text.index[silent]]
-    missing = text[list(_OPTICS)].isna()
-    for row in missing.index[missing.any(axis=1)]:
-        names = ", ".join(name for name in _OPTICS if missing.at[row, name])
-        issues.append(Issue("V10.optics", int(row), "azimuth_deg", {"fields": names}))
-    return issues
+    """Check what a camera must say of itself (V00, V01, V05, V10)."""
+    fields = [column for column in LAYERS["camera"].fields if column.name in ROW_COLUMNS]
+    typed = {f.name: parse(f, frame.get(f.name), frame.index)[0] for f in fields}
+    given = frame.reindex(columns=list(typed)).map(as_text).notna()
+    breaches = row_breaches(pd.DataFrame(typed, index=frame.index), given)
+    return [Issue(b.shape, int(str(b.key)), b.field, b.values) for b in breaches]
 
 
 def _check_geometry(frame: pd.DataFrame, spec: LayerSpec) -> list[Issue]:
@@ -202,6 +193,19 @@ ROAD_KINDS = ("trunk", "main", "street", "lane", "path")
 CAMERA_STATES = ("in_use", "under_repair", "removed")
 PLACE_CATEGORIES = ("road", "public_venue", "hub", "transport", "service_area")
 """The five places of Decree 799, article 7 (domain.md 1.4)."""
+PRIVACY_KINDS = (
+    "lodging",
+    "dormitory",
+    "bath",
+    "toilet",
+    "changing_room",
+    "nursing_room",
+    "dwelling",
+    "other",
+)
+"""Where no camera may film: Decree 799, banned interiors (domain.md 1.4)."""
+RESTRICTED_KINDS = ("military", "state_organ")
+"""Around these a camera needs consent first: Decree 799 (domain.md 1.4)."""
 
 
 _T, _N, _INT, _B, _D = Kind.TEXT, Kind.NUMBER, Kind.INTEGER, Kind.BOOLEAN, Kind.DATE
@@ -260,8 +264,56 @@ LAYERS: dict[str, LayerSpec] = {
             Field("state", _T, "state of the device", choices=CAMERA_STATES),
             Field("in_use_since", _D, "first day of use"),
             Field("filed_at", _D, "day of filing with the police"),
+            Field("direction_type", _INT, "GB/T 28181 DirectionType", low=1, high=9),
+            Field("azimuth_tolerance_deg", _N, "azimuth known to ±", low=0, high=180, unit="°"),
+            Field("position_tolerance_m", _N, "position known to ±", low=0, high=100, unit="m"),
+            Field("h_pixels", _INT, "pixels across the image", low=1, high=100_000),
+            Field("group_code", _T, "what fails together: switch, power, link"),
+            Field("indoor", _B, "stands indoors (GB/T 28181 RoomType 2)"),
+            Field("declared_unit", _T, "division it is registered in"),
+            Field("filing_no", _T, "number of the filing"),
+            Field("sign_installed", _B, "a sign tells of it"),
+            Field("consent_ref", _T, "consent near a restricted site"),
+            Field("retention_days", _INT, "days images are kept", low=0, high=3650, unit="days"),
         ),
         POINTS,
+    ),
+    "entrance": LayerSpec(
+        "entrance",
+        (
+            Field("code", _T, "entrance code, opaque text", required=True),
+            Field("building_code", _T, "building it leads into", required=True),
+            Field("name", _T, "name"),
+        ),
+        POINTS,
+    ),
+    "key_public_area": LayerSpec(
+        "key_public_area",
+        (
+            Field("code", _T, "area code, opaque text", required=True),
+            Field("name", _T, "name"),
+            Field("place_category", _T, "article 7", choices=PLACE_CATEGORIES),
+        ),
+        POLYGONS,
+    ),
+    "privacy_zone": LayerSpec(
+        "privacy_zone",
+        (
+            Field("code", _T, "zone code, opaque text", required=True),
+            Field("name", _T, "name"),
+            Field("kind", _T, "article 8", choices=PRIVACY_KINDS),
+        ),
+        POLYGONS,
+    ),
+    "restricted_site": LayerSpec(
+        "restricted_site",
+        (
+            Field("code", _T, "site code, opaque text", required=True),
+            Field("name", _T, "name"),
+            Field("kind", _T, "who must consent", choices=RESTRICTED_KINDS),
+            Field("consent_distance_m", _N, "consent is needed within", low=0, high=5000, unit="m"),
+        ),
+        POLYGONS,
     ),
     "party_org": LayerSpec(
         "party_org",
@@ -294,6 +346,16 @@ LAYERS: dict[str, LayerSpec] = {
 }
 """Every layer gridmap stores, by name."""
 
+
+EXTENT = LayerSpec(
+    "extent",
+    (
+        Field("code", _T, "code of the unit, opaque text", required=True),
+        Field("name", _T, "name"),
+    ),
+    POLYGONS,
+)
+"""The units of a computation over files alone: any polygons that do not overlap."""
 
 SERVICE_KINDS = {
     "party_branch": ("committee", "general_branch", "branch", "joint_branch"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from gridmap import tables as t
 from gridmap.model import LAYERS
@@ -18,6 +19,7 @@ from gridmap.store.transfer import copy_rows, staged
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Collection, Mapping
 
     import pandas as pd
     from sqlalchemy import Connection, Table
@@ -232,7 +234,13 @@ def write_run(conn: Connection, subject: str, as_of: dt.date, inputs: dict[str, 
 
 
 def replace_results(
-    conn: Connection, table_name: str, frame: pd.DataFrame, *, run_id: int, subject: str
+    conn: Connection,
+    table_name: str,
+    frame: pd.DataFrame,
+    *,
+    run_id: int,
+    subject: str,
+    only: Mapping[str, Collection[str]] | None = None,
 ) -> None:
     """Replace a subject's former results in a table by a run's.
 
@@ -241,19 +249,25 @@ def replace_results(
     conn
         An open connection.
     table_name
-        ``target_coverage``, ``coverage_rate``, ``camera_view`` or ``ground_coverage``.
+        A table with ``run_id``.
     frame
-        The table's columns but ``run_id``; geometry columns in EPSG:4490.
+        The table's columns but ``id`` and ``run_id``; geometry columns in EPSG:4490.
     run_id
         From `write_run`.
     subject
         Whose former rows go.
+    only
+        A column and its values: other rows stay, with the run that made them.
     """
     table = t.metadata.tables[table_name]
     run = t.coverage_run.c
     former = sa.select(run.id).where(run.subject == subject)
-    conn.execute(table.delete().where(table.c.run_id.in_(former)))
-    columns = [c.name for c in table.c if c.name != "run_id"]
+    these = [
+        table.c[name] == sa.any_(sa.literal(list(values), ARRAY(sa.Text)))
+        for name, values in (only or {}).items()
+    ]
+    conn.execute(table.delete().where(table.c.run_id.in_(former), *these))
+    columns = [c.name for c in table.c if c.name not in ("id", "run_id")]
     copy_rows(conn, table, frame.assign(run_id=run_id), [*columns, "run_id"])
 
 

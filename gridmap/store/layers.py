@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from gridmap import tables as t
 from gridmap.model import LAYERS, Level
@@ -160,6 +161,96 @@ def read_roads(
     r = t.road.c
     query = sa.select(r.code, r.name, r.kind, r.width_m, r.geom).where(*inside(r.geom, window))
     return frame_rows(conn, query.order_by(r.code).limit(limit))
+
+
+def read_places(
+    conn: Connection,
+    layer: str,
+    *,
+    window: tuple[float, float, float, float] | None = None,
+) -> gpd.GeoDataFrame:
+    """Read a layer of places: entrances, key public areas, privacy zones, restricted sites.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    layer
+        The layer's name.
+    window
+        West, south, east, north in degrees.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index ``code``, ascending; the layer's columns, geometry (EPSG:4490).
+    """
+    c = layer_table(layer).c
+    columns = [c[name] for name in LAYERS[layer].columns]
+    return frame_rows(
+        conn, sa.select(*columns, c.geom).where(*inside(c.geom, window)).order_by(c.code)
+    )
+
+
+def read_walls(
+    conn: Connection,
+    *,
+    window: tuple[float, float, float, float] | None = None,
+    codes: pd.Index | None = None,
+) -> gpd.GeoDataFrame:
+    """Read what cameras need to know of buildings.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    window
+        West, south, east, north in degrees.
+    codes
+        Only these buildings.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index ``code``, ascending; household_count, grid_code, geometry (MultiPolygon,
+        EPSG:4490).
+    """
+    b = t.building.c
+    query = sa.select(b.code, b.household_count, b.grid_code, b.geom)
+    if codes is not None:
+        query = query.where(b.code == sa.any_(sa.literal(list(codes), ARRAY(sa.Text))))
+    return frame_rows(conn, query.where(*inside(b.geom, window)).order_by(b.code))
+
+
+def read_changed(conn: Connection, layer: str, *, since: int) -> tuple[pd.Index, gpd.GeoDataFrame]:
+    """Read what a layer's writes after a batch changed.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    layer
+        ``building`` or ``camera``.
+    since
+        Id of the batch.
+
+    Returns
+    -------
+    Index, GeoDataFrame
+        Codes of rows that came, went or changed; those of them that were there at that batch, as
+        they were: index ``code``, ascending; the layer's columns, grid_code, geometry.
+    """
+    now, past = layer_table(layer), t.HISTORY[layer_table(layer)]
+    columns = [past.c[name] for name in (*LAYERS[layer].columns, "grid_code")]
+    former = frame_rows(
+        conn,
+        sa.select(*columns, past.c.geom)
+        .where(past.c.ended_by > since, past.c.batch_id <= since)
+        .order_by(past.c.code),
+    )
+    # A row that came and went since then was never seen: it changed nothing.
+    written = conn.execute(sa.select(now.c.code).where(now.c.batch_id > since)).scalars()
+    return pd.Index(sorted({*written, *former.index}), dtype=object), former
 
 
 def read_orgs(conn: Connection) -> pd.DataFrame:

@@ -155,7 +155,8 @@ def read_views(
     -------
     GeoDataFrame
         Index ``code``, ascending; name, azimuth_deg, hfov_deg, max_range_m, state, status,
-        reason, assumed, area_m2, geometry (Polygon or None, EPSG:4490).
+        reason, assumed, area_m2, certain_area_m2, geometry (the possible view, MultiPolygon or
+        None, EPSG:4490).
     """
     return frame_rows(conn, _cameras_seeing(t.camera_view.c.geom, window, limit))
 
@@ -193,7 +194,7 @@ def _cameras_seeing(
 ) -> sa.Select[Any]:
     v, c = t.camera_view.c, t.camera.c
     told = (c.code, c.name, c.azimuth_deg, c.hfov_deg, c.max_range_m, c.state)
-    seen = (v.status, v.reason, v.assumed, v.area_m2)
+    seen = (v.status, v.reason, v.assumed, v.area_m2, v.certain_area_m2)
     every = t.camera.outerjoin(t.camera_view, v.camera_code == c.code)
     query = sa.select(*told, *seen, geom).select_from(every).where(*inside(geom, window))
     return query.order_by(c.code).limit(limit)
@@ -239,3 +240,173 @@ def read_ground(
         .limit(limit)
     )
     return frame_rows(conn, query)
+
+
+def read_figures(conn: Connection) -> pd.DataFrame:
+    """Read what the cameras see of each grid, in numbers.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    DataFrame
+        Index ``unit_code``, ascending; the areas of ground_coverage in m², areas_m2 (list),
+        level_areas_m2 (dict); open_m, seen_m of walls; entrances, entrances_seen. Null where a
+        grid has no wall or entrance.
+    """
+    g, f, e = t.ground_coverage.c, t.building_frontage.c, t.entrance_coverage.c
+    walls = (
+        sa.select(
+            f.unit_code,
+            sa.func.sum(f.open_m).label("open_m"),
+            sa.func.sum(f.seen_m).label("seen_m"),
+        )
+        .group_by(f.unit_code)
+        .subquery()
+    )
+    doors = (
+        sa.select(
+            e.unit_code,
+            sa.func.count().label("entrances"),
+            sa.func.count().filter(e.camera_count > 0).label("entrances_seen"),
+        )
+        .group_by(e.unit_code)
+        .subquery()
+    )
+    areas = [c for c in g if c.name not in ("run_id", "seen", "blind")]
+    query = (
+        sa.select(*areas, walls.c.open_m, walls.c.seen_m, doors.c.entrances, doors.c.entrances_seen)
+        .select_from(
+            t.ground_coverage.outerjoin(walls, walls.c.unit_code == g.unit_code).outerjoin(
+                doors, doors.c.unit_code == g.unit_code
+            )
+        )
+        .order_by(g.unit_code)
+    )
+    return table_rows(conn, query, "unit_code")
+
+
+def read_blind_areas(
+    conn: Connection, code: str, *, by: str, limit: int
+) -> tuple[int, list[dict[str, Any]]]:
+    """Read a unit's blind areas, those that matter most first.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    code
+        A division code.
+    by
+        The column that ranks: area_m2, key_area_m2, road_m, frontage_m or household_count.
+    limit
+        The most rows to return.
+
+    Returns
+    -------
+    int, list of dict
+        How many there are in all; unit_code, number, the ranking columns, run, and longitude and
+        latitude of a point inside, of the first ones.
+    """
+    b = t.blind_area.c
+    place = sa.func.ST_PointOnSurface(b.geom)
+    ranks = [b.household_count, b.frontage_m, b.road_m, b.key_area_m2, b.area_m2]
+    order = [b[by], *(c for c in ranks if c.name != by)]
+    query = sa.select(
+        b.unit_code,
+        b.number,
+        *reversed(ranks),
+        b.run_id.label("run"),
+        sa.func.ST_X(place).label("longitude"),
+        sa.func.ST_Y(place).label("latitude"),
+    ).where(*below(b.unit_code, code))
+    total = conn.execute(
+        sa.select(sa.func.count()).select_from(t.blind_area).where(*below(b.unit_code, code))
+    ).scalar_one()
+    ranked = query.order_by(*(c.desc() for c in order), b.unit_code, b.number).limit(limit)
+    return int(total), [dict(row._mapping) for row in conn.execute(ranked)]
+
+
+def read_losses(
+    conn: Connection, code: str, *, kind: str, limit: int, least: bool = False
+) -> tuple[int, list[dict[str, Any]]]:
+    """Read what is lost if a camera, pole or group of a unit fails, greatest first.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    code
+        A division code; a pole or group counts where any of its cameras stands.
+    kind
+        ``camera``, ``pole`` or ``group``.
+    limit
+        The most rows to return.
+    least
+        Only cameras that add nothing: less than 0.01 m² of ground, 1 cm of road and of wall.
+
+    Returns
+    -------
+    int, list of dict
+        How many there are in all; code, cameras, area_m2, road_m, frontage_m, run of the first.
+    """
+    f, c = t.failure_loss.c, t.camera.c
+    member = c.group_code if kind == "group" else c.code
+    here = sa.select(member).where(*below(c.grid_code, code))
+    which = [f.kind == kind, f.code.in_(here)]
+    if least:
+        which += [f.area_m2 < 0.01, f.road_m < 0.01, f.frontage_m < 0.01]
+    query = sa.select(
+        f.code, f.cameras, f.area_m2, f.road_m, f.frontage_m, f.run_id.label("run")
+    ).where(*which)
+    total = conn.execute(
+        sa.select(sa.func.count()).select_from(t.failure_loss).where(*which)
+    ).scalar_one()
+    ranked = query.order_by(f.area_m2.desc(), f.code).limit(limit)
+    return int(total), [dict(row._mapping) for row in conn.execute(ranked)]
+
+
+def read_camera_issues(
+    conn: Connection, code: str, *, limit: int
+) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """Read the rules that a unit's cameras break.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    code
+        A division code; a district's are those of cameras in no grid too.
+    limit
+        The most rows to return.
+
+    Returns
+    -------
+    dict, list of dict
+        How many rows each shape has in all; camera_code, shape, field, values, run of the first,
+        by shape and camera.
+    """
+    i, c = t.camera_issue.c, t.camera.c
+    here = sa.and_(*below(c.grid_code, code))
+    if len(code) == CODE_LENGTH[Level.DISTRICT]:
+        here = sa.or_(here, c.grid_code.is_(None))
+    joined = t.camera_issue.join(t.camera, c.code == i.camera_code)
+    counts = conn.execute(
+        sa.select(i.shape, sa.func.count())
+        .select_from(joined)
+        .where(here)
+        .group_by(i.shape)
+        .order_by(i.shape)
+    )
+    query = (
+        sa.select(i.camera_code, i.shape, i.field, i["values"], i.run_id.label("run"))
+        .select_from(joined)
+        .where(here)
+        .order_by(i.shape, i.camera_code, i.id)
+        .limit(limit)
+    )
+    rows = [dict(row._mapping) for row in conn.execute(query)]
+    return {row[0]: int(row[1]) for row in counts}, rows

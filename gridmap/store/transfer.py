@@ -69,10 +69,12 @@ def _cells(column: sa.Column[Any], frame: pd.DataFrame) -> list[str]:
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return "{" + ",".join(map(str, value.tolist())) + "}"
     if value is None or value is pd.NA or value != value:
         return "\\N"
     if isinstance(value, dict):
-        return json.dumps(value).translate(_ESCAPES)
+        return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
     return str(value).translate(_ESCAPES)
 
 

@@ -17,6 +17,7 @@ from gridmap.visibility.polygons import (
     STATUSES,
     VIEW_COLUMNS,
     view_polygons,
+    views_and_walls,
     visible_walls,
     warm_up,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "STATUSES",
     "VIEW_COLUMNS",
     "view_polygons",
+    "views_and_walls",
     "visible_walls",
     "warm_up",
 ]

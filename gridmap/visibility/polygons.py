@@ -149,6 +149,41 @@ def view_polygons(
     (100.0, 'ok')
     """
     views = _views(cameras, obstacles, convergence=convergence, tolerance=float(arc_tolerance_m))
+    return _view_frame(cameras, views)
+
+
+def views_and_walls(
+    cameras: gpd.GeoDataFrame,
+    obstacles: gpd.GeoDataFrame | gpd.GeoSeries,
+    *,
+    convergence: bool = True,
+) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+    """Return what `view_polygons` and `visible_walls` return, for the price of one of them.
+
+    Parameters
+    ----------
+    cameras, obstacles, convergence
+        As in `view_polygons`.
+
+    Returns
+    -------
+    GeoDataFrame, DataFrame
+        As `view_polygons` returns it; as `visible_walls` does, but ``camera`` and ``obstacle``
+        are positions in the frames and not index values.
+
+    Raises
+    ------
+    CrsError
+        A frame has no metric CRS.
+    FrameError
+        As in `view_polygons`.
+    """
+    views = _views(cameras, obstacles, convergence=convergence, tolerance=ARC_TOLERANCE_M)
+    return _view_frame(cameras, views), _wall_frame(views)
+
+
+def _view_frame(cameras: gpd.GeoDataFrame, views: _Views) -> gpd.GeoDataFrame:
+    """Return the views as `view_polygons` promises them."""
     status = np.where(views.found, np.where(views.why == FREE, "ok", "moved"), "excluded")
     columns = {
         "geometry": gpd.GeoSeries(views.looks.polygon, index=cameras.index, crs=cameras.crs),
@@ -196,11 +231,20 @@ def visible_walls(
     `view_polygons`.
     """
     views = _views(cameras, obstacles, convergence=convergence, tolerance=ARC_TOLERANCE_M)
+    stretches = _wall_frame(views)
+    return stretches.assign(
+        camera=cameras.index.take(stretches["camera"].to_numpy()),
+        obstacle=obstacles.index.take(stretches["obstacle"].to_numpy()),
+    )
+
+
+def _wall_frame(views: _Views) -> pd.DataFrame:
+    """Return the stretches of walls, cameras and obstacles by their positions."""
     walls = views.walls
     return pd.DataFrame(
         {
-            "camera": cameras.index.take(views.looks.camera),
-            "obstacle": obstacles.index.take(walls.row[views.looks.wall]),
+            "camera": views.looks.camera,
+            "obstacle": walls.row[views.looks.wall],
             "wall": walls.number[views.looks.wall],
             "wall_m": walls.length[views.looks.wall],
             "start": views.looks.share[:, 0],

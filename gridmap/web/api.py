@@ -39,6 +39,39 @@ def uncovered(
     return jobs.uncovered_buildings(request.app.state.engine, code, limit=limit)
 
 
+@router.get("/coverage/{code}/blind")
+def blind(
+    request: Request,
+    code: Code,
+    by: Annotated[str, Query(max_length=40)] = "household_count",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> dict[str, Any]:
+    """List a unit's blind areas, those that matter most first: the rows behind the blind ground."""
+    return jobs.blind_areas(request.app.state.engine, code, by=by, limit=limit)
+
+
+@router.get("/coverage/{code}/losses")
+def losses(
+    request: Request,
+    code: Code,
+    kind: Annotated[str, Query(max_length=40)] = "camera",
+    redundant: bool = False,  # noqa: FBT001, FBT002  a query parameter
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> dict[str, Any]:
+    """List what nobody sees any more if a camera, a pole or a named group of a unit fails."""
+    return jobs.failure_losses(
+        request.app.state.engine, code, kind=kind, redundant=redundant, limit=limit
+    )
+
+
+@router.get("/coverage/{code}/law")
+def law(
+    request: Request, code: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> dict[str, Any]:
+    """List the rules that a unit's cameras break, with what to do."""
+    return jobs.camera_issues(request.app.state.engine, code, limit=limit)
+
+
 @router.get("/features/{layer}")
 def features(
     request: Request,

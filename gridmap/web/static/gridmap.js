@@ -33,7 +33,7 @@ const gridmap = (() => {
     inside_building: "it stands inside a building", on_wall: "it stands on a wall",
     no_range: "it has no range", no_angle: "it has no field angle", no_position: "it has no position",
     azimuth_deg: "azimuth", hfov_deg: "field angle", max_range_m: "range",
-    view: "Camera views", camera: "Cameras", blind: "Blind ground", street: "streets", community: "communities", grid: "grids", m2: "area",
+    view: "Camera views", camera: "Cameras", blind: "Blind ground", street: "streets", community: "communities", grid: "grids", m2: "area", m: "length",
   };
 
   const t = (message) => config.messages[message] || message;
@@ -45,11 +45,12 @@ const gridmap = (() => {
 
   function amount(value, unit) {
     if (unit === "m2") return value >= 1e5 ? `${number(value / 1e6, 2)} km²` : `${number(value)} m²`;
+    if (unit === "m") return value >= 1e4 ? `${number(value / 1e3, 1)} km` : `${number(value)} m`;
     return `${number(value)} ${t(unit)}`;
   }
 
   function fraction(rate, unit) {
-    const covered = unit === "m2" ? amount(rate.covered, unit) : number(rate.covered);
+    const covered = unit === "m2" || unit === "m" ? amount(rate.covered, unit) : number(rate.covered);
     return `${covered} / ${amount(rate.total, unit)}`;
   }
 
@@ -225,7 +226,8 @@ const gridmap = (() => {
       ["Code", p.code], ["Azimuth", p.azimuth_deg === null ? null : `${number(p.azimuth_deg)}°`],
       ["Field angle", p.hfov_deg === null ? null : `${number(p.hfov_deg)}°`],
       ["Range", p.max_range_m === null ? null : `${number(p.max_range_m)} m`],
-      ["Sees", `${number(p.area_m2)} m²`], ["Status", word(p.status)],
+      ["Sees", `${number(p.area_m2)} m²`],
+      ["For certain", p.certain_area_m2 === null ? null : `${number(p.certain_area_m2)} m²`], ["Status", word(p.status)],
       ["Reason", p.reason ? word(p.reason) : null],
       ["Assumed", p.assumed ? p.assumed.split(",").map((one) => word(one.trim())).join(", ") : null],
     ]);

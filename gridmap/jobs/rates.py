@@ -1,0 +1,109 @@
+"""What both computations share: which layers they read, the day they are for, the roll-up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from gridmap import org_coverage, store
+from gridmap.errors import InputError
+from gridmap.model import Level
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from sqlalchemy import Connection
+
+INPUT_LAYERS = {
+    "org": ("building", "grid", "party_org", "duty"),
+    "camera": (
+        "building",
+        "grid",
+        "camera",
+        "road",
+        "entrance",
+        "key_public_area",
+        "privacy_zone",
+        "restricted_site",
+    ),
+}
+"""What each computation reads, by its subject."""
+
+UNIT_OF_MEASURE = {
+    "party_group.buildings": "buildings",
+    "party_group.households": "households",
+    "party_group.floor_area": "m2",
+    "party_branch.grids": "grids",
+    "camera.key_public_area": "m2",
+    "camera.frontage": "m",
+    "camera.entrances": "entrances",
+    "camera.open_ground": "m2",
+    "camera.open_ground_certain": "m2",
+    "camera.open_ground_twice": "m2",
+    "camera.open_ground_overview": "m2",
+    "camera.open_ground_outline": "m2",
+    "camera.open_ground_discern": "m2",
+    "camera.gross_area": "m2",
+    "camera.networked": "cameras",
+    "camera.hd": "cameras",
+    "camera.intact": "cameras",
+}
+"""What each measure counts."""
+
+
+def require_present(conn: Connection, as_of: dt.date) -> None:
+    """Refuse a day on which buildings or cameras were not yet as they are now.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    as_of
+        The day asked for.
+
+    Raises
+    ------
+    InputError
+        They were changed from a later day on.
+    """
+    newest = store.read_newest(conn)
+    if newest and as_of < newest:
+        raise InputError(
+            f"buildings or cameras were changed from {newest} on; coverage of {as_of} would count "
+            f"what was not there: choose {newest} or a later day"
+        )
+
+
+def all_rates(
+    conn: Connection, counted: dict[str, tuple[pd.Series, pd.Series, pd.Series]], as_of: dt.date
+) -> pd.DataFrame:
+    """Roll figures up to every level of every district.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    counted
+        By measure: grid code, covered and total of each thing counted, one index.
+    as_of
+        The date of the divisions.
+
+    Returns
+    -------
+    DataFrame
+        measure, unit_code, level, unit_of_measure, covered, total.
+    """
+    districts = store.read_units(conn, Level.DISTRICT, as_of=as_of).index
+    tables = [
+        org_coverage.rates(
+            pd.DataFrame({"grid_code": grid, "covered": covered, "total": total}),
+            measure=measure,
+            unit_of_measure=UNIT_OF_MEASURE[measure],
+            district=district,
+        )
+        for district in districts
+        for measure, (grid, covered, total) in counted.items()
+    ]
+    columns = ["measure", "unit_code", "level", "unit_of_measure", "covered", "total"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)

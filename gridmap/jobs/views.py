@@ -1,0 +1,247 @@
+"""Files in, files out: what cameras see, without a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from gridmap import camera_coverage, crs, files
+from gridmap.errors import InputError, LayerRejected
+from gridmap.model import EXTENT, LAYERS, ImportReport, Issue, LayerSpec
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    Progress = Callable[[str, float], None]
+
+_OPTICS = (
+    "azimuth_deg",
+    "hfov_deg",
+    "max_range_m",
+    "direction_type",
+    "azimuth_tolerance_deg",
+    "position_tolerance_m",
+    "h_pixels",
+    "state",
+)
+_OVERLAP = 1e-9  # share of the extent that rounding of shared borders may count twice
+_NOTE = "plan view (2D): heights, slopes and trees are not considered"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file and how it is to be read; see `files.read_layer`."""
+
+    path: Path
+    columns: Mapping[str, str] | None = None
+    layer: str | None = None
+    source_crs: str | None = None
+    encoding: str | None = None
+
+
+def write_views(
+    cameras: Source,
+    buildings: Source,
+    extent: Source,
+    target: Path,
+    *,
+    as_of: dt.date,
+    level: str | None = None,
+    repair: bool = False,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Compute what the cameras of a file see, and write it as a GeoPackage.
+
+    Parameters
+    ----------
+    cameras
+        Points; the columns of the camera layer that say where a camera looks.
+    buildings
+        Polygons.
+    extent
+        Polygons that do not overlap: the units to count in.
+    target
+        ``.gpkg``: layers views, seen, blind, frontage, summary.
+    as_of
+        The day that the summary carries.
+    level
+        Detail level to see at; see `camera_coverage.views`.
+    repair
+        Take the proposed polygon for each that is not valid.
+    progress
+        Called with a step's name and the share done, 0..1.
+
+    Returns
+    -------
+    DataFrame
+        The summary: unit, measure, covered, total, share, unit_of_measure, as_of, note.
+
+    Raises
+    ------
+    FileUnreadable, CrsError
+        See `files.read_layer`.
+    LayerRejected
+        Rows of a file cannot be used; the error holds the report.
+    InputError
+        The units overlap, there is no such level, or the file cannot be written.
+
+    Notes
+    -----
+    Rule: rows without a code are named by their number in the file. Cameras under repair or
+    removed see nothing.
+    """
+    tell = progress or (lambda _step, _share: None)
+    tell("reading", 0.0)
+    units = _usable(EXTENT, extent, as_of, repair=repair)
+    metric = crs.metric_crs_of(units)
+    units = units.to_crs(metric)
+    _require_apart(units)
+    eyes = _usable(LAYERS["camera"], cameras, as_of, repair=False).to_crs(metric)
+    eyes = eyes[eyes["state"].fillna("in_use") == "in_use"]
+    walls = _usable(LAYERS["building"], buildings, as_of, repair=repair).to_crs(metric)
+    walls = walls.iloc[_near(walls, eyes, units)]
+    tell("cameras", 0.2)
+    seen = camera_coverage.sights(eyes, walls, level=level)
+    ground = camera_coverage.ground_coverage(units, seen.views, walls)
+    frontage = camera_coverage.frontage(walls, seen)
+    tell("writing", 0.8)
+    summary = _summary(ground, frontage, seen.views, as_of, level)
+    files.write_layers(_layers(ground, frontage, seen.views, walls, summary), target)
+    return summary
+
+
+def _usable(spec: LayerSpec, source: Source, as_of: dt.date, *, repair: bool) -> gpd.GeoDataFrame:
+    """Read a file and refuse it if what is needed of its rows cannot be used."""
+    read = files.read_layer(
+        source.path,
+        columns=source.columns,
+        layer=source.layer,
+        source_crs=source.source_crs,
+        encoding=source.encoding,
+        repair=repair,
+    )
+    frame = read.frame.copy()
+    if isinstance(frame, gpd.GeoDataFrame) and len(read.repairs):
+        frame.loc[read.repairs.index, frame.geometry.name] = read.repairs
+    if "code" not in frame or frame["code"].isna().all():
+        frame["code"] = frame.index.astype(str)
+    issues = [issue for issue in spec.check(frame) if _matters(issue, spec)]
+    report = ImportReport(
+        layer=spec.name,
+        source=source.path.name,
+        sha256=read.sha256,
+        effective=as_of.isoformat(),
+        rows=len(frame),
+        issues=tuple(issues),
+        source_crs=read.source_crs,
+        encoding=read.encoding,
+    )
+    if report.errors:
+        count = len(report.errors)
+        raise LayerRejected(
+            f"{report.source}: {count} error{'s' if count > 1 else ''}; nothing was written", report
+        )
+    parsed = spec.parse(frame)
+    found: gpd.GeoDataFrame = crs.to_storage(parsed.set_index("code"))
+    return found
+
+
+def _matters(issue: Issue, spec: LayerSpec) -> bool:
+    """Tell whether an issue concerns what views are computed from."""
+    needed = {"camera": ("code", *_OPTICS), "building": ("code",)}.get(spec.name, ("code",))
+    return issue.rule != "V00" and (issue.field is None or issue.field in (*needed, "geometry"))
+
+
+def _require_apart(units: gpd.GeoDataFrame) -> None:
+    """Refuse units that overlap: their figures would count ground twice."""
+    shapes = units.geometry.to_numpy()
+    whole, single = shapely.area(shapely.union_all(shapes)), shapely.area(shapes).sum()
+    if single - whole > _OVERLAP * whole + 1e-3:
+        raise InputError(
+            f"the polygons of the extent overlap by {single - whole:,.2f} m²; ground would count "
+            "twice: give units that do not overlap"
+        )
+
+
+def _near(
+    walls: gpd.GeoDataFrame, eyes: gpd.GeoDataFrame, units: gpd.GeoDataFrame
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the rows of the buildings that matter: in a unit, or in reach of a camera."""
+    boxes = np.concatenate([camera_coverage.reaches(eyes), units.geometry.to_numpy()])
+    _, row = shapely.STRtree(walls.geometry.to_numpy()).query(boxes, predicate="intersects")
+    return np.unique(row)
+
+
+def _summary(
+    ground: gpd.GeoDataFrame,
+    frontage: pd.DataFrame,
+    views: gpd.GeoDataFrame,
+    as_of: dt.date,
+    level: str | None,
+) -> pd.DataFrame:
+    """Return every figure with its denominator, unit by unit, and for all of them."""
+    rows = []
+    total = ground[list(camera_coverage.GROUND_AREAS)].sum()
+    for unit, areas in [*ground.iterrows(), ("", total)]:
+        several = ground.loc[[unit], "areas_m2"] if unit != "" else ground["areas_m2"]
+        most = max((len(one) for one in several), default=0)
+        seen = [
+            (f"camera.open_ground_{k}", sum(float(one[k]) for one in several if len(one) > k))
+            for k in range(2, most)
+        ]
+        figures = [
+            ("camera.open_ground", areas["seen_area_m2"], "open_area_m2"),
+            ("camera.open_ground_certain", areas["certain_area_m2"], "open_area_m2"),
+            ("camera.gross_area", areas["seen_area_m2"], "gross_area_m2"),
+            *((name, value, "open_area_m2") for name, value in seen),
+        ]
+        rows += [(unit, name, value, areas[of], "m2") for name, value, of in figures]
+    if frontage is not None:
+        rows.append(
+            ("", "camera.frontage", frontage["seen_m"].sum(), frontage["open_m"].sum(), "m")
+        )
+    columns = ["unit_code", "measure", "covered", "total", "unit_of_measure"]
+    table = pd.DataFrame(rows, columns=columns)
+    share = table["covered"] / table["total"].where(table["total"] > 0)
+    return table.assign(share=share, as_of=as_of.isoformat(), note=_told(views, level))
+
+
+def _told(views: gpd.GeoDataFrame, level: str | None) -> str:
+    """Return what the reader of a figure must know of it."""
+    counts = {
+        "cameras": len(views),
+        "excluded": int((views["status"] == "excluded").sum()),
+        "moved": int((views["status"] == "moved").sum()),
+        "with assumed optics": int((views["assumed"] != "").sum()),
+    }
+    said = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return f"{_NOTE}; {said}" + (f"; at detail level {level}" if level else "")
+
+
+def _layers(
+    ground: gpd.GeoDataFrame,
+    frontage: pd.DataFrame,
+    views: gpd.GeoDataFrame,
+    walls: gpd.GeoDataFrame,
+    summary: pd.DataFrame,
+) -> dict[str, pd.DataFrame]:
+    """Return the layers of the file, in EPSG:4490."""
+    areas = ground[list(camera_coverage.GROUND_AREAS)]
+    told = ["status", "reason", "moved_m", "assumed", "area_m2", "certain_area_m2"]
+    shown = {
+        "views": gpd.GeoDataFrame(views[told], geometry=views.geometry),
+        "seen": gpd.GeoDataFrame(areas, geometry=ground["seen"], crs=ground.crs),
+        "blind": gpd.GeoDataFrame(areas, geometry=ground["blind"], crs=ground.crs),
+        "frontage": gpd.GeoDataFrame(
+            frontage[["wall_m", "open_m", "seen_m", "camera_count"]], geometry=walls.geometry
+        ),
+    }
+    stored = {name: crs.to_storage(frame) for name, frame in shown.items()}
+    return {**stored, "summary": summary.set_index("unit_code")}
