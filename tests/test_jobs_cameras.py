@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from toy_town import DEMO_DAY, METRIC, TOY_DAY
 
 from gridmap import jobs, store, tables
-from gridmap.errors import InputError
+from gridmap.errors import InputError, LayerRejected
 
 pytestmark = pytest.mark.db
 
@@ -217,6 +217,26 @@ def test_another_day_or_other_zones_compute_everything(town, tmp_path):
     assert last_inputs(town)["after_run"] is None
     told = jobs.camera_issues(town, "990101", limit=100)["counts"]
     assert told["V07.turn"] == 1
+
+
+def test_a_camera_in_a_privacy_zone_is_refused(town, tmp_path):
+    zone = shapely.box(364360, 3266095, 364370, 3266105).wkt
+    header = ("code", "name", "kind", "wkt")
+    write(town, tmp_path / "z.csv", "privacy_zone", header, [f'Z1,区,dwelling,"{zone}"'],
+          source_crs=METRIC)  # fmt: skip
+    row = "99010100001310000002,枪机,200,70,45,road,{},364365,3266100"
+    with pytest.raises(LayerRejected) as refused:
+        move(town, tmp_path, row.format("in_use"))
+    found = [(i.shape, i.row, i.values) for i in refused.value.report.errors]
+    assert found == [("V06.inside", 1, {"zone": "Z1"})]
+    assert move(town, tmp_path, row.format("removed")).committed
+
+
+def test_an_entrance_needs_its_building(town, tmp_path):
+    header, rows = ("code", "building_code", "x", "y"), ["E9,T99,364010,3266010"]
+    with pytest.raises(LayerRejected) as refused:
+        write(town, tmp_path / "e.csv", "entrance", header, rows, source_crs=METRIC)
+    assert [i.shape for i in refused.value.report.errors] == ["P02.target"]
 
 
 def test_a_crash_leaves_the_former_result(town, tmp_path, monkeypatch):

@@ -95,10 +95,11 @@ def coverage(
     found = sights(cameras, buildings, levels=levels)
     ground = ground_coverage(units, found.views, buildings, key_areas=key_areas)
     detail = [seen_areas_m2(units, shapes) for shapes in found.detail.values()]
-    ground["level_areas_m2"] = [
+    by_level = [
         {level: float(area[row, 1:2].sum()) for level, area in zip(levels, detail, strict=True)}
         for row in range(len(units))
     ]
+    ground["level_areas_m2"] = pd.Series(by_level, index=ground.index, dtype=object)
     return Coverage(
         views=found.views,
         ground=ground,

@@ -127,7 +127,7 @@ def ground_coverage(
     at_least = np.minimum(at_least, unbuilt[:, None])
     seen = at_least[:, 1:2].sum(axis=1)
     at_least[:, 0] = unbuilt
-    certain = _areas(pieces(shapes, views["certain"].to_numpy()), len(shapes))[:, 1:2].sum(axis=1)
+    certain = _areas(_certain(shapes, views, possible), len(shapes))[:, 1:2].sum(axis=1)
     key, key_seen = _key_ground(shapes, possible, near, key_areas)
     areas = (
         gross,
@@ -221,6 +221,21 @@ def _drawn(shape: shapely.Geometry) -> shapely.MultiPolygon:
     """Return the polygons of a geometry, without lines, points and slivers."""
     parts = shapely.get_parts(shape)
     return shapely.multipolygons(parts[shapely.area(parts) >= SLIVER_M2])
+
+
+def _certain(units: Geometries, views: gpd.GeoDataFrame, possible: Pieces) -> Pieces:
+    """Return the pieces of certain views; most are the possible ones, which are cut already."""
+    certain, shapes = views["certain"].to_numpy(), views.geometry.to_numpy()
+    same = np.array([one is other for one, other in zip(certain, shapes, strict=True)], dtype=bool)
+    kept = same[possible.row]
+    others = certain.copy()
+    others[same] = None
+    cut = pieces(units, others)
+    unit = np.concatenate([possible.unit[kept], cut.unit])
+    row = np.concatenate([possible.row[kept], cut.row])
+    shape = np.concatenate([possible.shape[kept], cut.shape])
+    order = np.argsort(unit, kind="stable")
+    return Pieces(unit[order], row[order], shape[order])
 
 
 def _areas(found: Pieces, units: int) -> Floats:

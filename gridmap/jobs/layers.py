@@ -14,6 +14,7 @@ from gridmap.errors import InputError, LayerRejected
 from gridmap.model import (
     CODE_LENGTH,
     DIVISION_LEVELS,
+    REMOVED,
     SERVICE_TARGET,
     ImportReport,
     Issue,
@@ -198,6 +199,12 @@ def _reference_issues(
         issues += _org_issues(conn, rows, effective)
     if spec.name == "duty":
         issues += _duty_issues(conn, rows, effective)
+    if spec.name == "entrance":
+        known = store.read_codes(conn, "building", as_of=effective)
+        values = {"kind": "building", "date": effective}
+        issues += _unknown(rows, "building_code", known, "P02.target", values)
+    if spec.name == "camera":
+        issues += _privacy_issues(conn, rows)
     later = store.read_later_keys(conn, spec.name, effective)
     parts = (rows[name].astype(object).map(str) for name in spec.key)
     keys = pd.Series(["/".join(cells) for cells in zip(*parts, strict=True)], index=rows.index)
@@ -253,6 +260,17 @@ def _duty_issues(conn: Connection, rows: pd.DataFrame, effective: dt.date) -> li
         values = {"kind": str(kind), "date": effective}
         issues += _unknown(some, "target_code", known, "P02.target", values)
     return issues
+
+
+def _privacy_issues(conn: Connection, rows: gpd.GeoDataFrame) -> list[Issue]:
+    """Find cameras that stand in a privacy zone (V06); a removed one stands nowhere."""
+    zones = store.read_places(conn, "privacy_zone")
+    there = rows[rows["state"].fillna("in_use") != REMOVED]
+    pairs = zones.sindex.query(there.geometry, predicate="intersects")
+    return [
+        Issue("V06.inside", int(there.index[row]), "geometry", {"zone": zones.index[zone]})
+        for row, zone in pairs.T
+    ]
 
 
 def derived_columns(

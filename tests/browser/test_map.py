@@ -96,6 +96,7 @@ def test_a_camera_tells_what_it_sees(watch, toy_site):
     popup = page.locator(".leaflet-popup-content")
     expect(popup).to_contain_text("枪机")
     expect(popup).to_contain_text("1,257 m²")
+    expect(popup).to_contain_text("确定可见")
 
 
 def test_a_unit_leads_to_the_rows_behind_its_number(watch, toy_site):
@@ -105,6 +106,18 @@ def test_a_unit_leads_to_the_rows_behind_its_number(watch, toy_site):
     expect(page.locator("#unit .crumbs")).to_contain_text("玩具区 > 积木街道 >")
     page.get_by_role("button", name="列出未覆盖楼栋").click()
     expect(page.locator("#evidence")).to_contain_text("未覆盖楼栋: 2")
+    page.locator("#evidence button").first.click()
+    watched.wait_for("gridmap.state().zoom === 18")
+
+
+def test_a_unit_leads_to_its_blind_areas(watch, toy_site):
+    watched = watch()
+    page = watched.open(toy_site + "/?lang=en#lens=camera.key_public_area")
+    expect(page.locator("#legend")).to_contain_text("official coverage rate")
+    page.locator("#blank button").first.click()
+    page.get_by_role("button", name="List the blind areas").click()
+    expect(page.locator("#evidence")).to_contain_text("blind areas: ")
+    expect(page.locator("#evidence")).to_contain_text("road")
     page.locator("#evidence button").first.click()
     watched.wait_for("gridmap.state().zoom === 18")
 

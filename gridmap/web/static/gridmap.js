@@ -394,17 +394,21 @@ const gridmap = (() => {
     fill("unit", el("div", { class: "crumbs" }, crumbs(code)),
       el("h2", {}, `${properties.name} · ${code}`),
       ...config.lenses.map((one) => figure(one.measure, properties)),
-      el("button", { class: "more", onclick: () => evidence(code, rows) }, t("List the uncovered buildings")), rows);
+      el("button", { class: "more", onclick: () => evidence(rows, () => uncoveredRows(code)) }, t("List the uncovered buildings")),
+      config.packed || !rateOf(properties, "camera.open_ground") ? null
+        : el("button", { class: "more", onclick: () => evidence(rows, () => blindRows(code)) }, t("List the blind areas")), rows);
     byId("panel").classList.remove("folded");
     updateAddress();
   }
 
+  async function answered(path) {
+    const response = await fetch(path);
+    if (!response.ok) throw new Error(String(response.status));
+    return response.json();
+  }
+
   async function uncovered(code) {
-    if (!config.packed) {
-      const response = await fetch(`/api/coverage/${code}/uncovered?limit=100`);
-      if (!response.ok) throw new Error(String(response.status));
-      return response.json();
-    }
+    if (!config.packed) return answered(`/api/coverage/${code}/uncovered?limit=100`);
     packedDetails("building", L.latLngBounds([0, 0], [0, 0]));
     const rows = unpacked.building
       .filter(({ feature: { properties: p } }) => p.status === "uncovered" && (p.grid_code || "").startsWith(code))
@@ -413,14 +417,28 @@ const gridmap = (() => {
     return { total: rows.length, rows: rows.slice(0, 100) };
   }
 
-  async function evidence(code, list) {
+  /* What to list: a heading, and of each row its text, a line below, what counts, and where. */
+  async function uncoveredRows(code) {
+    const answer = await uncovered(code);
+    return { heading: t("uncovered buildings"), ...answer, rows: answer.rows.map((row) => [row, row.name || row.address || row.code, word(row.reason),
+      row.household_count === null ? "" : `${number(row.household_count)} ${t("households")}`]) };
+  }
+
+  async function blindRows(code) {
+    const answer = await answered(`/api/coverage/${code}/blind?limit=100`);
+    return { heading: t("blind areas"), ...answer, rows: answer.rows.map((row) => [row, `${crumbs(row.unit_code)} · ${row.number}`,
+      `${amount(row.area_m2, "m2")} · ${t("road")} ${amount(row.road_m, "m")} · ${t("frontage")} ${amount(row.frontage_m, "m")}`,
+      `${number(row.household_count)} ${t("households")}`]) };
+  }
+
+  async function evidence(list, read) {
     try {
-      const answer = await uncovered(code);
-      const shown = `${t("uncovered buildings")}: ${number(answer.total)} · ${t("shown")}: ${number(answer.rows.length)}`;
-      list.replaceChildren(el("li", { class: "small", role: "status" }, shown), ...answer.rows.map((row) =>
+      const { heading, total, rows } = await read();
+      const shown = `${heading}: ${number(total)} · ${t("shown")}: ${number(rows.length)}`;
+      list.replaceChildren(el("li", { class: "small", role: "status" }, shown), ...rows.map(([row, name, below, many]) =>
         el("li", {}, el("button", { onclick: () => map.setView([row.latitude, row.longitude], 18, motion) },
-          el("span", {}, row.name || row.address || row.code, el("br"), el("span", { class: "small" }, word(row.reason))),
-          el("span", { class: "many" }, row.household_count === null ? "" : `${number(row.household_count)} ${t("households")}`)))));
+          el("span", {}, name, el("br"), el("span", { class: "small" }, below)),
+          el("span", { class: "many" }, many)))));
     } catch {
       list.replaceChildren(el("li", {}, t("The server does not answer. Move the map to try again.")));
     }
