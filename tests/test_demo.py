@@ -586,6 +586,7 @@ def test_every_home_has_one_or_two_entrances_on_its_wall(district, metric):
     assert entrance.drop_duplicates(["building_code", "name"]).shape == entrance.shape
     two = entrance["building_code"].map(count) == 2
     assert set(entrance.loc[two, "name"]) == {"1单元", "2单元"}
+    assert "2单元" not in set(entrance.loc[~two, "name"])
 
 
 def test_entrances_look_to_the_road(metric):

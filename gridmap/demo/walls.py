@@ -35,7 +35,18 @@ class Walls:
         return np.asarray(np.hypot(*self.way.T))
 
     def at(self, share: Floats) -> Floats:
-        """Return the place at a share of each wall, shape (n, 2)."""
+        """Return a place on each wall.
+
+        Parameters
+        ----------
+        share
+            Of the wall's length, shape (n,).
+
+        Returns
+        -------
+        ndarray of float, shape (n, 2)
+            Metres.
+        """
         return self.start + share[:, None] * self.way
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _MARGIN_M = 2.0
 """Buildings are read this much beyond what cameras reach: windows are boxes in degrees."""
 
+_NOWHERE = np.zeros(0, dtype=object)
+
 _LAW_M = 1.0
 """A changed camera may be a duplicate of others this near (rule V04: 0.5 m)."""
 
@@ -147,9 +149,9 @@ def _last_run(conn: Connection, as_of: dt.date) -> dict[str, Any] | None:
     if not runs or runs[0]["as_of"] != as_of or runs[0]["inputs"]["program"] != __version__:
         return None
     now, then = store.read_inputs(conn, INPUT_LAYERS["camera"]), runs[0]["inputs"]["layers"]
-    same = all(now.get(name) == then.get(name) for name in INPUT_LAYERS["camera"][3:])
-    # Buildings written anew by a change of the grids have another batch than their own layer's.
-    return runs[0] if same and now.get("grid") == then.get("grid") and "camera" in then else None
+    others = set(INPUT_LAYERS["camera"]) - {"building", "camera"}
+    same = all(now.get(name) == then.get(name) for name in others)
+    return runs[0] if same and "grid" in then and "camera" in then else None
 
 
 def _walls(conn: Connection, here: _District, boxes: np.ndarray) -> gpd.GeoDataFrame:
@@ -169,12 +171,20 @@ def _walls(conn: Connection, here: _District, boxes: np.ndarray) -> gpd.GeoDataF
 
 
 def _places(
-    conn: Connection, here: _District, units: gpd.GeoDataFrame, cameras: gpd.GeoDataFrame
+    conn: Connection,
+    here: _District,
+    units: gpd.GeoDataFrame,
+    cameras: gpd.GeoDataFrame,
+    also: np.ndarray = _NOWHERE,
 ) -> camera_coverage.Places:
-    """Return some units with all the cameras given and what these may look at."""
+    """Return some units with all the cameras given and what these may look at.
+
+    ``also``: shapes whose buildings are wanted besides.
+    """
     shapes = units.geometry.to_numpy()
-    around = np.concatenate([camera_coverage.reaches(cameras), shapes])
-    walls = _walls(conn, here, around)
+    # Households near a blind area may live beyond the border.
+    beside = shapely.buffer(shapes, camera_coverage.NEAR_M)
+    walls = _walls(conn, here, np.concatenate([camera_coverage.reaches(cameras), beside, also]))
     return camera_coverage.Places(
         units=units,
         cameras=cameras,
@@ -281,10 +291,13 @@ def _part(conn: Connection, here: _District, last: dict[str, Any], tell: Progres
     touched = camera_coverage.touched(before, after, cameras=cameras, buildings=buildings)
     around = here.units.loc[touched.around]
     boxes = camera_coverage.reaches(here.working)
-    theirs = boxes[here.working.index.isin(touched.cameras)]
-    shapes = np.concatenate([around.geometry.to_numpy(), theirs])
-    watching = np.unique(shapely.STRtree(boxes).query(shapes, predicate="intersects")[1])
-    places = _places(conn, here, around, here.working.iloc[watching])
+    named = here.working.index.isin(touched.cameras)
+    built = now.geometry.to_numpy()[now.index.isin(touched.buildings)]
+    shapes = np.concatenate([around.geometry.to_numpy(), boxes[named], built])
+    near = np.zeros(len(boxes), dtype=bool)
+    near[shapely.STRtree(boxes).query(shapes, predicate="intersects")[1]] = True
+    beside = shapely.buffer(built, _LAW_M)
+    places = _places(conn, here, around, here.working[near | named], beside)
     grid = places.buildings["grid_code"]
     own = grid[grid.isin(here.units.index)]
     found = camera_coverage.coverage(places, levels=camera_coverage.PLANNING_LEVELS, own=own.index)
@@ -306,7 +319,7 @@ def _ground_of(
         boxes[np.unique(shapely.STRtree(boxes).query(built, predicate="intersects")[1])]
         for _, boxes in sides
     ]
-    return np.concatenate([*mine, *near, built])
+    return np.concatenate([*mine, *near, shapely.buffer(built, camera_coverage.NEAR_M)])
 
 
 def _former(
@@ -345,16 +358,19 @@ def _spliced(
 ) -> _Results:
     """Return the rows that a change makes new, and which former rows they replace."""
     units = touched.units
-    doors = places.entrances["building_code"].map(own)
-    doors = doors[places.entrances["building_code"].isin(touched.buildings)].dropna()
+    inside = _meeting(here.entrances, here.units.geometry.loc[units].to_numpy()).index
+    changed = here.entrances["building_code"].isin(touched.buildings)
+    gates = here.entrances.index[changed | here.entrances.index.isin(inside)]
+    doors = places.entrances["building_code"].map(own).dropna()
+    doors = doors[doors.index.isin(gates)]
     walls = own[own.index.isin(touched.buildings)]
     losses = found.failures
     codes = losses.index.get_level_values("code")
     near = places.cameras.index[places.cameras.index.isin(touched.views)]
     spots = here.cameras.geometry.to_numpy()
-    changed = np.flatnonzero(here.cameras.index.isin(touched.views))
-    _, row = shapely.STRtree(spots).query(spots[changed], predicate="dwithin", distance=_LAW_M)
-    judged = here.cameras.iloc[np.unique(np.concatenate([changed, row]))]
+    seen = np.flatnonzero(here.cameras.index.isin(touched.views))
+    _, row = shapely.STRtree(spots).query(spots[seen], predicate="dwithin", distance=_LAW_M)
+    judged = here.cameras.iloc[np.unique(np.concatenate([seen, row]))]
     return _Results(
         views=found.views.loc[near],
         ground=found.ground.loc[units],
@@ -368,7 +384,7 @@ def _spliced(
             "ground_coverage": {"unit_code": list(units)},
             "blind_area": {"unit_code": list(units)},
             "building_frontage": {"building_code": list(touched.buildings)},
-            "entrance_coverage": {"entrance_code": list(doors.index)},
+            "entrance_coverage": {"entrance_code": list(gates)},
             "failure_loss": {"code": mates},
             "camera_issue": {"camera_code": [*judged.index, *touched.views]},
         },
