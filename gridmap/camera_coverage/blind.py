@@ -210,7 +210,10 @@ def _uncovered(ends: Floats, covered: list[Stretches]) -> Stretches:
 def _metres(shapes: Geometries, unit: Ints, lines: Lines) -> Floats:
     """Return the metres of lines in each piece of blind ground, by where their middles lie."""
     spots = shapely.points((lines.ends[:, :2] + lines.ends[:, 2:]) / 2.0)
-    line, piece = shapely.STRtree(shapes).query(spots, predicate="dwithin", distance=_AT_BORDER_M)
+    # Asked from the pieces, which are large, so that each is prepared once.
+    piece, line = shapely.STRtree(spots).query(shapes, predicate="dwithin", distance=_AT_BORDER_M)
+    order = np.lexsort((piece, line))
+    piece, line = piece[order], line[order]
     own = lines.unit[line] == unit[piece]
     line, first = np.unique(line[own], return_index=True)
     found = piece[own][first]

@@ -352,22 +352,13 @@ def _sheets(polygons: Geometries, field: Ints, group: Ints) -> tuple[Sheets, flo
     whole = np.rint((xy - corner) * scale).astype(np.int64)
     box = np.rint((bounds - np.tile(corner, 2)) * scale).astype(np.int64)
     first = np.searchsorted(ring, np.arange(len(rings) + 1))
-    whole = _turned(whole, first, ring, outer=np.diff(part, prepend=-1) > 0)
+    wrong = shapely.is_ccw(rings) != (np.diff(part, prepend=-1) > 0)
+    if wrong.any():  # views and what is cut from them are turned right already
+        back = first[ring] + first[ring + 1] - 1 - np.arange(len(whole))
+        whole = whole[np.where(wrong[ring], back, np.arange(len(whole)))]
     first_ring = np.searchsorted(owner[part], np.arange(len(polygons) + 1))
     one, other = shapely.STRtree(polygons).query(polygons)
     apart = (one != other) & (field[one] == field[other])
     one, other = one[apart], other[apart]
     near_first = np.searchsorted(one, np.arange(len(polygons) + 1))
     return Sheets(whole, first, first_ring, box, near_first, other, group, field), scale
-
-
-def _turned(xy: Ints, first: Ints, ring: Ints, *, outer: NDArray[np.bool_]) -> Ints:
-    """Return the corners with outer rings counter-clockwise and the others clockwise."""
-    local = (xy - xy[first[:-1]][ring]).astype(float)
-    cross = local[:-1, 0] * local[1:, 1] - local[:-1, 1] * local[1:, 0]
-    # From the last corner of a ring, its first again, to the next ring's first: nothing.
-    cross[ring[1:] != ring[:-1]] = 0.0
-    twice = np.bincount(ring[:-1], cross, minlength=len(outer))
-    turn = ((twice > 0.0) != outer)[ring]
-    back = first[ring] + first[ring + 1] - 1 - np.arange(len(xy))
-    return xy[np.where(turn, back, np.arange(len(xy)))]

@@ -17,7 +17,7 @@ from gridmap.camera_coverage.blind import NEAR_M, blind_areas
 from gridmap.camera_coverage.failures import failures, poles
 from gridmap.camera_coverage.frontage import entrance_coverage, frontage
 from gridmap.camera_coverage.ground import ground_coverage, seen_areas_m2
-from gridmap.camera_coverage.optics import complete_optics
+from gridmap.camera_coverage.optics import greatest_reach_m
 from gridmap.camera_coverage.sights import sights
 from gridmap.model import require_columns
 
@@ -62,7 +62,11 @@ class Coverage(NamedTuple):
 
 
 def coverage(
-    places: Places, *, levels: Sequence[str] = (), own: pd.Index | None = None
+    places: Places,
+    *,
+    levels: Sequence[str] = (),
+    own: pd.Index | None = None,
+    drawn: pd.Index | None = None,
 ) -> Coverage:
     """Return what the cameras see of some units.
 
@@ -75,6 +79,9 @@ def coverage(
         Detail levels to ask for besides.
     own
         Codes of the buildings whose walls count in ``failures``; all if not given.
+    drawn
+        Codes of the units in ``ground`` and ``blind``; all if not given. ``failures`` are always
+        of all units.
 
     Returns
     -------
@@ -93,17 +100,18 @@ def coverage(
     """
     units, cameras, buildings, roads, key_areas, entrances = places
     found = sights(cameras, buildings, levels=levels)
-    ground = ground_coverage(units, found.views, buildings, key_areas=key_areas)
-    detail = [seen_areas_m2(units, shapes) for shapes in found.detail.values()]
+    shown = units if drawn is None else units[units.index.isin(drawn)]
+    ground = ground_coverage(shown, found.views, buildings, key_areas=key_areas)
+    detail = [seen_areas_m2(shown, shapes) for shapes in found.detail.values()]
     by_level = [
         {level: float(area[row, 1:2].sum()) for level, area in zip(levels, detail, strict=True)}
-        for row in range(len(units))
+        for row in range(len(shown))
     ]
     ground["level_areas_m2"] = pd.Series(by_level, index=ground.index, dtype=object)
     return Coverage(
         views=found.views,
         ground=ground,
-        blind=blind_areas(ground, found, buildings, units=units, roads=roads, key_areas=key_areas),
+        blind=blind_areas(ground, found, buildings, units=shown, roads=roads, key_areas=key_areas),
         frontage=frontage(buildings, found),
         entrances=entrance_coverage(entrances, buildings, found),
         failures=failures(cameras, found, buildings, units=units, roads=roads, own=own),
@@ -141,14 +149,14 @@ def reaches(cameras: gpd.GeoDataFrame) -> NDArray[np.object_]:
     Raises
     ------
     FrameError
-        As in `complete_optics`.
+        The range is missing or the index repeats.
 
     Notes
     -----
     Rule: range and tolerance, and as far as a camera may be moved out of a building.
     """
-    optics = complete_optics(cameras)
-    reach = optics["max_range_m"] + 2.0 * optics["position_tolerance_m"] + _MOVED_M
+    require_columns(cameras, ["max_range_m"], "cameras")
+    reach = greatest_reach_m(cameras) + _MOVED_M
     box = shapely.bounds(cameras.geometry.to_numpy())
     margin = reach.to_numpy(dtype=float)[:, None] * [-1.0, -1.0, 1.0, 1.0]
     boxes = np.asarray(shapely.box(*(box + margin).T))

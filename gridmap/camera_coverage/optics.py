@@ -13,7 +13,7 @@ import pandas as pd
 
 from gridmap.errors import InputError
 from gridmap.model import require_columns
-from gridmap.model.cameras import ALL_ROUND, DIRECTION_DEG, DIRECTION_TOLERANCE_DEG
+from gridmap.model.cameras import ALL_ROUND, DIRECTION_DEG, DIRECTION_TOLERANCE_DEG, numbers
 from gridmap.visibility import CAMERA_COLUMNS, DOME_DEG
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def complete_optics(cameras: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     c3                                  90.0                   22.5
     """
     require_columns(cameras, list(CAMERA_COLUMNS), "cameras")
-    azimuth, angle, reach = (cameras[name].astype(float) for name in CAMERA_COLUMNS)
+    azimuth, angle, reach = (numbers(cameras[name]) for name in CAMERA_COLUMNS)
     direction = _optional(cameras, "direction_type")
     angle = angle.mask(angle.isna() & azimuth.isna() & (direction == ALL_ROUND), FULL_CIRCLE_DEG)
     by_direction = azimuth.isna() & direction.isin(DIRECTION_DEG)
@@ -133,6 +133,23 @@ def complete_optics(cameras: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         for row in guesses
     ]
     return cameras.assign(**filled, assumed=pd.Series(assumed, index=cameras.index, dtype=object))
+
+
+def greatest_reach_m(cameras: pd.DataFrame) -> pd.Series:
+    """Return how far from its drawn position a camera may see, defaults filled in.
+
+    Parameters
+    ----------
+    cameras
+        As `complete_optics` reads them.
+
+    Returns
+    -------
+    Series
+        Metres, without the way a camera may be moved out of a building.
+    """
+    tolerance = _optional(cameras, "position_tolerance_m").fillna(0.0)
+    return numbers(cameras["max_range_m"]).fillna(DEFAULT_RANGE_M) + 2.0 * tolerance
 
 
 def widest_angle_deg(optics: pd.DataFrame) -> pd.Series:
@@ -237,4 +254,4 @@ def _optional(frame: pd.DataFrame, name: str) -> pd.Series:
     """Return a column of numbers, all null where the frame has none."""
     if name not in frame.columns:
         return pd.Series(np.nan, index=frame.index)
-    return frame[name].astype(float)
+    return numbers(frame[name])

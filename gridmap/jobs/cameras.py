@@ -300,7 +300,12 @@ def _part(conn: Connection, here: _District, last: dict[str, Any], tell: Progres
     places = _places(conn, here, around, here.working[near | named], beside)
     grid = places.buildings["grid_code"]
     own = grid[grid.isin(here.units.index)]
-    found = camera_coverage.coverage(places, levels=camera_coverage.PLANNING_LEVELS, own=own.index)
+    found = camera_coverage.coverage(
+        places,
+        levels=camera_coverage.PLANNING_LEVELS,
+        own=own.index,
+        drawn=touched.units,
+    )
     mates = _mates([before.cameras, here.working], touched.cameras)
     return _spliced(here, found, places, touched, own, mates)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -12,7 +12,7 @@ import shapely
 
 from gridmap import camera_coverage, crs, files
 from gridmap.errors import InputError, LayerRejected
-from gridmap.model import EXTENT, LAYERS, ImportReport, Issue, LayerSpec
+from gridmap.model import EXTENT, LAYERS, ImportReport, LayerSpec
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -21,16 +21,23 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, float], None]
 
-_OPTICS = (
-    "azimuth_deg",
-    "hfov_deg",
-    "max_range_m",
-    "direction_type",
-    "azimuth_tolerance_deg",
-    "position_tolerance_m",
-    "h_pixels",
-    "state",
-)
+_READ = {
+    "camera": (
+        "code",
+        "azimuth_deg",
+        "hfov_deg",
+        "max_range_m",
+        "direction_type",
+        "azimuth_tolerance_deg",
+        "position_tolerance_m",
+        "h_pixels",
+        "state",
+    ),
+    "building": ("code",),
+    "extent": ("code",),
+}
+"""What of each layer views are computed from; the rest of a file is neither read nor judged."""
+
 _OVERLAP = 1e-9  # share of the extent that rounding of shared borders may count twice
 _NOTE = "plan view (2D): heights, slopes and trees are not considered"
 
@@ -132,7 +139,10 @@ def _usable(spec: LayerSpec, source: Source, as_of: dt.date, *, repair: bool) ->
         frame.loc[read.repairs.index, frame.geometry.name] = read.repairs
     if "code" not in frame or frame["code"].isna().all():
         frame["code"] = frame.index.astype(str)
-    issues = [issue for issue in spec.check(frame) if _matters(issue, spec)]
+    spec = replace(spec, fields=tuple(f for f in spec.fields if f.name in _READ[spec.name]))
+    frame = frame[[name for name in (*spec.columns, "geometry") if name in frame]]
+    # Rules of the register are for its import: here a camera need only say where it looks.
+    issues = [issue for issue in spec.check(frame) if not issue.rule.startswith("V")]
     report = ImportReport(
         layer=spec.name,
         source=source.path.name,
@@ -151,12 +161,6 @@ def _usable(spec: LayerSpec, source: Source, as_of: dt.date, *, repair: bool) ->
     parsed = spec.parse(frame)
     found: gpd.GeoDataFrame = crs.to_storage(parsed.set_index("code"))
     return found
-
-
-def _matters(issue: Issue, spec: LayerSpec) -> bool:
-    """Tell whether an issue concerns what views are computed from."""
-    needed = {"camera": ("code", *_OPTICS), "building": ("code",)}.get(spec.name, ("code",))
-    return issue.rule != "V00" and (issue.field is None or issue.field in (*needed, "geometry"))
 
 
 def _require_apart(units: gpd.GeoDataFrame) -> None:
@@ -187,26 +191,32 @@ def _summary(
     level: str | None,
 ) -> pd.DataFrame:
     """Return every figure with its denominator, unit by unit, and for all of them."""
-    rows = []
-    total = ground[list(camera_coverage.GROUND_AREAS)].sum()
-    for unit, areas in [*ground.iterrows(), ("", total)]:
-        several = ground.loc[[unit], "areas_m2"] if unit != "" else ground["areas_m2"]
-        most = max((len(one) for one in several), default=0)
-        seen = [
-            (f"camera.open_ground_{k}", sum(float(one[k]) for one in several if len(one) > k))
-            for k in range(2, most)
+    most = max((len(one) for one in ground["areas_m2"]), default=0)
+    at_least = np.zeros((len(ground), most))
+    for row, one in enumerate(ground["areas_m2"]):
+        at_least[row, : len(one)] = one
+    figures = [
+        ("camera.open_ground", ground["seen_area_m2"], "open_area_m2"),
+        ("camera.open_ground_certain", ground["certain_area_m2"], "open_area_m2"),
+        ("camera.gross_area", ground["seen_area_m2"], "gross_area_m2"),
+        *((f"camera.open_ground_{k}", at_least[:, k], "open_area_m2") for k in range(2, most)),
+    ]
+    rows = [
+        row
+        for name, seen, of in figures
+        for row in [
+            *zip(
+                ground.index,
+                [name] * len(ground),
+                seen,
+                ground[of],
+                ["m2"] * len(ground),
+                strict=True,
+            ),
+            ("", name, seen.sum(), ground[of].sum(), "m2"),
         ]
-        figures = [
-            ("camera.open_ground", areas["seen_area_m2"], "open_area_m2"),
-            ("camera.open_ground_certain", areas["certain_area_m2"], "open_area_m2"),
-            ("camera.gross_area", areas["seen_area_m2"], "gross_area_m2"),
-            *((name, value, "open_area_m2") for name, value in seen),
-        ]
-        rows += [(unit, name, value, areas[of], "m2") for name, value, of in figures]
-    if frontage is not None:
-        rows.append(
-            ("", "camera.frontage", frontage["seen_m"].sum(), frontage["open_m"].sum(), "m")
-        )
+    ]
+    rows.append(("", "camera.frontage", frontage["seen_m"].sum(), frontage["open_m"].sum(), "m"))
     columns = ["unit_code", "measure", "covered", "total", "unit_of_measure"]
     table = pd.DataFrame(rows, columns=columns)
     share = table["covered"] / table["total"].where(table["total"] > 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import shapely
 
@@ -105,9 +106,20 @@ def row_breaches(cameras: pd.DataFrame, given: pd.DataFrame) -> list[Breach]:
     ]
 
 
-def _numbers(column: pd.Series) -> pd.Series:
-    """Return a column of numbers or booleans as floats, null where it is."""
-    return column.astype(float)
+def numbers(column: pd.Series) -> pd.Series:
+    """Return a column of numbers or booleans as floats, null where it is.
+
+    Parameters
+    ----------
+    column
+        Of any type: a column that was read or written may hold None, NaN or NA.
+
+    Returns
+    -------
+    Series
+        ``float64``.
+    """
+    return column.astype(object).where(column.notna(), np.nan).astype(float)
 
 
 def _all(broken: pd.Series, shape: str, field: str) -> list[Breach]:
@@ -117,9 +129,9 @@ def _all(broken: pd.Series, shape: str, field: str) -> list[Breach]:
 
 def _presence(cameras: pd.DataFrame, given: pd.DataFrame) -> list[Breach]:
     """Check what GB/T 28181-2022 and Decree 799 want recorded (V00)."""
-    first = _numbers(cameras["point_type"]) == CLASS_ONE
-    sign = given["sign_installed"] & (_numbers(cameras["sign_installed"]) != 0.0)
-    public = given["place_category"] | (_numbers(cameras["indoor"]) != 1.0)
+    first = numbers(cameras["point_type"]) == CLASS_ONE
+    sign = given["sign_installed"] & (numbers(cameras["sign_installed"]) != 0.0)
+    public = given["place_category"] | (numbers(cameras["indoor"]) != 1.0)
     return [
         *_all(~given["point_type"], "V00.type", "point_type"),
         *_all(first & ~given["in_use_since"], "V00.since", "in_use_since"),
@@ -148,8 +160,8 @@ def _ids(codes: pd.Series) -> list[Breach]:
 
 def _optics(cameras: pd.DataFrame, given: pd.DataFrame) -> list[Breach]:
     """Find cameras whose view cannot be known, and name what is missing (V10)."""
-    dome = _numbers(cameras["hfov_deg"]) >= _FULL_CIRCLE_DEG
-    all_round = ~given["azimuth_deg"] & (_numbers(cameras["direction_type"]) == ALL_ROUND)
+    dome = numbers(cameras["hfov_deg"]) >= _FULL_CIRCLE_DEG
+    all_round = ~given["azimuth_deg"] & (numbers(cameras["direction_type"]) == ALL_ROUND)
     missing = pd.DataFrame(
         {
             "azimuth_deg": ~(given["azimuth_deg"] | given["direction_type"] | dome),
@@ -167,10 +179,10 @@ def _optics(cameras: pd.DataFrame, given: pd.DataFrame) -> list[Breach]:
 
 def _directions(cameras: pd.DataFrame) -> list[Breach]:
     """Find azimuths that contradict the direction given beside them (V10)."""
-    azimuth, direction = _numbers(cameras["azimuth_deg"]), _numbers(cameras["direction_type"])
+    azimuth, direction = numbers(cameras["azimuth_deg"]), numbers(cameras["direction_type"])
     facing = direction.map(DIRECTION_DEG).astype(float)
     off = ((azimuth - facing + 180.0) % 360.0 - 180.0).abs()
-    allowed = DIRECTION_TOLERANCE_DEG + _numbers(cameras["azimuth_tolerance_deg"]).fillna(0.0)
+    allowed = DIRECTION_TOLERANCE_DEG + numbers(cameras["azimuth_tolerance_deg"]).fillna(0.0)
     wrong = off > allowed + 1e-9
     return [
         Breach(
