@@ -70,7 +70,8 @@ coverage_app = typer.Typer(help="Compute and show coverage.", no_args_is_help=Tr
 app.add_typer(db_app, name="db")
 app.add_typer(coverage_app, name="coverage")
 
-out = Console()
+# A pipe has no width: nothing is cut or wrapped for it.
+out = Console(width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True)
 
 Effective = Annotated[
@@ -256,7 +257,9 @@ def coverage_show(
         out.print_json(json.dumps(answer, ensure_ascii=False, default=str))
         return
     out.print(Text(f"{answer['unit']['code']} {answer['unit']['name']}"))
-    table = Table("measure", "covered", "of", "unit", "share", "as of", box=None)
+    table = Table(
+        Column("measure", no_wrap=True), "covered", "of", "unit", "share", "as of", box=None
+    )
     for rate in answer["rates"]:
         table.add_row(*_rate_cells(rate), str(rate["as_of"]))
     out.print(table)
@@ -351,7 +354,9 @@ def _rate_cells(rate: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _print_rates(rates: pd.DataFrame, day: dt.date) -> None:
-    table = Table("unit", "measure", "covered", "of", "unit", "share", "as of", box=None)
+    table = Table(
+        "unit", Column("measure", no_wrap=True), "covered", "of", "unit", "share", "as of", box=None
+    )
     for rate in rates.to_dict("records"):
         table.add_row(rate["unit_code"], *_rate_cells(rate), day.isoformat())
     out.print(table)
@@ -472,7 +477,9 @@ def write_views(
     except LayerRejected as error:
         _print_report(error.report, as_json=False, language=settings.language)
         raise
-    table = Table("measure", "covered", "of", "unit", "share", "as of", box=None)
+    table = Table(
+        Column("measure", no_wrap=True), "covered", "of", "unit", "share", "as of", box=None
+    )
     for rate in summary[summary["unit_code"] == ""].to_dict("records"):
         table.add_row(*_rate_cells(rate), rate["as_of"])
     out.print(table)

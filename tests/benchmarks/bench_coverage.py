@@ -281,7 +281,7 @@ def again(places, change, rows):
         buildings=change.buildings,
     )
     part = timed(selected, change.after, found.result)
-    new = timed(camera_coverage.coverage, part.result)
+    new = timed(camera_coverage.coverage, part.result, drawn=found.result.units)
     splice(rows, new.result, found.result, [places.cameras, change.after.cameras])
     return Run(
         *(each[:2] for each in (reading, found, part, new)), tuple(map(len, part.result[:3]))

@@ -28,7 +28,7 @@ def test_the_first_picture_answers_at_a_glance(watch, demo_site):
     expect(page.locator("h1")).to_have_text("南岸区")
     expect(page.locator(".notice")).to_contain_text("合成数据")
     assert watched.state()["level"] == "community"
-    expect(page.locator("#figures .figure")).to_have_count(5)
+    expect(page.locator("#figures .figure")).to_have_count(9)
     expect(page.locator("#figures")).to_contain_text("/ 407,")
     expect(page.locator("#blank li")).to_have_count(10)
     counts = page.locator("#legend .count").all_inner_texts()
@@ -71,7 +71,7 @@ def test_the_question_decides_which_details_show(watch, demo_site):
     page = watched.open(demo_site + "/" + DOWNTOWN)
     watched.wait_for("gridmap.state().loaded.building > 0")
     assert watched.state()["loaded"]["view"] == 0
-    page.get_by_label("摄像机可见的开敞地面").check()
+    page.get_by_label("摄像机可见的开敞地面", exact=True).check()
     watched.wait_for("gridmap.state().loaded.view > 100 && gridmap.state().loaded.camera > 100")
     expect(page.locator("#legend")).to_contain_text("分母为开敞地面")
     assert "lens=camera.open_ground" in page.url
