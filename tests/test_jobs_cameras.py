@@ -228,6 +228,14 @@ def test_another_day_or_other_zones_compute_everything(town, tmp_path):
     assert told["V07.turn"] == 1
 
 
+def test_many_changes_are_computed_as_everything_is(town, tmp_path, monkeypatch):
+    monkeypatch.setattr("gridmap.jobs.cameras._PART_MOST", 0)
+    move(town, tmp_path, "99010100001310000002,枪机,200,70,45,road,in_use,364330,3266110")
+    jobs.refresh_camera_coverage(town, as_of=TOY_DAY)
+    inputs = last_inputs(town)
+    assert (inputs["after_run"], inputs["recomputed_units"]) == (None, 4)
+
+
 def test_a_camera_in_a_privacy_zone_is_refused(town, tmp_path):
     zone = shapely.box(364360, 3266095, 364370, 3266105).wkt
     header = ("code", "name", "kind", "wkt")

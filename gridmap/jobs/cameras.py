@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _MARGIN_M = 2.0
 """Buildings are read this much beyond what cameras reach: windows are boxes in degrees."""
+
+_PART_MOST = 500
+"""More changes than this are computed street by street like everything: memory stays bounded."""
 
 _NOWHERE = np.zeros(0, dtype=object)
 
@@ -99,7 +102,8 @@ def refresh_camera_coverage(
     -----
     Rule: if since the last run for this day only cameras and buildings changed, what they touch
     is computed anew and the rest stays, with the run that made it; a test says that this equals
-    a full run. Two-dimensional: terrain and heights are not considered, and every figure says so.
+    a full run. More than 500 changes are computed as everything is. Two-dimensional: terrain and
+    heights are not considered, and every figure says so.
     """
     tell = progress or (lambda _step, _share: None)
     with store.transaction(engine, writes=True) as conn:
@@ -108,7 +112,11 @@ def refresh_camera_coverage(
         if here.cameras.empty:
             return all_rates(conn, {}, as_of)
         last = None if full else _last_run(conn, as_of)
-        results = _part(conn, here, last, tell) if last else _whole(conn, here, tell)
+        changes = _changes(conn, here, last) if last else None
+        if changes and len(changes.cameras) + len(changes.buildings) <= _PART_MOST:
+            results = _part(conn, here, changes, tell)
+        else:
+            results, last = _whole(conn, here, tell), None
         tell("writing", 0.0)
         run_id = store.write_run(conn, "camera", as_of, _inputs(conn, here, results, last))
         for name, frame in _tables(results).items():
@@ -277,10 +285,10 @@ def _summed(losses: pd.DataFrame, cameras: gpd.GeoDataFrame) -> pd.DataFrame:
     return total[~((kind == "pole") & (total["cameras"] < 2))]
 
 
-def _part(conn: Connection, here: _District, last: dict[str, Any], tell: Progress) -> _Results:
+def _part(conn: Connection, here: _District, changes: _Changes, tell: Progress) -> _Results:
     """Compute what the changes since a run touch."""
     tell("cameras", 0.0)
-    before, cameras, buildings = _former(conn, here, last)
+    before, cameras, buildings = changes
     after = camera_coverage.Places(
         here.units, here.working, before.buildings, here.roads, here.key_areas, here.entrances
     )
@@ -327,10 +335,16 @@ def _ground_of(
     return np.concatenate([*mine, *near, shapely.buffer(built, camera_coverage.NEAR_M)])
 
 
-def _former(
-    conn: Connection, here: _District, last: dict[str, Any]
-) -> tuple[camera_coverage.Places, pd.Index, pd.Index]:
-    """Return the cameras as a run saw them, the changed buildings then and now, and the codes."""
+class _Changes(NamedTuple):
+    """The cameras as a run saw them with the changed buildings then and now; what changed."""
+
+    before: camera_coverage.Places
+    cameras: pd.Index
+    buildings: pd.Index
+
+
+def _changes(conn: Connection, here: _District, last: dict[str, Any]) -> _Changes:
+    """Read what changed since a run."""
     then = last["inputs"]["layers"]
     sides = {}
     for layer in ("camera", "building"):
@@ -344,13 +358,11 @@ def _former(
     buildings, houses = sides["building"]
     now = store.read_walls(conn, codes=buildings).to_crs(here.metric)
     houses = houses[["household_count", "grid_code", "geometry"]].to_crs(here.metric)
-    both = pd.concat([houses, now.set_index(now.index)])
-    nothing = here.roads
-    return (
-        camera_coverage.Places(here.units, old, both, nothing, here.key_areas, here.entrances),
-        cameras,
-        buildings,
+    both = pd.concat([houses, now])
+    before = camera_coverage.Places(
+        here.units, old, both, here.roads, here.key_areas, here.entrances
     )
+    return _Changes(before, cameras, buildings)
 
 
 def _spliced(
