@@ -167,3 +167,24 @@ def test_help_of_every_command():
     runner = CliRunner()
     for words in ([], ["import"], ["db"], ["coverage"], ["demo"], ["serve"], ["map"], ["locate"]):
         assert runner.invoke(cli.app, [*words, "--help"]).exit_code == 0
+
+
+def test_blind_areas_losses_and_the_law_are_listed(run_toy):
+    code, out, _ = run_toy("coverage", "blind", "990101", "--by", "area_m2", "--limit", 2)
+    assert code == 0
+    assert "990101 玩具区: 2 / " in out
+    code, out, _ = run_toy("coverage", "loss", "990101", "--json")
+    answer = json.loads(out)
+    assert [row["cameras"] for row in answer["rows"]] == [1, 1]
+    assert answer["as_of"] == "2026-06-01"
+    code, out, _ = run_toy("coverage", "loss", "990101", "--redundant")
+    assert "0 / 0" in out
+    code, out, _ = run_toy("coverage", "law", "990101")
+    assert code == 0
+    assert "V00.sign 2" in out
+    assert "put up a clear sign" in out
+    code, _, err = run_toy("coverage", "blind", "990101", "--by", "weight")
+    assert code == 2
+    assert "household_count" in err
+    code, _, err = run_toy("coverage", "law", "990102")
+    assert code == 4

@@ -158,3 +158,17 @@ def _names(client):
 def test_a_real_server_answers(toy_url):
     with served(toy_url) as site:
         assert site.startswith("http://127.0.0.1:")
+
+
+def test_the_rows_behind_camera_figures(client):
+    blind = client.get("/api/coverage/990101/blind", params={"by": "area_m2", "limit": 1}).json()
+    assert len(blind["rows"]) == 1 < blind["total"]
+    assert blind["rows"][0]["area_m2"] > 10_000
+    losses = client.get("/api/coverage/990101/losses").json()
+    assert [row["cameras"] for row in losses["rows"]] == [1, 1]
+    law = client.get("/api/coverage/990101/law").json()
+    assert law["total"] == len(law["rows"]) > 0
+    assert set(law["rows"][0]["message"]) == {"zh", "en"}
+    for path in ("blind?by=weight", "losses?kind=street"):
+        assert client.get(f"/api/coverage/990101/{path}").status_code == 422
+    assert client.get("/api/coverage/990102/law").status_code == 404

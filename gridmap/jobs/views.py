@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -38,6 +40,7 @@ _READ = {
 }
 """What of each layer views are computed from; the rest of a file is neither read nor judged."""
 
+_READERS = 2
 _OVERLAP = 1e-9  # share of the extent that rounding of shared borders may count twice
 _NOTE = "plan view (2D): heights, slopes and trees are not considered"
 
@@ -106,13 +109,15 @@ def write_views(
     """
     tell = progress or (lambda _step, _share: None)
     tell("reading", 0.0)
-    units = _usable(EXTENT, extent, as_of, repair=repair)
+    with ThreadPoolExecutor(_READERS) as pool:  # each file is read by a child of its own
+        read = list(pool.map(partial(_read, repair=repair), (extent, cameras, buildings)))
+    units = _usable(EXTENT, extent, read[0], as_of)
     metric = crs.metric_crs_of(units)
     units = units.to_crs(metric)
     _require_apart(units)
-    eyes = _usable(LAYERS["camera"], cameras, as_of, repair=False).to_crs(metric)
+    eyes = _usable(LAYERS["camera"], cameras, read[1], as_of).to_crs(metric)
     eyes = eyes[eyes["state"].fillna("in_use") == "in_use"]
-    walls = _usable(LAYERS["building"], buildings, as_of, repair=repair).to_crs(metric)
+    walls = _usable(LAYERS["building"], buildings, read[2], as_of).to_crs(metric)
     walls = walls.iloc[_near(walls, eyes, units)]
     tell("cameras", 0.2)
     seen = camera_coverage.sights(eyes, walls, level=level)
@@ -124,9 +129,9 @@ def write_views(
     return summary
 
 
-def _usable(spec: LayerSpec, source: Source, as_of: dt.date, *, repair: bool) -> gpd.GeoDataFrame:
-    """Read a file and refuse it if what is needed of its rows cannot be used."""
-    read = files.read_layer(
+def _read(source: Source, *, repair: bool) -> files.LayerFile:
+    """Read a file as it says."""
+    return files.read_layer(
         source.path,
         columns=source.columns,
         layer=source.layer,
@@ -134,6 +139,12 @@ def _usable(spec: LayerSpec, source: Source, as_of: dt.date, *, repair: bool) ->
         encoding=source.encoding,
         repair=repair,
     )
+
+
+def _usable(
+    spec: LayerSpec, source: Source, read: files.LayerFile, as_of: dt.date
+) -> gpd.GeoDataFrame:
+    """Refuse a file if what is needed of its rows cannot be used; return these."""
     frame = read.frame.copy()
     if isinstance(frame, gpd.GeoDataFrame) and len(read.repairs):
         frame.loc[read.repairs.index, frame.geometry.name] = read.repairs
