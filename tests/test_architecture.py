@@ -38,7 +38,7 @@ EDGES = {"store": {"tables"}, "cluster": set(), "files": set(), "maps": set(), "
 """What edges may use of ranks 3 to 5: never the core, never each other."""
 
 PURE = {"errors", "rules", "model", "crs", "topology", "org_coverage", "visibility",
-        "camera_coverage"}  # fmt: skip
+        "camera_coverage", "lawfulness"}  # fmt: skip
 FOREIGN = {"sqlalchemy", "psycopg2", "fastapi", "folium", "requests", "os", "subprocess", "socket",
            "time", "pyogrio", "pathlib", "io"}  # fmt: skip
 

@@ -6,7 +6,7 @@ not belong here: the geometry of one view (``visibility``), sums over communitie
 (``jobs``), storage.
 
 Inside, each module imports only those before it: ``depth`` and ``stretches`` (how often ground
-and lines are covered), ``optics``, ``sights``, ``pieces``, ``frontage``, ``ground``, ``blind``,
+and lines are covered), ``pieces``, ``optics``, ``sights``, ``frontage``, ``ground``, ``blind``,
 ``failures``, ``district``.
 """
 
@@ -16,6 +16,7 @@ from gridmap.camera_coverage.district import (
     Places,
     Touched,
     coverage,
+    meets,
     reaches,
     touched,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "failures",
     "frontage",
     "ground_coverage",
+    "meets",
     "poles",
     "ranked",
     "reaches",

@@ -200,18 +200,18 @@ def touched(before: Places, after: Places, *, cameras: pd.Index, buildings: pd.I
         side.buildings.geometry[side.buildings.index.isin(buildings)] for side in (before, after)
     ]
     built = np.concatenate([part.to_numpy() for part in shapes])
-    mine = changed | _meets(old, built) | _meets(new, built)
+    mine = changed | meets(old, built) | meets(new, built)
     # Households are near a blind area, and walls shut, without meeting it or each other.
     ground = np.concatenate([old[mine], new[mine], shapely.buffer(built, NEAR_M)])
     houses = pd.concat([before.buildings.geometry, after.buildings.geometry])
-    near = _meets(houses.to_numpy(), ground)
+    near = meets(houses.to_numpy(), ground)
     units = after.units.geometry.to_numpy()
     whole = np.concatenate([ground, houses.to_numpy()[near]])
-    inner = _meets(units, whole)
+    inner = meets(units, whole)
     whole = np.concatenate([whole, units[inner]])
-    watching = changed | _meets(old, whole) | _meets(new, whole)
+    watching = changed | meets(old, whole) | meets(new, whole)
     watching = _with_mates(sites, before, after, watching)
-    outer = _meets(units, np.concatenate([old[watching], new[watching]])) | inner
+    outer = meets(units, np.concatenate([old[watching], new[watching]])) | inner
     return Touched(
         units=after.units.index[inner],
         around=after.units.index[outer],
@@ -229,8 +229,19 @@ def _boxes(cameras: gpd.GeoDataFrame, index: pd.Index) -> NDArray[np.object_]:
     return shapes
 
 
-def _meets(shapes: NDArray[np.object_], others: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """Tell of each shape whether it meets any of others."""
+def meets(shapes: NDArray[np.object_], others: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Tell of each shape whether it meets any of others.
+
+    Parameters
+    ----------
+    shapes, others
+        Arrays of geometries.
+
+    Returns
+    -------
+    ndarray
+        Booleans, one a shape; empty ones meet nothing.
+    """
     _, row = shapely.STRtree(shapes).query(others, predicate="intersects")
     hit = np.zeros(len(shapes), dtype=bool)
     hit[row] = True

@@ -21,6 +21,7 @@ from gridmap.camera_coverage.optics import (
     narrowest_angle_deg,
     widest_angle_deg,
 )
+from gridmap.camera_coverage.pieces import areas_only
 from gridmap.crs import convergence_deg
 from gridmap.visibility import ARC_TOLERANCE_M, DOME_DEG, view_polygons, views_and_walls
 
@@ -292,7 +293,7 @@ def _bounds(
         free = (seen["status"] == "ok").to_numpy() if sign < 0 else ~seen.is_empty.to_numpy()
         shape = np.where(free, seen.geometry.to_numpy(), shapely.Polygon())
         shape = shapely.intersection(shape, _sectors(some, sign * r))
-        found[rows] = _without(shape, walls.to_numpy()) if sign > 0 else _solid(shape)
+        found[rows] = _without(shape, walls.to_numpy()) if sign > 0 else areas_only(shape)
     return found
 
 
@@ -322,14 +323,4 @@ def _without(shapes: Geometries, walls: Geometries) -> Geometries:
     row, near = shapely.STRtree(walls).query(shapes, predicate="intersects")
     split = np.split(near, np.searchsorted(row, np.arange(1, len(shapes))))[: len(shapes)]
     built = [shapely.union_all(walls[some]) for some in split]
-    return _solid(shapely.difference(shapes, np.array(built, dtype=object)))
-
-
-def _solid(shapes: Geometries) -> Geometries:
-    """Return the polygons of each geometry, without lines and points."""
-    parts, row = shapely.get_parts(shapes, return_index=True)
-    keep = (shapely.get_dimensions(parts) == 2) & ~shapely.is_empty(parts)
-    parts, row = parts[keep], row[keep]
-    split = np.split(parts, np.searchsorted(row, np.arange(1, len(shapes))))[: len(shapes)]
-    one = [some[0] if len(some) == 1 else shapely.multipolygons(some) for some in split]
-    return np.array(one, dtype=object)
+    return areas_only(shapely.difference(shapes, np.array(built, dtype=object)))

@@ -174,8 +174,7 @@ def _walls(conn: Connection, here: _District, boxes: np.ndarray) -> gpd.GeoDataF
     )
     window = (low_x, low_y, high_x, high_y)
     found = store.read_walls(conn, window=window).to_crs(here.metric)
-    near, _ = shapely.STRtree(boxes).query(found.geometry.to_numpy(), predicate="intersects")
-    return found.iloc[np.unique(near)]
+    return _meeting(found, boxes)
 
 
 def _places(
@@ -205,8 +204,7 @@ def _places(
 
 def _meeting(frame: gpd.GeoDataFrame, shapes: np.ndarray) -> gpd.GeoDataFrame:
     """Return the rows that meet any of some shapes."""
-    near, _ = shapely.STRtree(shapes).query(frame.geometry.to_numpy(), predicate="intersects")
-    return frame.iloc[np.unique(near)]
+    return frame[camera_coverage.meets(frame.geometry.to_numpy(), shapes)]
 
 
 def _whole(conn: Connection, here: _District, tell: Progress) -> _Results:
@@ -219,8 +217,7 @@ def _whole(conn: Connection, here: _District, tell: Progress) -> _Results:
     for done, street in enumerate(names):
         tell("cameras", done / len(names))
         units = here.units[streets == street]
-        near = np.zeros(len(working), dtype=bool)
-        near[shapely.STRtree(boxes).query(units.geometry.to_numpy(), "intersects")[1]] = True
+        near = camera_coverage.meets(boxes, units.geometry.to_numpy())
         viewed |= near
         parts.append(_one(conn, here, units, working[near]))
     if not viewed.all() or not parts:  # cameras far from every unit have views all the same
@@ -302,8 +299,7 @@ def _part(conn: Connection, here: _District, changes: _Changes, tell: Progress) 
     named = here.working.index.isin(touched.cameras)
     built = now.geometry.to_numpy()[now.index.isin(touched.buildings)]
     shapes = np.concatenate([around.geometry.to_numpy(), boxes[named], built])
-    near = np.zeros(len(boxes), dtype=bool)
-    near[shapely.STRtree(boxes).query(shapes, predicate="intersects")[1]] = True
+    near = camera_coverage.meets(boxes, shapes)
     beside = shapely.buffer(built, _LAW_M)
     places = _places(conn, here, around, here.working[near | named], beside)
     grid = places.buildings["grid_code"]
@@ -328,10 +324,7 @@ def _ground_of(
     sides = [(side.cameras, camera_coverage.reaches(side.cameras)) for side in (before, after)]
     built = before.buildings.geometry.to_numpy()
     mine = [boxes[frame.index.isin(cameras)] for frame, boxes in sides]
-    near = [
-        boxes[np.unique(shapely.STRtree(boxes).query(built, predicate="intersects")[1])]
-        for _, boxes in sides
-    ]
+    near = [boxes[camera_coverage.meets(boxes, built)] for _, boxes in sides]
     return np.concatenate([*mine, *near, shapely.buffer(built, camera_coverage.NEAR_M)])
 
 

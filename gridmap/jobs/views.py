@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -118,7 +118,9 @@ def write_views(
     eyes = _usable(LAYERS["camera"], cameras, read[1], as_of).to_crs(metric)
     eyes = eyes[eyes["state"].fillna("in_use") == "in_use"]
     walls = _usable(LAYERS["building"], buildings, read[2], as_of).to_crs(metric)
-    walls = walls.iloc[_near(walls, eyes, units)]
+    # Only what stands in a unit or in reach of a camera matters.
+    wanted = np.concatenate([camera_coverage.reaches(eyes), units.geometry.to_numpy()])
+    walls = walls[camera_coverage.meets(walls.geometry.to_numpy(), wanted)]
     tell("cameras", 0.2)
     seen = camera_coverage.sights(eyes, walls, level=level)
     ground = camera_coverage.ground_coverage(units, seen.views, walls)
@@ -183,15 +185,6 @@ def _require_apart(units: gpd.GeoDataFrame) -> None:
             f"the polygons of the extent overlap by {single - whole:,.2f} m²; ground would count "
             "twice: give units that do not overlap"
         )
-
-
-def _near(
-    walls: gpd.GeoDataFrame, eyes: gpd.GeoDataFrame, units: gpd.GeoDataFrame
-) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the rows of the buildings that matter: in a unit, or in reach of a camera."""
-    boxes = np.concatenate([camera_coverage.reaches(eyes), units.geometry.to_numpy()])
-    _, row = shapely.STRtree(walls.geometry.to_numpy()).query(boxes, predicate="intersects")
-    return np.unique(row)
 
 
 def _summary(
