@@ -333,10 +333,10 @@ def test_blind_areas_add_up(seed):
     assert (found[list(BLIND_COLUMNS)] >= 0).all(axis=None)
     area = found["area_m2"].groupby(level="unit_code").sum().reindex(covered.index, fill_value=0)
     slivers = covered["blind_area_m2"] - area
-    assert slivers.between(-1e-3, 500 * SLIVER_M2).all()
+    assert slivers.between(-5e-3, 500 * SLIVER_M2).all()
     open_key = covered["key_area_m2"] - covered["key_seen_area_m2"]
     key = found["key_area_m2"].groupby(level="unit_code").sum().reindex(covered.index, fill_value=0)
-    assert (open_key - key).between(-1e-3, 500 * SLIVER_M2).all()
+    assert (open_key - key).between(-5e-3, 500 * SLIVER_M2).all()
     # Roads: blind and seen and built is the whole; against overlays.
     houses = series(shapes)
     free = shapely.union_all(series(cells, "u").to_numpy()) - houses.union_all()

@@ -6,23 +6,26 @@ belong here: single views (``sights``), walls (``frontage``), what lies in blind
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
+from gridmap.camera_coverage.arrangement import corners_of
 from gridmap.camera_coverage.depth import depths
 from gridmap.camera_coverage.frontage import as_lists
-from gridmap.camera_coverage.pieces import Pieces, areas_only, by_unit, pieces
+from gridmap.camera_coverage.outlines import Overlay, draw
+from gridmap.camera_coverage.pieces import pieces
 from gridmap.crs import require_metric
 from gridmap.errors import FrameError
 from gridmap.model import require_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from gridmap.camera_coverage.arrangement import Corners
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -43,8 +46,6 @@ GROUND_AREAS = (
     "key_seen_area_m2",
 )
 """The sums of `ground_coverage`, which add up over units that do not overlap."""
-
-_THREADS = 2
 
 
 def ground_coverage(
@@ -116,19 +117,17 @@ def ground_coverage(
     key_seen_area_m2              0.0
     """
     _check(units, views, buildings)
-    shapes = units.geometry.to_numpy()
-    possible = pieces(shapes, views.geometry.to_numpy())
-    near = _near(shapes, buildings.geometry)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        grounds = list(pool.map(_ground, shapes, by_unit(possible, len(shapes)), near))
-    gross, unbuilt = (np.array([one[i] for one in grounds], dtype=float) for i in range(2))
-    at_least = _areas(possible, len(shapes))
+    shapes, borders = units.geometry.to_numpy(), corners_of(units.geometry.to_numpy())
+    covers = _overlay(shapes, views.geometry.to_numpy())
+    solids = _overlay(shapes, buildings.geometry.to_numpy())
+    gross = shapely.area(shapes)
+    unbuilt = np.maximum(gross - _areas(borders, solids)[:, 1:2].sum(axis=1), 0.0)
     # Rounding of some 1e-5 m² a view may lift a unit that is seen throughout above its ground.
-    at_least = np.minimum(at_least, unbuilt[:, None])
+    at_least = np.minimum(_areas(borders, covers), unbuilt[:, None])
     seen = at_least[:, 1:2].sum(axis=1)
     at_least[:, 0] = unbuilt
-    certain = _areas(_certain(shapes, views, possible), len(shapes))[:, 1:2].sum(axis=1)
-    key, key_seen = _key_ground(shapes, possible, near, key_areas)
+    certain = _certain_m2(shapes, views, covers, seen)
+    key, key_seen = _key_ground(shapes, covers, solids, key_areas)
     areas = (
         gross,
         gross - unbuilt,
@@ -145,9 +144,9 @@ def ground_coverage(
         "camera_count": _count_in(units, views),
     }
     frame = pd.DataFrame(columns, index=units.index)
-    for name in ("seen", "blind"):
-        drawn = [getattr(one, f"{name}_shape") for one in grounds]
-        frame[name] = gpd.GeoSeries(drawn, index=units.index, crs=units.crs)
+    drawn = _drawn(shapes, borders, covers, solids, seen, unbuilt)
+    for name, ground in zip(("seen", "blind"), drawn, strict=True):
+        frame[name] = gpd.GeoSeries(ground, index=units.index, crs=units.crs)
     return gpd.GeoDataFrame(frame, geometry="seen", crs=units.crs)
 
 
@@ -173,16 +172,7 @@ def seen_areas_m2(
     Rule: as in `ground_coverage`. Cost: crossings of outlines; nothing is drawn.
     """
     shapes = units.geometry.to_numpy()
-    return _areas(pieces(shapes, views), len(shapes))
-
-
-class _Ground(NamedTuple):
-    """Areas and polygons of one unit."""
-
-    gross: float
-    unbuilt: float
-    seen_shape: shapely.MultiPolygon
-    blind_shape: shapely.MultiPolygon
+    return _areas(corners_of(shapes), _overlay(shapes, views))
 
 
 def _check(
@@ -201,53 +191,69 @@ def _check(
             raise FrameError("units, views and buildings are not in the same CRS")
 
 
-def _near(units: Geometries, geometry: gpd.GeoSeries) -> list[Geometries]:
-    """Return for each unit the geometries that meet it."""
-    shapes = geometry.to_numpy()
-    shapes = shapes[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
-    unit, row = shapely.STRtree(shapes).query(units, predicate="intersects")
-    return np.split(shapes[row], np.searchsorted(unit, np.arange(1, len(units))))[: len(units)]
+def _overlay(units: Geometries, shapes: Geometries) -> Overlay:
+    """Return shapes, and which of them may lie in which unit."""
+    some = shapes[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
+    unit, row = shapely.STRtree(some).query(units)
+    return Overlay(some, corners_of(some), row, unit)
 
 
-def _ground(unit: shapely.Geometry, views: Geometries, buildings: Geometries) -> _Ground:
-    """Measure and draw one unit; views are its own pieces, and never enter a building."""
-    unbuilt = shapely.difference(unit, shapely.disjoint_subset_union_all(buildings))
-    seen = shapely.disjoint_subset_union_all(views)
-    blind = shapely.difference(unbuilt, seen)
-    return _Ground(shapely.area(unit), shapely.area(unbuilt), _drawn(seen), _drawn(blind))
+def _areas(borders: Corners, covers: Overlay) -> Floats:
+    """Return the area of each unit that at least k shapes cover."""
+    return depths(
+        covers.corners,
+        row=covers.row,
+        field=covers.unit,
+        group=np.zeros(len(covers.shape), np.int64),
+        fields=len(borders.first) - 1,
+        groups=1,
+        units=borders,
+    ).areas_m2
 
 
-def _drawn(shape: shapely.Geometry) -> shapely.MultiPolygon:
+def _drawn(
+    units: Geometries,
+    borders: Corners,
+    covers: Overlay,
+    solids: Overlay,
+    seen_m2: Floats,
+    unbuilt_m2: Floats,
+) -> tuple[Geometries, Geometries]:
+    """Return seen and blind ground; where it is not as large as measured, by overlay."""
+    drawn = draw(borders, covers, solids, least_m2=SLIVER_M2)
+    off = np.abs(drawn.covered_m2 - seen_m2) + np.abs(drawn.bare_m2 - (unbuilt_m2 - seen_m2))
+    for k in np.flatnonzero(drawn.failed | (off > SLIVER_M2 + drawn.slack_m2)):
+        seen = shapely.union_all(covers.shape[covers.row[covers.unit == k]])
+        built = shapely.union_all(solids.shape[solids.row[solids.unit == k]])
+        drawn.covered[k] = _large(shapely.intersection(units[k], seen))
+        drawn.bare[k] = _large(shapely.difference(shapely.difference(units[k], built), seen))
+    return drawn.covered, drawn.bare
+
+
+def _large(shape: shapely.Geometry) -> shapely.MultiPolygon:
     """Return the polygons of a geometry, without lines, points and slivers."""
     parts = shapely.get_parts(shape)
     return shapely.multipolygons(parts[shapely.area(parts) >= SLIVER_M2])
 
 
-def _certain(units: Geometries, views: gpd.GeoDataFrame, possible: Pieces) -> Pieces:
-    """Return the pieces of certain views; most are the possible ones, which are cut already."""
-    certain, shapes = views["certain"].to_numpy(), views.geometry.to_numpy()
-    same = np.array([one is other for one, other in zip(certain, shapes, strict=True)], dtype=bool)
-    kept = same[possible.row]
-    others = certain.copy()
-    others[same] = None
-    cut = pieces(units, others)
-    unit = np.concatenate([possible.unit[kept], cut.unit])
-    row = np.concatenate([possible.row[kept], cut.row])
-    shape = np.concatenate([possible.shape[kept], cut.shape])
-    order = np.argsort(unit, kind="stable")
-    return Pieces(unit[order], row[order], shape[order])
-
-
-def _areas(found: Pieces, units: int) -> Floats:
-    """Return the area of each unit that at least k pieces cover."""
-    alone = np.zeros(len(found.shape), np.int64)
-    return depths(found.shape, field=found.unit, group=alone, fields=units, groups=1).areas_m2
+def _certain_m2(
+    units: Geometries, views: gpd.GeoDataFrame, covers: Overlay, seen_m2: Floats
+) -> Floats:
+    """Return the area of each unit that is certainly seen; ``seen_m2``: possibly."""
+    certain, possible = views["certain"].to_numpy(), views.geometry.to_numpy()
+    other = np.array([one is not two for one, two in zip(certain, possible, strict=True)], bool)
+    other = other[~shapely.is_empty(possible)]
+    some = np.unique(covers.unit[other[covers.row]])
+    area = seen_m2.copy()
+    if len(some):
+        area[some] = _areas(corners_of(units[some]), _overlay(units[some], certain))[:, 1:2].sum(1)
+    return area
 
 
 def _key_ground(
     units: Geometries,
-    views: Pieces,
-    buildings: list[Geometries],
+    covers: Overlay,
+    solids: Overlay,
     key_areas: gpd.GeoDataFrame | gpd.GeoSeries | None,
 ) -> tuple[Floats, Floats]:
     """Return the open ground of key public areas in each unit, and how much of it is seen."""
@@ -256,24 +262,23 @@ def _key_ground(
         return area, seen
     found = pieces(units, key_areas.geometry.to_numpy())
     some = np.unique(found.unit)
-    whole = [shapely.union_all(found.shape[found.unit == unit]) for unit in some]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        built = list(pool.map(_built, whole, [buildings[unit] for unit in some]))
-    area[some] = shapely.area(whole) - np.array(built)
-    rank = np.full(len(units), -1)
+    # United first: where key areas overlap their ground counts once.
+    whole = np.array([shapely.union_all(found.shape[found.unit == unit]) for unit in some], object)
+    borders, rank = corners_of(whole), np.full(len(units), -1)
     rank[some] = np.arange(len(some))
-    here = np.flatnonzero(rank[views.unit] >= 0)
-    place = rank[views.unit[here]]
-    cut = shapely.intersection(views.shape[here], np.array(whole, dtype=object)[place])
-    solid = shapely.area(cut) > 0.0
-    within = Pieces(place[solid], here[solid], areas_only(cut[solid]))
-    seen[some] = _areas(within, len(some))[:, 1:2].sum(axis=1)
+    built, seen[some] = (
+        _areas(borders, _only(overlay, rank))[:, 1:2].sum(axis=1) for overlay in (solids, covers)
+    )
+    area[some] = np.maximum(shapely.area(whole) - built, 0.0)
     return area, seen
 
 
-def _built(shape: shapely.Geometry, buildings: Geometries) -> float:
-    """Return the area of buildings in a shape."""
-    return float(shapely.area(shapely.intersection(shape, shapely.union_all(buildings))))
+def _only(overlay: Overlay, rank: Ints) -> Overlay:
+    """Return what lies in some units, which are numbered anew; the others have the number -1."""
+    here = rank[overlay.unit] >= 0
+    rows, row = np.unique(overlay.row[here], return_inverse=True)
+    shape = overlay.shape[rows]
+    return Overlay(shape, corners_of(shape), row, rank[overlay.unit[here]])
 
 
 def _count_in(units: gpd.GeoDataFrame | gpd.GeoSeries, views: gpd.GeoDataFrame) -> Ints:
