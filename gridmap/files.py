@@ -189,7 +189,9 @@ def write_layers(layers: Mapping[str, pd.DataFrame], path: Path) -> None:
         with tempfile.TemporaryDirectory(prefix=".gridmap-", dir=path.parent) as folder:
             part = Path(folder) / path.name
             for name, frame in layers.items():
-                pyogrio.write_dataframe(frame.reset_index(), part, layer=name, driver="GPKG")
+                pyogrio.write_dataframe(
+                    frame.reset_index(), part, layer=name, driver="GPKG", use_arrow=True
+                )
             part.replace(path)
     except (OSError, pyogrio.errors.DataSourceError) as error:
         reason = getattr(error, "strerror", None) or "the disk or the folder refused it"
@@ -318,9 +320,11 @@ def _locate(
 ) -> gpd.GeoDataFrame:
     """Attach the geometry in the frame that was declared, or named by the user."""
     shapes = shapely.from_wkb(wkb.to_numpy(), on_invalid="ignore")
+    deep = shapely.get_coordinate_dimension(shapes) > 2
+    shapes[deep] = shapely.force_2d(shapes[deep])
     shifted = (source_crs or "").upper()
     crs = None if shifted in frames.SHIFTED_FRAMES else _parse_crs(source_crs or declared)
-    located = gpd.GeoDataFrame(frame, geometry=shapely.force_2d(shapes), crs=crs)
+    located = gpd.GeoDataFrame(frame, geometry=shapes, crs=crs)
     return frames.unshift(located, shifted) if shifted in frames.SHIFTED_FRAMES else located
 
 

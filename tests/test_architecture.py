@@ -3,9 +3,12 @@
 import ast
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 from toy_town import REPO
+
+from gridmap import jobs
 
 PACKAGE = REPO / "gridmap"
 
@@ -111,6 +114,34 @@ def test_importing_gridmap_loads_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPO
     ).stdout
     assert not any(name in shown for name in ("pandas", "numba", "sqlalchemy", "fastapi"))
+
+
+@pytest.mark.parametrize(
+    ("room", "spared"),
+    [
+        ("gridmap.cli", "numba sqlalchemy alembic fastapi uvicorn folium"),
+        ("gridmap.jobs.views", "numba sqlalchemy alembic fastapi folium"),
+        ("gridmap.jobs.connection", "numba fastapi folium"),
+    ],
+)
+def test_no_command_waits_for_what_it_does_not_need(room, spared):
+    code = f"import sys, {room}; print(*{{m.split('.')[0] for m in sys.modules}})"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPO
+    ).stdout
+    assert not set(spared.split()) & set(shown.split())
+
+
+def test_every_job_is_found_where_it_is_said_to_be():
+    assert set(jobs.__all__) == set(jobs._MODULES)
+    modules = {path.stem for path in (PACKAGE / "jobs").glob("*.py")}
+    assert not modules & set(jobs.__all__), "a module hides the job of its name"
+    for name in jobs.__all__:
+        assert getattr(jobs, name) is getattr(
+            import_module(f"gridmap.jobs.{jobs._MODULES[name]}"), name
+        )
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        jobs.nothing  # noqa: B018
 
 
 def test_rooms_are_small():

@@ -250,12 +250,6 @@ def test_lines_in_polygons_by_hand():
     ]
 
 
-def test_lines_in_chosen_pairs_only():
-    lines = line_array((-10, 5, 30, 5), (2, 2, 3, 3))
-    found = stretches_inside(lines, shape_array(SQUARE, RING), (np.array([1]), np.array([0])))
-    assert spans(found) == [(1, 0, 0, 1)]
-
-
 def test_no_lines_or_no_polygons_give_no_stretches():
     for lines, shapes in (
         (line_array(), shape_array(SQUARE)),

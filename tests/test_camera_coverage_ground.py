@@ -38,7 +38,8 @@ from gridmap.camera_coverage import (
     sights,
     views,
 )
-from gridmap.camera_coverage.frontage import AT_WALL_M, GAP_M
+from gridmap.camera_coverage.frontage import AT_WALL_M
+from gridmap.camera_coverage.walls import GAP_M
 from gridmap.errors import FrameError, InputError
 
 examples = settings(max_examples=15, deadline=None)

@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 
 import geopandas as gpd
 import pytest
@@ -147,6 +149,33 @@ def test_too_many_rows_are_refused_not_cut(tmp_path, monkeypatch):
 def test_unknown_endings_are_not_written(tmp_path):
     with pytest.raises(InputError, match="gpkg"):
         files.write_layer(points(code=["a", "b"]), tmp_path / "a.doc")
+
+
+def test_heights_of_shapes_are_left_out(tmp_path):
+    path = tmp_path / "a.gpkg"
+    shapes = [Point(106.6, 29.5, 300.0), Point(106.7, 29.6), None]
+    frame(shapes, crs=4326, code=["a", "b", "c"]).to_file(path)
+    read = files.read_layer(path).frame
+    assert read.geometry.to_wkt().to_list()[:2] == ["POINT (106.6 29.5)", "POINT (106.7 29.6)"]
+    assert read.geometry.isna().to_list() == [False, False, True]
+
+
+def test_the_child_imports_no_more_than_it_needs(tmp_path):
+    request = {"path": str(TOY / "grid.csv"), "out": str(tmp_path / "rows"), "max_rows": 9}
+    request |= {"layer": None, "encoding": None, "wkt": None, "repair": True}
+    child = subprocess.run(
+        [sys.executable, "-I", "-X", "importtime", files.__file__.replace("files", "reader")],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(child.stdout)["crs"] is None
+    imported = {line.rpartition("|")[2].strip() for line in child.stderr.splitlines()}
+    assert {"pyogrio", "pyarrow", "shapely"} <= imported
+    # A package that is refused is named once, by itself.
+    packages = {name.partition(".")[0] for name in imported if "." in name}
+    assert not {"geopandas", "pandas", "pyproj", "gridmap"} & packages
 
 
 @pytest.mark.real

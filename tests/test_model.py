@@ -1,15 +1,22 @@
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
 from shapely import LineString, Point, Polygon, box
 from toy_town import frame
 
+from gridmap import camera_coverage
 from gridmap.errors import CodeError, FrameError, LayerNotFound
 from gridmap.model import (
+    BLIND_COLUMNS,
+    FAILURE_KINDS,
     LAYERS,
+    Field,
     Issue,
+    Kind,
     Level,
     Rate,
+    fields,
     kind_of,
     layer,
     level_of,
@@ -252,6 +259,30 @@ def test_an_issue_as_json():
 def test_a_rate_without_anything_to_cover_has_no_share():
     assert rate_as_dict(Rate("m", "buildings", 1, 4))["share"] == 0.25
     assert rate_as_dict(Rate("m", "buildings", 0, 0))["share"] is None
+
+
+def test_numbers_are_the_same_whether_they_come_as_numbers_or_as_text():
+    cells = [0.0, -0.0, 0.1, 359.9999999999999, 360.0, 1e16, np.inf, -np.inf, np.nan, 2.0**53]
+    for values in (cells, [1, 2, 2**53 + 1, -7]):
+        numbers, text = pd.Series(values), pd.Series([str(v) for v in values])
+        text = text.where(numbers.notna(), None)
+        for kind in (Kind.NUMBER, Kind.INTEGER):
+            field = Field("x", kind, "x")
+            quick, slow = (fields.parse(field, one, one.index) for one in (numbers, text))
+            for one, other in zip(quick, slow, strict=True):
+                pd.testing.assert_series_equal(one, other, check_exact=True, check_names=False)
+            assert not np.signbit(quick[0].astype(float)[numbers == 0]).any()
+
+
+def test_what_the_register_wants_is_not_always_asked():
+    rows = frame([Point(0, 0), Point(9, 9)], code=["a", "b"])
+    assert {issue.rule[0] for issue in LAYERS["camera"].check(rows)} == {"V"}
+    assert LAYERS["camera"].check(rows, register=False) == []
+
+
+def test_words_of_the_core_are_those_of_the_model():
+    assert BLIND_COLUMNS == camera_coverage.BLIND_COLUMNS
+    assert FAILURE_KINDS == camera_coverage.FAILURE_KINDS
 
 
 def test_unknown_layers_and_broken_frames_are_errors():

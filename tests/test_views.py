@@ -12,7 +12,7 @@ from toy_town import METRIC, TOY, frame
 from typer.testing import CliRunner
 
 from gridmap import cli, jobs
-from gridmap.errors import InputError, LayerRejected
+from gridmap.errors import FileUnreadable, InputError, LayerRejected
 
 DAY = dt.date(2026, 6, 1)
 LAYERS = ["views", "seen", "blind", "frontage", "summary"]
@@ -92,6 +92,24 @@ def test_bad_rows_are_told_and_nothing_is_written(tmp_path):
         ("F03.type", 1, "azimuth_deg")
     ]
     assert not (tmp_path / "out.gpkg").exists()
+
+
+def test_a_file_that_cannot_be_read_is_told_before_the_rows_of_another(tmp_path):
+    unit = saved(tmp_path / "e.gpkg", [Point(364_000, 3_266_000)])
+    wall = tmp_path / "b.gpkg"
+    wall.write_bytes(b"<html></html>")
+    with pytest.raises(FileUnreadable, match=r"b\.gpkg: it is not a vector file"):
+        written(tmp_path, toy("camera"), jobs.Source(wall), unit)
+    with pytest.raises(LayerRejected) as refused:
+        written(tmp_path, toy("camera"), toy("building"), unit)
+    assert [i.shape for i in refused.value.report.errors] == ["G01.kind"]
+
+
+def test_buildings_are_written_as_they_were_read(tmp_path):
+    wall = saved(tmp_path / "b.gpkg", [box(364_040, 3_266_040, 364_060, 3_266_060)], to=4490)
+    _, layers = written(tmp_path, toy("camera"), wall, toy("grid"))
+    given = gpd.read_file(wall.path).geometry
+    assert layers["frontage"].geometry.to_wkb().tolist() == given.to_wkb().tolist()
 
 
 def test_an_extent_that_overlaps_is_refused(tmp_path):

@@ -2,25 +2,57 @@
 
 Belongs here: the order of steps of each thing a person asks gridmap to do. Does not belong
 here: computing (the core), SQL (``store``), words for a terminal or a page (``cli``, ``web``).
+
+A job's module is imported when the job is first named: files are read without waiting for a
+database driver, and a database is stopped without waiting for a compiler (together two seconds).
 """
 
-from gridmap.jobs.cameras import refresh_camera_coverage
-from gridmap.jobs.coverage import (
-    BLIND_COLUMNS,
-    FAILURE_KINDS,
-    blind_areas,
-    camera_issues,
-    failure_losses,
-    locate,
-    refresh_org_coverage,
-    uncovered_buildings,
-    unit_coverage,
-)
-from gridmap.jobs.database import database
-from gridmap.jobs.demo import build_demo
-from gridmap.jobs.layers import import_layer
-from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
-from gridmap.jobs.views import Source, write_views
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gridmap.jobs.cameras import refresh_camera_coverage
+    from gridmap.jobs.connection import database
+    from gridmap.jobs.coverage import (
+        BLIND_COLUMNS,
+        FAILURE_KINDS,
+        blind_areas,
+        camera_issues,
+        failure_losses,
+        locate,
+        refresh_org_coverage,
+        uncovered_buildings,
+        unit_coverage,
+    )
+    from gridmap.jobs.demo import build_demo
+    from gridmap.jobs.layers import import_layer
+    from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
+    from gridmap.jobs.views import Source, write_views
+
+_MODULES = {
+    "BLIND_COLUMNS": "coverage",
+    "FAILURE_KINDS": "coverage",
+    "Source": "views",
+    "blind_areas": "coverage",
+    "build_demo": "demo",
+    "camera_issues": "coverage",
+    "database": "connection",
+    "empty_page": "pictures",
+    "failure_losses": "coverage",
+    "features": "pictures",
+    "import_layer": "layers",
+    "locate": "coverage",
+    "map_page": "pictures",
+    "map_parts": "pictures",
+    "refresh_camera_coverage": "cameras",
+    "refresh_org_coverage": "coverage",
+    "uncovered_buildings": "coverage",
+    "unit_coverage": "coverage",
+    "version": "pictures",
+    "write_map": "pictures",
+    "write_views": "views",
+}
+"""Where each job is; none may have the name of a module, which would hide it."""
 
 __all__ = [
     "BLIND_COLUMNS",
@@ -45,3 +77,12 @@ __all__ = [
     "write_map",
     "write_views",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import a job's module when it is first named (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    job: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = job
+    return job

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from gridmap import camera_coverage, crs, files
+from gridmap import crs, files
 from gridmap.errors import InputError, LayerRejected
 from gridmap.model import EXTENT, LAYERS, ImportReport, LayerSpec
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
     Progress = Callable[[str, float], None]
@@ -40,7 +41,6 @@ _READ = {
 }
 """What of each layer views are computed from; the rest of a file is neither read nor judged."""
 
-_READERS = 2
 _OVERLAP = 1e-9  # share of the extent that rounding of shared borders may count twice
 _NOTE = "plan view (2D): heights, slopes and trees are not considered"
 
@@ -109,25 +109,44 @@ def write_views(
     """
     tell = progress or (lambda _step, _share: None)
     tell("reading", 0.0)
-    with ThreadPoolExecutor(_READERS) as pool:  # each file is read by a child of its own
-        read = list(pool.map(partial(_read, repair=repair), (extent, cameras, buildings)))
-    units = _usable(EXTENT, extent, read[0], as_of)
-    metric = crs.metric_crs_of(units)
-    units = units.to_crs(metric)
-    _require_apart(units)
-    eyes = _usable(LAYERS["camera"], cameras, read[1], as_of).to_crs(metric)
-    eyes = eyes[eyes["state"].fillna("in_use") == "in_use"]
-    walls = _usable(LAYERS["building"], buildings, read[2], as_of).to_crs(metric)
-    # Only what stands in a unit or in reach of a camera matters.
-    wanted = np.concatenate([camera_coverage.reaches(eyes), units.geometry.to_numpy()])
-    walls = walls[camera_coverage.meets(walls.geometry.to_numpy(), wanted)]
+    asked = ((EXTENT, extent), (LAYERS["camera"], cameras), (LAYERS["building"], buildings))
+    # Each file is read by a child of its own; one thread checks them all, for each thread would
+    # look up for itself how two coordinate frames are related, which takes 0.1 s.
+    with ThreadPoolExecutor(len(asked)) as readers, ThreadPoolExecutor(1) as checker:
+        reading = [readers.submit(_read, source, repair=repair) for _, source in asked]
+        checking = [
+            checker.submit(_usable, *one, read, as_of)
+            for one, read in zip(asked, reading, strict=True)
+        ]
+        # Here, while the children read: the compiler takes as long to import and make ready.
+        from gridmap import camera_coverage, visibility
+
+        warming = Thread(target=visibility.warm_up)
+        warming.start()
+        for read in reading:  # a file that cannot be read is told before the rows of another
+            read.result()
+        units = checking[0].result()
+        metric = crs.metric_crs_of(units)
+        units = units.to_crs(metric)
+        _require_apart(units)
+        eyes, stored = checking[1].result(), checking[2].result()
+    eyes = eyes[eyes["state"].fillna("in_use") == "in_use"].to_crs(metric)
+    walls = stored.to_crs(metric)
+    # Only what stands in a unit or, of the rest, in reach of a camera matters.
+    outlines = walls.geometry.to_numpy()
+    near = camera_coverage.meets(outlines, units.geometry.to_numpy())
+    near[~near] = camera_coverage.meets(outlines[~near], camera_coverage.reaches(eyes))
+    walls = walls[near]
     tell("cameras", 0.2)
+    warming.join()
     seen = camera_coverage.sights(eyes, walls, level=level)
     ground = camera_coverage.ground_coverage(units, seen.views, walls)
     frontage = camera_coverage.frontage(walls, seen)
     tell("writing", 0.8)
     summary = _summary(ground, frontage, seen.views, as_of, level)
-    files.write_layers(_layers(ground, frontage, seen.views, walls, summary), target)
+    areas = ground[list(camera_coverage.GROUND_AREAS)]
+    layers = _layers(ground, areas, frontage, seen.views, stored.geometry[near])
+    files.write_layers({**layers, "summary": summary.set_index("unit_code")}, target)
     return summary
 
 
@@ -144,9 +163,10 @@ def _read(source: Source, *, repair: bool) -> files.LayerFile:
 
 
 def _usable(
-    spec: LayerSpec, source: Source, read: files.LayerFile, as_of: dt.date
+    spec: LayerSpec, source: Source, reading: Future[files.LayerFile], as_of: dt.date
 ) -> gpd.GeoDataFrame:
     """Refuse a file if what is needed of its rows cannot be used; return these."""
+    read = reading.result()
     frame = read.frame.copy()
     if isinstance(frame, gpd.GeoDataFrame) and len(read.repairs):
         frame.loc[read.repairs.index, frame.geometry.name] = read.repairs
@@ -155,7 +175,7 @@ def _usable(
     spec = replace(spec, fields=tuple(f for f in spec.fields if f.name in _READ[spec.name]))
     frame = frame[[name for name in (*spec.columns, "geometry") if name in frame]]
     # Rules of the register are for its import: here a camera need only say where it looks.
-    issues = [issue for issue in spec.check(frame) if not issue.rule.startswith("V")]
+    issues = spec.check(frame, register=False)
     report = ImportReport(
         layer=spec.name,
         source=source.path.name,
@@ -241,21 +261,19 @@ def _told(views: gpd.GeoDataFrame, level: str | None) -> str:
 
 def _layers(
     ground: gpd.GeoDataFrame,
+    areas: pd.DataFrame,
     frontage: pd.DataFrame,
     views: gpd.GeoDataFrame,
-    walls: gpd.GeoDataFrame,
-    summary: pd.DataFrame,
+    outlines: gpd.GeoSeries,
 ) -> dict[str, pd.DataFrame]:
-    """Return the layers of the file, in EPSG:4490."""
-    areas = ground[list(camera_coverage.GROUND_AREAS)]
+    """Return the layers of the file that have a geometry, in EPSG:4490."""
     told = ["status", "reason", "moved_m", "assumed", "area_m2", "certain_area_m2"]
     shown = {
         "views": gpd.GeoDataFrame(views[told], geometry=views.geometry),
         "seen": gpd.GeoDataFrame(areas, geometry=ground["seen"], crs=ground.crs),
         "blind": gpd.GeoDataFrame(areas, geometry=ground["blind"], crs=ground.crs),
         "frontage": gpd.GeoDataFrame(
-            frontage[["wall_m", "open_m", "seen_m", "camera_count"]], geometry=walls.geometry
+            frontage[["wall_m", "open_m", "seen_m", "camera_count"]], geometry=outlines
         ),
     }
-    stored = {name: crs.to_storage(frame) for name, frame in shown.items()}
-    return {**stored, "summary": summary.set_index("unit_code")}
+    return {name: crs.to_storage(frame) for name, frame in shown.items()}

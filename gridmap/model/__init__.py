@@ -34,15 +34,26 @@ from gridmap.model.layers import (
     layer,
     require_columns,
 )
-from gridmap.model.reports import ImportReport, Issue, Location, Rate, Unit, rate_as_dict
+from gridmap.model.reports import (
+    BLIND_COLUMNS,
+    FAILURE_KINDS,
+    ImportReport,
+    Issue,
+    Location,
+    Rate,
+    Unit,
+    rate_as_dict,
+)
 
 __all__ = [
     "ALL_ROUND",
+    "BLIND_COLUMNS",
     "CODE_LENGTH",
     "DIRECTION_DEG",
     "DIRECTION_TOLERANCE_DEG",
     "DIVISION_LEVELS",
     "EXTENT",
+    "FAILURE_KINDS",
     "LAYERS",
     "REMOVED",
     "SERVICE_KINDS",

@@ -49,7 +49,10 @@ def parse(column: Field, values: pd.Series | None, index: pd.Index) -> tuple[pd.
     """Return a column in its type and the mask of cells that could not be read."""
     if values is None:
         values = pd.Series(None, index=index, dtype=object)
-    text = values.astype(object).map(as_text).astype(object)
+    if column.kind in (Kind.INTEGER, Kind.NUMBER) and is_numeric(values):
+        # Adding 0 makes -0 what its text would be read as.
+        return _numbers(column, values.astype(float) + 0.0, values.notna())
+    text = texts(values)
     given = text.notna()
     if column.kind is Kind.TEXT:
         return text, pd.Series(False, index=index)  # noqa: FBT003
@@ -60,7 +63,11 @@ def parse(column: Field, values: pd.Series | None, index: pd.Index) -> tuple[pd.
     if column.kind is Kind.DATE:
         dates = pd.Series([_as_date(v) for v in text], index=index, dtype=object)
         return dates, given & dates.isna()
-    numbers = pd.to_numeric(text, errors="coerce").astype(float)
+    return _numbers(column, pd.to_numeric(text, errors="coerce").astype(float), given)
+
+
+def _numbers(column: Field, numbers: pd.Series, given: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return numbers in a column's type, and the mask of cells that hold something else."""
     # Beyond 2**53 a float counts no more in ones.
     bad = given & ~(np.isfinite(numbers) & (numbers.abs() <= 2**53))
     if column.kind is Kind.INTEGER:
@@ -78,8 +85,28 @@ def _as_date(value: object) -> dt.date | None:
         return None
 
 
+def is_numeric(values: pd.Series) -> bool:
+    """Whether the cells are numbers by their type, and null is NaN: no text need be made."""
+    return isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf"
+
+
+def filled(values: pd.Series) -> pd.Series:
+    """Return the mask of cells that hold something, be it readable or not."""
+    return values.notna() if is_numeric(values) else texts(values).notna()
+
+
+def texts(values: pd.Series) -> pd.Series:
+    """Return cells by `as_text`, as objects."""
+    cells = [as_text(value) for value in values.astype(object)]
+    text = pd.Series(cells, index=values.index, dtype=object)
+    empty = text.isna()
+    return text.mask(empty, np.nan) if empty.any() and not empty.all() else text
+
+
 def as_text(value: object) -> str | None:
     """Return a cell as stripped text, None for every kind of empty."""
+    if type(value) is str:  # first, for most are
+        return value.strip() or None
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return None
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
@@ -130,8 +157,8 @@ def _check_text(column: Field, values: pd.Series, parsed: pd.Series) -> list[Iss
     """Find text that is too long, and codes that a spreadsheet kept as numbers and cut."""
     most = MAX_CODE if "code" in column.name else MAX_TEXT
     issues = []
-    for row, text in parsed.items():
-        if isinstance(values[row], float) and abs(values[row]) >= 2**53:
+    for row, text, cell in zip(parsed.index, parsed, values.astype(object), strict=True):
+        if isinstance(cell, float) and abs(cell) >= 2**53:
             issues.append(Issue("F03.digits", int(row), column.name, {"value": text}))
         elif isinstance(text, str) and len(text) > most:
             told = {"value": text, "most": most, "length": len(text)}
@@ -141,7 +168,7 @@ def _check_text(column: Field, values: pd.Series, parsed: pd.Series) -> list[Iss
 
 def check_unique(frame: pd.DataFrame, key: tuple[str, ...]) -> list[Issue]:
     """Find keys that stand in several rows: one issue a key, at its second row."""
-    keys = frame[list(key)].map(as_text)
+    keys = pd.DataFrame({name: texts(frame[name]) for name in key})
     keys = keys[keys.notna().all(axis=1)]
     repeated = keys[keys.duplicated(keep=False)]
     issues = []

@@ -12,7 +12,7 @@ import shapely
 from gridmap.errors import FrameError, LayerNotFound
 from gridmap.model.cameras import ROW_COLUMNS, row_breaches
 from gridmap.model.codes import CODE_LENGTH, Level, kind_of
-from gridmap.model.fields import Field, Kind, as_text, check_field, check_unique, parse
+from gridmap.model.fields import Field, Kind, check_field, check_unique, filled, parse, texts
 from gridmap.model.reports import Issue
 
 POLYGONS = frozenset({"Polygon", "MultiPolygon"})
@@ -39,7 +39,7 @@ class LayerSpec:
         """The names of the columns, in order, without the geometry."""
         return [column.name for column in self.fields]
 
-    def check(self, frame: pd.DataFrame) -> list[Issue]:
+    def check(self, frame: pd.DataFrame, *, register: bool = True) -> list[Issue]:
         """Return every issue that the rows show by themselves.
 
         Parameters
@@ -47,6 +47,8 @@ class LayerSpec:
         frame
             Index: row number in the file. Columns: any; those of the specification are read.
             A GeoDataFrame if the layer has a geometry.
+        register
+            Check too what the register wants to know of a camera (V00, V01, V05, V10).
 
         Returns
         -------
@@ -68,7 +70,7 @@ class LayerSpec:
             issues += check_unique(frame, self.key)
         if self.level and "code" in frame:
             issues += _check_codes(frame["code"], self.level)
-        if self.name == "camera":
+        if self.name == "camera" and register:
             issues += _check_cameras(frame)
         if self.kinds:
             issues += _check_geometry(frame, self)
@@ -108,7 +110,7 @@ def _check_codes(codes: pd.Series, level: Level) -> list[Issue]:
     """Check division codes: digits and length (C01), range of the kind (C03)."""
     length = CODE_LENGTH[level]
     issues = []
-    for row, code in codes.map(as_text).items():
+    for row, code in texts(codes).items():
         if not isinstance(code, str):
             continue
         if not (code.isascii() and code.isdigit() and len(code) == length):
@@ -129,8 +131,9 @@ def _check_cameras(frame: pd.DataFrame) -> list[Issue]:
     """Check what a camera must say of itself (V00, V01, V05, V10)."""
     fields = [column for column in LAYERS["camera"].fields if column.name in ROW_COLUMNS]
     typed = {f.name: parse(f, frame.get(f.name), frame.index)[0] for f in fields}
-    given = frame.reindex(columns=list(typed)).map(as_text).notna()
-    breaches = row_breaches(pd.DataFrame(typed, index=frame.index), given)
+    cells = frame.reindex(columns=list(typed))
+    held = pd.DataFrame({name: filled(cells[name]) for name in typed}, index=frame.index)
+    breaches = row_breaches(pd.DataFrame(typed, index=frame.index), held)
     return [Issue(b.shape, int(str(b.key)), b.field, b.values) for b in breaches]
 
 
@@ -140,16 +143,16 @@ def _check_geometry(frame: pd.DataFrame, spec: LayerSpec) -> list[Issue]:
         return [Issue("F01.geometry")]
     if frame.crs is None:
         return [Issue("F01.crs")]
-    shapes = frame.geometry.array
+    shapes = frame.geometry.to_numpy()
     rows = frame.index.to_numpy()
     absent = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     issues = [Issue("G01.null", int(r), "geometry") for r in rows[absent]]
-    kinds = np.array([None if g is None else g.geom_type for g in shapes], dtype=object)
-    wrong = ~absent & ~np.isin(kinds.astype(str), list(spec.kinds))
+    meant = [int(shapely.GeometryType[kind.upper()]) for kind in spec.kinds]
+    wrong = ~absent & ~np.isin(shapely.get_type_id(shapes), meant)
     values = {"layer": spec.name, "kinds": " / ".join(sorted(spec.kinds))}
     issues += [
-        Issue("G01.kind", int(r), "geometry", {"value": k, **values})
-        for r, k in zip(rows[wrong], kinds[wrong], strict=True)
+        Issue("G01.kind", int(row), "geometry", {"value": shape.geom_type, **values})
+        for row, shape in zip(rows[wrong], shapes[wrong], strict=True)
     ]
     broken = ~absent & ~wrong & ~shapely.is_valid(shapes)
     for row, shape in zip(rows[broken], shapes[broken], strict=True):

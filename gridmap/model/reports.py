@@ -154,6 +154,13 @@ class Rate:
         return self.covered / self.total if self.total > 0 else None
 
 
+BLIND_COLUMNS = ("area_m2", "key_area_m2", "road_m", "frontage_m", "household_count")
+"""What blind areas are measured and ranked by; as `camera_coverage.BLIND_COLUMNS`."""
+
+FAILURE_KINDS = ("camera", "pole", "group")
+"""What fails together; as `camera_coverage.FAILURE_KINDS`."""
+
+
 def rate_as_dict(rate: Rate) -> dict[str, Any]:
     """Return a rate for JSON, its share included.
 
