@@ -57,9 +57,9 @@ $(VENDOR)/leaflet/leaflet.js: gridmap/web/package-lock.json .venv/.runtime
 	      gridmap/web/node_modules/leaflet/dist/images gridmap/web/node_modules/leaflet/LICENSE $(@D)
 	@touch $@
 
-# The camera kernel is compiled here, once, so that no command waits for it.
-.venv/.compiled: $(wildcard gridmap/visibility/*.py) .venv/.runtime
-	$(BIN)/python -c 'from gridmap import visibility; visibility.warm_up()'
+# What numba compiles is compiled here, once, so that no command waits for it.
+.venv/.compiled: $(wildcard gridmap/visibility/*.py gridmap/camera_coverage/*.py) .venv/.runtime
+	$(BIN)/python -c 'from gridmap import camera_coverage; camera_coverage.warm_up()'
 	@touch $@
 
 clean:

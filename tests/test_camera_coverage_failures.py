@@ -331,3 +331,12 @@ def test_levels_are_asked_for_by_name():
     assert list(areas) == ["overview", "discern"]
     assert list(areas.values()) == pytest.approx([np.pi * 25 / 4, np.pi * 1.25**2 / 4], rel=1e-2)
     assert coverage(places(rows, [WALL])).ground["level_areas_m2"].iloc[0] == {}
+
+
+def test_twins_lose_nothing_at_all_and_so_rank_alike():
+    frame = camera_frame([(3.3, 4.1, 90, 90, 40), (3.3, 4.1, 90, 90, 40)])
+    houses = houses_of([box(-40, -40, -30, -30)])
+    units = series([box(-50, -50, 20, 50), box(20, -50, 80, 50)], "u")
+    lost = failures(frame, sights(frame, houses), houses, units=units)
+    assert lost.loc["camera", "area_m2"].tolist() == [0.0, 0.0]
+    assert lost.loc["pole", "area_m2"].tolist() == [pytest.approx(400 * np.pi, rel=1e-3)]

@@ -16,9 +16,9 @@ from test_camera_coverage import HERE, cells, town
 
 from gridmap.camera_coverage import (
     GROUND_AREAS,
-    NEAR_M,
     Places,
     coverage,
+    part_of,
     reaches,
     touched,
     views,
@@ -110,28 +110,6 @@ def within(shapes, others, distance=0.0):
     return hit
 
 
-def part_of(places, found):
-    """Return only what Touched names: units, the cameras that see them, buildings about these.
-
-    Where the named lie in no unit, also the cameras that see the same and the walls they see.
-    """
-    units = places.units[places.units.index.isin(found.around)]
-    shapes = places.buildings.geometry.to_numpy()
-    built = shapes[places.buildings.index.isin(found.buildings)]
-    boxes = reaches(places.cameras)
-    named = places.cameras.index.isin(found.cameras)
-    near = within(boxes, [*units.geometry, *boxes[named], *built]) | named
-    about = within(shapes, [*units.geometry], NEAR_M) | within(shapes, [*boxes[near], *built], 1.0)
-    # Those of a building that is gone are named by its code.
-    doors = places.entrances["building_code"].isin(found.buildings)
-    return places._replace(
-        units=units,
-        cameras=places.cameras[near],
-        buildings=places.buildings[about],
-        entrances=places.entrances[doors],
-    )
-
-
 def assert_same(one, other, what):
     """Compare rows: numbers and arrays to 1e-4, geometries by their difference."""
     assert one.index.tolist() == other.index.tolist(), what
@@ -179,7 +157,8 @@ def check(before, change):
     found = touched(
         before, after, cameras=pd.Index(change.cameras), buildings=pd.Index(change.buildings)
     )
-    old, new, part = coverage(before), coverage(after), coverage(part_of(after, found))
+    old, new = coverage(before), coverage(after)
+    part = coverage(part_of(after, found), drawn=found.units)
     for name, codes, level in (
         ("views", found.views, None),
         ("ground", found.units, None),
@@ -294,7 +273,7 @@ def test_what_is_far_away_is_not_touched():
 def test_nothing_changed_touches_nothing():
     before = small([(10, 10, 90, 90, 5)], [box(14, 10, 16, 12)], UNITS)
     found = touched(before, before, cameras=pd.Index([]), buildings=pd.Index([]))
-    assert [len(part) for part in found] == [0] * 5
+    assert [len(part) for part in found] == [0] * 6
 
 
 def test_a_camera_gets_or_loses_its_position():
@@ -337,7 +316,7 @@ def test_areas_are_spliced_by_name():
     found = touched(before, change.after, cameras=pd.Index(change.cameras), buildings=pd.Index([]))
     old, new = coverage(before).ground, coverage(change.after).ground
     spliced = pd.DataFrame(old).copy()
-    part = coverage(part_of(change.after, found)).ground
+    part = coverage(part_of(change.after, found), drawn=found.units).ground
     spliced.update(pd.DataFrame(part.loc[found.units, list(GROUND_AREAS)]))
     assert np.allclose(
         spliced[list(GROUND_AREAS)].to_numpy(dtype=float), new[list(GROUND_AREAS)], atol=1e-4

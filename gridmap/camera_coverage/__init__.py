@@ -5,9 +5,10 @@ cameras, ground seen at every k and not at all, frontage, what is lost when some
 not belong here: the geometry of one view (``visibility``), sums over communities and streets
 (``jobs``), storage.
 
-Inside, each module imports only those before it: ``depth`` and ``stretches`` (how often ground
-and lines are covered), ``pieces``, ``optics``, ``sights``, ``frontage``, ``ground``, ``blind``,
-``failures``, ``district``.
+Inside, each module imports only those before it: ``arrangement`` (outlines that cross), ``depth``
+and ``stretches`` (how often ground and lines are covered), ``walls``, ``pieces``, ``outlines``
+(ground as polygons), ``optics``, ``sights``, ``frontage``, ``ground``, ``blind``, ``failures``,
+``district``.
 """
 
 from gridmap.camera_coverage.blind import BLIND_COLUMNS, NEAR_M, blind_areas, ranked
@@ -17,8 +18,10 @@ from gridmap.camera_coverage.district import (
     Touched,
     coverage,
     meets,
+    part_of,
     reaches,
     touched,
+    warm_up,
 )
 from gridmap.camera_coverage.failures import FAILURE_KINDS, POLE_M, failures, poles, redundant
 from gridmap.camera_coverage.frontage import entrance_coverage, frontage
@@ -66,6 +69,7 @@ __all__ = [
     "frontage",
     "ground_coverage",
     "meets",
+    "part_of",
     "poles",
     "ranked",
     "reaches",
@@ -74,4 +78,5 @@ __all__ = [
     "sights",
     "touched",
     "views",
+    "warm_up",
 ]

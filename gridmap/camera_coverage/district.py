@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 
 from gridmap.camera_coverage.blind import NEAR_M, blind_areas
-from gridmap.camera_coverage.failures import failures, poles
+from gridmap.camera_coverage.failures import POLE_M, failures
 from gridmap.camera_coverage.frontage import entrance_coverage, frontage
 from gridmap.camera_coverage.ground import ground_coverage, seen_areas_m2
 from gridmap.camera_coverage.optics import greatest_reach_m
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
+    Geometries = NDArray[np.object_]
 
 
 class Places(NamedTuple):
@@ -118,12 +120,45 @@ def coverage(
     )
 
 
+def warm_up() -> None:
+    """Compile what every step needs, or load it from numba's cache, so that none waits for it.
+
+    Notes
+    -----
+    Cost: about a minute of one core the first time on a machine, then some seconds.
+    """
+    crs, square = 32648, shapely.box(0.0, 0.0, 20.0, 20.0)
+    cameras = {"azimuth_deg": [0.0, 90.0], "hfov_deg": 90.0, "max_range_m": 9.0}
+    doors = {"building_code": ["b"]}
+    coverage(
+        Places(
+            units=gpd.GeoDataFrame(index=["u"], geometry=[square], crs=crs),
+            cameras=gpd.GeoDataFrame(
+                cameras, index=["c", "d"], geometry=gpd.points_from_xy([5.0, 4.0], [5, 6]), crs=crs
+            ),
+            buildings=gpd.GeoDataFrame(
+                {"household_count": [1]},
+                index=["b"],
+                geometry=[shapely.box(8.0, 8.0, 9.0, 9.0)],
+                crs=crs,
+            ),
+            roads=gpd.GeoDataFrame(geometry=shapely.linestrings([[[0, 5], [20, 5]]]), crs=crs),
+            key_areas=gpd.GeoDataFrame(geometry=[square], crs=crs),
+            entrances=gpd.GeoDataFrame(
+                doors, index=["e"], geometry=gpd.points_from_xy([8.0], [8.5]), crs=crs
+            ),
+        ),
+        levels=["detect"],
+    )
+
+
 class Touched(NamedTuple):
     """What a change touches, by code.
 
-    ``units``: whose ground changes. ``around``: units to compute besides, so that every loss of
-    ``cameras`` is whole. ``views``: cameras whose own view changes. ``buildings``: whose walls
-    may be seen otherwise. ``cameras``: whose losses may change.
+    ``units``: whose ground changes. ``views``: cameras whose own view changes. ``buildings``:
+    whose walls may be seen otherwise. ``cameras``: whose losses may change. To compute all this:
+    ``around``, the units whose ground these cameras see, and ``watching``, the cameras that see
+    the units, the buildings, or ground that ``cameras`` see.
     """
 
     units: pd.Index
@@ -131,9 +166,13 @@ class Touched(NamedTuple):
     views: pd.Index
     buildings: pd.Index
     cameras: pd.Index
+    watching: pd.Index
 
 
-def reaches(cameras: gpd.GeoDataFrame) -> NDArray[np.object_]:
+_MOVED_M = 16.0  # visibility.ESCAPE_M, and a step outside
+
+
+def reaches(cameras: gpd.GeoDataFrame) -> Geometries:
     """Return for each camera a box that holds all it can possibly see.
 
     Parameters
@@ -155,15 +194,7 @@ def reaches(cameras: gpd.GeoDataFrame) -> NDArray[np.object_]:
     -----
     Rule: range and tolerance, and as far as a camera may be moved out of a building.
     """
-    require_columns(cameras, ["max_range_m"], "cameras")
-    reach = greatest_reach_m(cameras) + _MOVED_M
-    box = shapely.bounds(cameras.geometry.to_numpy())
-    margin = reach.to_numpy(dtype=float)[:, None] * [-1.0, -1.0, 1.0, 1.0]
-    boxes = np.asarray(shapely.box(*(box + margin).T))
-    return np.where(shapely.is_missing(boxes), shapely.Polygon(), boxes)
-
-
-_MOVED_M = 16.0  # visibility.ESCAPE_M, and a step outside
+    return _boxes(_reach_bounds(cameras))
 
 
 def touched(before: Places, after: Places, *, cameras: pd.Index, buildings: pd.Index) -> Touched:
@@ -172,7 +203,8 @@ def touched(before: Places, after: Places, *, cameras: pd.Index, buildings: pd.I
     Parameters
     ----------
     before, after
-        The places as they were and as they are; units are the same.
+        The places as they were and as they are; units are the same. Of the buildings those that
+        changed, and those that these or changed cameras may concern.
     cameras, buildings
         Codes of those that came, went or changed.
 
@@ -190,46 +222,74 @@ def touched(before: Places, after: Places, *, cameras: pd.Index, buildings: pd.I
     -----
     Rule: a camera touches what lies within its reach, before and after; a building the cameras
     in whose reach it lies, and what lies within `blind.NEAR_M` of it. Whatever lies outside these
-    boxes is as it was. Cost: a few queries of trees.
+    boxes is as it was: the losses of a camera there too, but they are sums over all it sees. Cost:
+    a look at every box; trees of those near the change only.
     """
     require_columns(after.units, [], "units")
-    sites = pd.concat([before.cameras, after.cameras.drop(before.cameras.index, errors="ignore")])
-    old, new = _boxes(before.cameras, sites.index), _boxes(after.cameras, sites.index)
-    changed = sites.index.isin(cameras)
-    shapes = [
-        side.buildings.geometry[side.buildings.index.isin(buildings)] for side in (before, after)
-    ]
-    built = np.concatenate([part.to_numpy() for part in shapes])
-    mine = changed | meets(old, built) | meets(new, built)
-    # Households are near a blind area, and walls shut, without meeting it or each other.
-    ground = np.concatenate([old[mine], new[mine], shapely.buffer(built, NEAR_M)])
+    sites = _sites(before.cameras, after.cameras)
     houses = pd.concat([before.buildings.geometry, after.buildings.geometry])
-    near = meets(houses.to_numpy(), ground)
+    shapes = houses.to_numpy()
+    built = shapes[houses.index.isin(buildings)]
+    mine = sites.index.isin(cameras) | sites.meet(built)
+    # Households are near a blind area, and walls shut, without meeting it or each other.
+    ground = np.concatenate([sites.boxes(mine), shapely.buffer(built, NEAR_M)])
+    near = meets(shapes, ground)
     units = after.units.geometry.to_numpy()
-    whole = np.concatenate([ground, houses.to_numpy()[near]])
-    inner = meets(units, whole)
-    whole = np.concatenate([whole, units[inner]])
-    watching = changed | meets(old, whole) | meets(new, whole)
-    watching = _with_mates(sites, before, after, watching)
-    outer = meets(units, np.concatenate([old[watching], new[watching]])) | inner
+    inner = meets(units, np.concatenate([ground, shapes[near]]))
+    named = _with_mates(sites, before.cameras, after.cameras, sites.meet(ground) | mine)
+    theirs = sites.boxes(named)
+    seen = np.concatenate([units[inner], shapes[near], theirs])
     return Touched(
         units=after.units.index[inner],
-        around=after.units.index[outer],
+        around=after.units.index[inner | meets(units, theirs)],
         views=sites.index[mine],
-        buildings=pd.Index(houses.index[near].unique()),
-        cameras=sites.index[watching],
+        buildings=houses.index[near].unique(),
+        cameras=sites.index[named],
+        watching=sites.index[named | sites.meet(seen)],
     )
 
 
-def _boxes(cameras: gpd.GeoDataFrame, index: pd.Index) -> NDArray[np.object_]:
-    """Return the reaches of cameras by another index, empty where it has more."""
-    boxes = pd.Series(reaches(cameras), index=cameras.index).reindex(index)
-    shapes = np.array(boxes.to_numpy(), dtype=object)
-    shapes[boxes.isna().to_numpy()] = shapely.Polygon()
-    return shapes
+def part_of(places: Places, touched: Touched) -> Places:
+    """Return what is to be computed anew.
+
+    Parameters
+    ----------
+    places
+        As they are after the change.
+    touched
+        From `touched`.
+
+    Returns
+    -------
+    Places
+        For `coverage` with ``touched.units`` drawn; of its rows those named in ``touched`` are
+        right.
+
+    Notes
+    -----
+    Rule: the buildings that the cameras may look at, those with households near the units, and
+    those named. Cost: as `touched`.
+    """
+    units = places.units[places.units.index.isin(touched.around)]
+    cameras = places.cameras[places.cameras.index.isin(touched.watching)]
+    shapes = units.geometry.to_numpy()
+    inner = shapes[units.index.isin(touched.units)]
+    wanted = np.concatenate([reaches(cameras), shapely.buffer(inner, NEAR_M)])
+    near = meets(places.buildings.geometry.to_numpy(), wanted)
+    buildings = places.buildings[near | places.buildings.index.isin(touched.buildings)]
+    # Of a building that is gone the entrances may be there still.
+    codes = buildings.index.union(touched.buildings)
+    return Places(
+        units=units,
+        cameras=cameras,
+        buildings=buildings,
+        roads=places.roads[meets(places.roads.geometry.to_numpy(), shapes)],
+        key_areas=places.key_areas[meets(places.key_areas.geometry.to_numpy(), shapes)],
+        entrances=places.entrances[places.entrances["building_code"].isin(codes)],
+    )
 
 
-def meets(shapes: NDArray[np.object_], others: NDArray[np.object_]) -> NDArray[np.bool_]:
+def meets(shapes: Geometries, others: Geometries) -> Bools:
     """Tell of each shape whether it meets any of others.
 
     Parameters
@@ -242,27 +302,93 @@ def meets(shapes: NDArray[np.object_], others: NDArray[np.object_]) -> NDArray[n
     ndarray
         Booleans, one a shape; empty ones meet nothing.
     """
-    _, row = shapely.STRtree(shapes).query(others, predicate="intersects")
     hit = np.zeros(len(shapes), dtype=bool)
-    hit[row] = True
+    near = _overlapping(shapely.bounds(shapes), others)
+    _, row = shapely.STRtree(shapes[near]).query(others, predicate="intersects")
+    hit[near[row]] = True
     return hit
 
 
+def _overlapping(bounds: Floats, shapes: Geometries) -> Ints:
+    """Return which boxes overlap that around all shapes: far fewer than all, after a change."""
+    if len(shapes) == 0:
+        return np.zeros(0, np.int64)
+    west, south, east, north = shapely.total_bounds(shapes)
+    low, high = bounds[:, :2], bounds[:, 2:]
+    return np.flatnonzero(((low <= (east, north)) & (high >= (west, south))).all(axis=1))
+
+
+def _reach_bounds(cameras: gpd.GeoDataFrame) -> Floats:
+    """Return `reaches` as numbers (n, 4), NaN where a camera has no position."""
+    require_columns(cameras, ["max_range_m"], "cameras")
+    reach = np.asarray(greatest_reach_m(cameras), dtype=float) + _MOVED_M
+    box: Floats = shapely.bounds(cameras.geometry.to_numpy())
+    return box + reach[:, None] * [-1.0, -1.0, 1.0, 1.0]
+
+
+def _boxes(bounds: Floats) -> Geometries:
+    """Return boxes as shapes, empty where a number is missing."""
+    boxes = np.asarray(shapely.box(*bounds.T))
+    return np.where(shapely.is_missing(boxes), shapely.Polygon(), boxes)
+
+
+class _Sites(NamedTuple):
+    """All cameras of two states of places: their codes, and their reaches before and after."""
+
+    index: pd.Index
+    old: Floats
+    new: Floats
+
+    def meet(self, shapes: Geometries) -> Bools:
+        """Tell of each camera whether its reach, before or after, meets any of the shapes."""
+        hit = np.zeros(len(self.index), dtype=bool)
+        for bounds in (self.old, self.new):
+            near = _overlapping(bounds, shapes)
+            hit[near[meets(_boxes(bounds[near]), shapes)]] = True
+        return hit
+
+    def boxes(self, some: Bools) -> Geometries:
+        """Return the reaches of some, before and after."""
+        return _boxes(np.concatenate([self.old[some], self.new[some]]))
+
+
+def _sites(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> _Sites:
+    """Return the cameras of two states."""
+    old, new = _reach_bounds(before), _reach_bounds(after)
+    if before.index.equals(after.index):
+        return _Sites(before.index, old, new)
+    index = before.index.append(after.index.difference(before.index, sort=False))
+    both = []
+    for frame, bounds in ((before, old), (after, new)):
+        every = np.full((len(index), 4), np.nan)
+        every[index.get_indexer(frame.index)] = bounds
+        both.append(every)
+    return _Sites(index, *both)
+
+
 def _with_mates(
-    sites: gpd.GeoDataFrame, before: Places, after: Places, mine: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+    sites: _Sites, before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, chosen: Bools
+) -> Bools:
     """Return which cameras are chosen or share a pole or a group with these or their mates."""
-    names = []
-    for side in (before, after):
-        names.append(poles(side.cameras))
-        if "group_code" in side.cameras:
-            names.append(side.cameras["group_code"])
-    chosen = pd.Series(mine, index=sites.index)
+    chosen = chosen.copy()
+    groups = [
+        (sites.index.get_indexer(side.index), side["group_code"])
+        for side in (before, after)
+        if "group_code" in side
+    ]
     while True:  # chains of poles and groups are short: few rounds
         some = int(chosen.sum())
-        for one in names:
-            here = chosen.reindex(one.index)
-            mates = one.isin(one[here].dropna()) & one.notna()
-            chosen[one.index[mates]] = True
+        for bounds in (sites.old, sites.new):
+            spots = (bounds[:, :2] + bounds[:, 2:]) / 2.0
+            mine = shapely.points(spots[chosen & ~np.isnan(spots[:, 0])])
+            near = _overlapping(np.hstack([spots - POLE_M, spots + POLE_M]), mine)
+            tree = shapely.STRtree(shapely.points(spots[near]))
+            # A hair farther than `poles` looks, for middles of boxes are rounded.
+            _, row = tree.query(mine, predicate="dwithin", distance=POLE_M + 1e-6)
+            chosen[near[row]] = True
+        for place, group in groups:
+            names = group[chosen[place]].dropna()
+            if len(names):
+                chosen[place[group.isin(names).to_numpy()]] = True
         if int(chosen.sum()) == some:
-            return np.asarray(chosen, dtype=bool)
+            return chosen

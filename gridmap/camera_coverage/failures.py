@@ -6,31 +6,38 @@ here: devices' states and the official rates (``rates``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
+from gridmap.camera_coverage.arrangement import corners_of
 from gridmap.camera_coverage.blind import road_stretches
 from gridmap.camera_coverage.depth import depths
-from gridmap.camera_coverage.frontage import wall_lines, wall_stretches
 from gridmap.camera_coverage.ground import SLIVER_M2
-from gridmap.camera_coverage.pieces import lines_in, pieces
-from gridmap.camera_coverage.stretches import Stretches, lengths
+from gridmap.camera_coverage.pieces import lines_in
+from gridmap.camera_coverage.stretches import lengths
 from gridmap.model import require_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from gridmap.camera_coverage.arrangement import Corners
     from gridmap.camera_coverage.sights import Sights
+    from gridmap.camera_coverage.stretches import Stretches
 
+    Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
+    Geometries = NDArray[np.object_]
 
 POLE_M = 1.0
 """Cameras this near to each other hang on one pole. Source: issue of the camera coverage; own
 choice for chains: every camera within this of one of the pole belongs to it."""
+
+_ROUNDING_M2 = 1e-5  # so far `depths` is right: who loses less loses nothing, and ranks alike
 
 FAILURE_KINDS = ("camera", "pole", "group")
 """What can fail; a named group is whatever the register says hangs together."""
@@ -86,43 +93,94 @@ def failures(
     groupings = {"camera": names, "pole": poles(cameras)}
     if "group_code" in cameras.columns and cameras["group_code"].notna().any():
         groupings["group"] = cameras["group_code"]
-    cut = pieces(units.geometry.to_numpy(), sights.views.geometry.to_numpy())
-    walls = wall_lines(buildings)
-    seen_walls = wall_stretches(walls, sights.stretches)
+    ground = _ground_of(units.geometry.to_numpy(), sights.views.geometry.to_numpy())
+    walls = sights.walls.walls
+    seen_walls = sights.walls.seen
     if own is not None:
-        mine = buildings.index.isin(own)[walls.building[seen_walls.line]]
-        seen_walls = Stretches(*(part[mine] for part in seen_walls))
+        mine = buildings.index.isin(own)[walls.row[seen_walls.line]]
+        seen_walls = seen_walls.some(mine)
     lines = lines_in(
         units.geometry.to_numpy(), gpd.GeoSeries([]) if roads is None else roads.geometry
     )
     seen_roads = road_stretches(lines, sights)
-    tables = []
-    for kind, names in groupings.items():
+    parts = []
+    for names in groupings.values():
         number, codes = _numbered(names)
-        size = int(number.max(initial=-1)) + 1
-        ground = depths(
-            cut.shape, field=cut.unit, group=number[cut.row], fields=len(units), groups=size
+        named = number < len(codes)
+        lost = (
+            np.bincount(number),
+            ground.lost_m2(number, named),
+            _lost_m(seen_roads, lines.length_m, number, named),
+            _lost_m(seen_walls, walls.length, number, named),
         )
-        road, wall = (
-            lengths(
-                found,
-                length_m=metres,
-                place=np.zeros(len(metres), np.int64),
-                places=1,
-                group=number,
-                groups=size,
-            ).lost_m
-            for found, metres in ((seen_roads, lines.length_m), (seen_walls, walls.length_m))
+        parts.append((codes, *(column[: len(codes)] for column in lost)))
+    codes, *columns = (np.concatenate(part) for part in zip(*parts, strict=True))
+    kinds = np.repeat(list(groupings), [len(part[0]) for part in parts])
+    index = pd.MultiIndex.from_arrays([kinds, codes], names=["kind", "code"])
+    names = ("cameras", "area_m2", "road_m", "frontage_m")
+    return pd.DataFrame(dict(zip(names, columns, strict=True)), index=index)
+
+
+class _Ground(NamedTuple):
+    """What is seen: views and borders of units, the ``camera`` of each view, which lies where.
+
+    ``view`` and ``unit``, by number: views that may lie in units.
+    """
+
+    tree: shapely.STRtree
+    views: Corners
+    borders: Corners
+    camera: Ints
+    view: Ints
+    unit: Ints
+
+    def lost_m2(self, number: Ints, named: Bools) -> Floats:
+        """Return the ground that only one group sees, by its number; right for those named."""
+        group = number[self.camera]
+        asked = named[self.camera]
+        # What meets no view of a named group takes nothing from its losses.
+        near = np.zeros(len(asked), dtype=bool)
+        near[asked if asked.all() else self.tree.query(self.tree.geometries[asked])[1]] = True
+        mine = near[self.view]
+        found = depths(
+            self.views,
+            row=self.view[mine],
+            field=self.unit[mine],
+            group=group,
+            fields=len(self.borders.first) - 1,
+            groups=int(number.max(initial=-1)) + 1,
+            units=self.borders,
         )
-        columns = {
-            "cameras": np.bincount(number, minlength=size),
-            "area_m2": ground.lost_m2.clip(min=0.0),
-            "road_m": road,
-            "frontage_m": wall,
-        }
-        index = pd.MultiIndex.from_product([[kind], codes], names=["kind", "code"])
-        tables.append(pd.DataFrame(columns).head(len(codes)).set_index(index))
-    return pd.concat(tables)
+        return np.where(found.lost_m2 > _ROUNDING_M2, found.lost_m2, 0.0)
+
+
+def _ground_of(units: Geometries, shapes: Geometries) -> _Ground:
+    """Return which views may lie in which units."""
+    camera = np.flatnonzero(~shapely.is_empty(shapes))
+    tree = shapely.STRtree(shapes[camera])
+    unit, view = tree.query(units)
+    views, borders = corners_of(shapes[camera]), corners_of(units)
+    return _Ground(tree, views, borders, camera, view, unit)
+
+
+def _asked(place: Ints, named: Bools, places: int) -> Bools:
+    """Tell which things lie in a place with any that is named: what others lose nobody asks."""
+    there = np.zeros(places, dtype=bool)
+    there[place[named]] = True
+    return there[place]
+
+
+def _lost_m(seen: Stretches, length_m: Floats, number: Ints, named: Bools) -> Floats:
+    """Return the metres of lines that only one group sees, by its number."""
+    mine = _asked(seen.line, named[seen.owner], len(length_m))
+    return lengths(
+        seen.some(mine),
+        length_m=length_m,
+        place=np.zeros(len(length_m), np.int64),
+        places=1,
+        group=number,
+        groups=int(number.max(initial=-1)) + 1,
+    ).lost_m
 
 
 def redundant(losses: pd.DataFrame) -> pd.DataFrame:
@@ -177,7 +235,7 @@ def poles(cameras: gpd.GeoDataFrame) -> pd.Series:
     return pd.Series(np.where(shared, codes, None), index=cameras.index, dtype=object)
 
 
-def _numbered(names: pd.Series) -> tuple[Ints, list[object]]:
+def _numbered(names: pd.Series) -> tuple[Ints, NDArray[np.object_]]:
     """Return a number for each camera's group, and the groups' names.
 
     Cameras of no group are numbered behind, each as its own: they keep what they share with a
@@ -187,4 +245,4 @@ def _numbered(names: pd.Series) -> tuple[Ints, list[object]]:
     number = codes.astype(np.int64)
     lone = number < 0
     number[lone] = len(unique) + np.arange(int(lone.sum()))
-    return number, list(unique)
+    return number, unique

@@ -6,118 +6,29 @@ Does not belong here: which stretches of walls one camera sees (``visibility``).
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from gridmap.camera_coverage.stretches import Stretches, lengths, stretches_inside
+from gridmap.camera_coverage.stretches import Lengths, Stretches, lengths
 from gridmap.errors import FrameError
 from gridmap.model import require_columns
-from gridmap.visibility.scene import scene_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gridmap.camera_coverage.sights import Sights
+    from gridmap.visibility.scene import Walls
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-GAP_M = 0.02
-"""A wall with another building this near before it faces no open ground: nobody can stand or see
-there. Source: own choice; real footprints touch to within millimetres."""
-
 AT_WALL_M = 1.0
 """An entrance this near to its building's outline stands in the wall. Source: own choice; surveys
 put entrance points up to a step off the footprint."""
-
-
-class WallLines(NamedTuple):
-    """The walls of buildings, a building's together, in the order `visible_walls` numbers them.
-
-    ``ends`` (w, 4): the building on the left. ``length_m``, ``building`` (w): by position.
-    ``first`` (b + 1): first wall of each building.
-    """
-
-    ends: Floats
-    length_m: Floats
-    building: Ints
-    first: Ints
-
-    @property
-    def before(self) -> Floats:
-        """The same lines `GAP_M` outside."""
-        way = self.ends[:, 2:] - self.ends[:, :2]
-        out = np.column_stack([way[:, 1], -way[:, 0]]) / self.length_m[:, None]
-        return self.ends + np.tile(out * GAP_M, 2)
-
-
-def wall_lines(buildings: gpd.GeoDataFrame | gpd.GeoSeries) -> WallLines:
-    """Return the walls of buildings.
-
-    Parameters
-    ----------
-    buildings
-        Valid Polygons or MultiPolygons, metric CRS.
-
-    Returns
-    -------
-    WallLines
-        Courtyards included.
-    """
-    scene, walls = scene_of(buildings.geometry)
-    order = np.lexsort((walls.number, walls.row))
-    first = np.searchsorted(walls.row[order], np.arange(len(buildings) + 1))
-    return WallLines(scene.walls[order], walls.length[order], walls.row[order], first)
-
-
-def wall_stretches(walls: WallLines, seen: pd.DataFrame) -> Stretches:
-    """Return the stretches that cameras see, by wall.
-
-    Parameters
-    ----------
-    walls
-        From `wall_lines` of the buildings the stretches were found among.
-    seen
-        The stretches of `Sights`.
-
-    Returns
-    -------
-    Stretches
-        ``owner``: the camera's position.
-    """
-    line = walls.first[seen["obstacle"].to_numpy()] + seen["wall"].to_numpy()
-    columns = (seen[name].to_numpy() for name in ("start", "end", "camera"))
-    return Stretches(line, *columns)
-
-
-def shut_stretches(walls: WallLines, buildings: gpd.GeoDataFrame | gpd.GeoSeries) -> Stretches:
-    """Return the stretches of walls that have another building within `GAP_M` before them.
-
-    Parameters
-    ----------
-    walls
-        From `wall_lines`.
-    buildings
-        The buildings of these walls.
-
-    Returns
-    -------
-    Stretches
-        ``owner``: the position of the other building.
-    """
-    shapes = buildings.geometry.to_numpy()
-    one, other = shapely.STRtree(shapes).query(shapes, predicate="dwithin", distance=2 * GAP_M)
-    apart = one != other
-    one, other = one[apart], other[apart]
-    size = walls.first[one + 1] - walls.first[one]
-    pair = np.repeat(np.arange(len(one)), size)
-    nth = np.arange(len(pair)) - np.repeat(np.cumsum(size) - size, size)
-    return stretches_inside(walls.before, shapes, (walls.first[one[pair]] + nth, other[pair]))
 
 
 def frontage(buildings: gpd.GeoDataFrame | gpd.GeoSeries, sights: Sights) -> pd.DataFrame:
@@ -141,7 +52,7 @@ def frontage(buildings: gpd.GeoDataFrame | gpd.GeoSeries, sights: Sights) -> pd.
     Raises
     ------
     FrameError
-        The stretches name a building that is not there.
+        The sights are among another number of buildings, or an index repeats.
 
     Notes
     -----
@@ -161,26 +72,29 @@ def frontage(buildings: gpd.GeoDataFrame | gpd.GeoSeries, sights: Sights) -> pd.
         wall_m  open_m  seen_m
     b1   124.0   124.0    20.0
     """
-    require_columns(buildings.geometry.to_frame(), [], "buildings")
-    if sights.stretches["obstacle"].max() >= len(buildings):
+    require_columns(pd.DataFrame(index=buildings.index), [], "buildings")
+    walls = sights.walls.walls
+    if len(walls.first) != len(buildings) + 1:
         raise FrameError("the stretches were found among other buildings")
-    walls = wall_lines(buildings)
-    seen = wall_stretches(walls, sights.stretches)
-    shut = shut_stretches(walls, buildings)
-    metres = partial(lengths, length_m=walls.length_m, place=walls.building, places=len(buildings))
-    wall_m = np.bincount(walls.building, walls.length_m, minlength=len(buildings)).astype(float)
-    at_least = metres(seen).lengths_m
-    closed = metres(shut).lengths_m[:, 1:2].sum(axis=1)
+    seen, shut = sights.walls.seen, sights.walls.shut
+
+    def metres(stretches: Stretches) -> Floats:
+        found: Lengths = lengths(
+            stretches, length_m=walls.length, place=walls.row, places=len(buildings)
+        )
+        return found.lengths_m
+
+    wall_m = np.bincount(walls.row, walls.length, minlength=len(buildings)).astype(float)
+    at_least, closed = metres(seen), metres(shut)[:, 1:2].sum(axis=1)
     # Where cameras stand between walls GAP_M apart a wall is seen all the same.
     at_least[:, 0] = np.maximum(wall_m - closed, at_least[:, 1:2].sum(axis=1))
-    pairs = np.unique(np.column_stack([walls.building[seen.line], seen.owner]), axis=0)
     return pd.DataFrame(
         {
             "wall_m": wall_m,
             "open_m": at_least[:, 0],
             "seen_m": at_least[:, 1:2].sum(axis=1),
             "lengths_m": as_lists(at_least),
-            "camera_count": np.bincount(pairs[:, 0], minlength=len(buildings)),
+            "camera_count": _owners(walls.row[seen.line], seen.owner, len(buildings)),
         },
         index=buildings.index,
     )
@@ -218,7 +132,7 @@ def entrance_coverage(
     is; any other where a view covers its place. Source: own choice.
     """
     require_columns(entrances, ["building_code"], "entrances")
-    walls = wall_lines(buildings)
+    walls = sights.walls.walls
     xy = shapely.get_coordinates(entrances.geometry.to_numpy())
     wall, share = _nearest_wall(xy, buildings.index.get_indexer(entrances["building_code"]), walls)
     count = np.zeros(len(entrances), np.int64)
@@ -229,11 +143,11 @@ def entrance_coverage(
     )
     count[free] = np.bincount(row, minlength=len(free))
     held = np.flatnonzero(wall >= 0)
-    count[held] = _watchers(wall[held], share[held], wall_stretches(walls, sights.stretches))
+    count[held] = _watchers(wall[held], share[held], sights.walls.seen)
     return pd.DataFrame({"camera_count": count}, index=entrances.index)
 
 
-def _nearest_wall(xy: Floats, building: Ints, walls: WallLines) -> tuple[Ints, Floats]:
+def _nearest_wall(xy: Floats, building: Ints, walls: Walls) -> tuple[Ints, Floats]:
     """Return for each entrance its wall and the share along it; -1 if it stands in none."""
     wall, share = np.full(len(xy), -1), np.zeros(len(xy))
     rows = np.flatnonzero(building >= 0)
@@ -242,7 +156,7 @@ def _nearest_wall(xy: Floats, building: Ints, walls: WallLines) -> tuple[Ints, F
     nth = np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size)
     line = walls.first[building[row]] + nth
     start, way = walls.ends[line, :2], walls.ends[line, 2:] - walls.ends[line, :2]
-    along = np.clip(((xy[row] - start) * way).sum(axis=1) / walls.length_m[line] ** 2, 0.0, 1.0)
+    along = np.clip(((xy[row] - start) * way).sum(axis=1) / walls.length[line] ** 2, 0.0, 1.0)
     gap = np.hypot(*(start + along[:, None] * way - xy[row]).T)
     order = np.lexsort((line, gap, row))
     _, first = np.unique(row[order], return_index=True)
@@ -261,8 +175,15 @@ def _watchers(wall: Ints, share: Floats, seen: Stretches) -> Ints:
     nth = np.arange(len(spot)) - np.repeat(np.cumsum(size) - size, size)
     stretch = order[low[spot] + nth]
     hit = (seen.start[stretch] <= share[spot]) & (share[spot] <= seen.end[stretch])
-    pairs = np.unique(np.column_stack([spot[hit], seen.owner[stretch[hit]]]), axis=0)
-    return np.bincount(pairs[:, 0], minlength=len(wall))
+    return _owners(spot[hit], seen.owner[stretch[hit]], len(wall))
+
+
+def _owners(place: Ints, owner: Ints, places: int) -> Ints:
+    """Return how many owners each place has, each counted once."""
+    many = int(owner.max(initial=0)) + 1
+    pair = np.sort(place * many + owner)
+    first = np.diff(pair, prepend=-1) > 0
+    return np.bincount(pair[first] // many, minlength=places)
 
 
 def as_lists(table: Floats) -> pd.Series:
@@ -278,8 +199,12 @@ def as_lists(table: Floats) -> pd.Series:
     ndarray
         Array (n) of arrays, zeros at the end of each left out.
     """
-    rows = np.empty(len(table), dtype=object)
     filled = np.where(table > 0.0, np.arange(1, table.shape[1] + 1), 1).max(axis=1, initial=1)
-    for k, (row, n) in enumerate(zip(table, filled, strict=True)):
-        rows[k] = row[:n].copy()
+    end = np.cumsum(filled)
+    flat = table[np.arange(table.shape[1]) < filled[:, None]]
+    rows = np.empty(len(table), dtype=object)
+    # Parts of one array: making one each takes three times as long.
+    rows[:] = [
+        flat[low:high] for low, high in zip((end - filled).tolist(), end.tolist(), strict=True)
+    ]
     return rows

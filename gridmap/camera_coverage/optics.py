@@ -6,7 +6,7 @@ direction and the position may be off, pixels per metre. Does not belong here: w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -111,31 +111,80 @@ def complete_optics(cameras: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     c2                 hfov_deg         45.0                    0.0
     c3                                  90.0                   22.5
     """
-    require_columns(cameras, list(CAMERA_COLUMNS), "cameras")
-    azimuth, angle, reach = (numbers(cameras[name]) for name in CAMERA_COLUMNS)
-    direction = _optional(cameras, "direction_type")
-    angle = angle.mask(angle.isna() & azimuth.isna() & (direction == ALL_ROUND), FULL_CIRCLE_DEG)
-    by_direction = azimuth.isna() & direction.isin(DIRECTION_DEG)
-    declared = _optional(cameras, "azimuth_tolerance_deg").fillna(0.0)
-    tolerance = declared.mask(by_direction, DIRECTION_TOLERANCE_DEG)
-    azimuth = azimuth.mask(by_direction, direction.map(DIRECTION_DEG).astype(float))
-    lost = azimuth.isna() & ~(angle >= FULL_CIRCLE_DEG)
+    optics = optics_of(cameras)
     filled = {
-        "azimuth_deg": azimuth,
-        "hfov_deg": angle.fillna(DEFAULT_HFOV_DEG),
-        "max_range_m": reach.fillna(DEFAULT_RANGE_M),
-        "azimuth_tolerance_deg": tolerance.mask(lost, FULL_CIRCLE_DEG / 2),
-        "position_tolerance_m": _optional(cameras, "position_tolerance_m").fillna(0.0),
+        "azimuth_deg": optics.azimuth_deg,
+        "hfov_deg": optics.hfov_deg,
+        "max_range_m": optics.range_m,
+        "azimuth_tolerance_deg": optics.azimuth_off_deg,
+        "position_tolerance_m": optics.position_off_m,
     }
-    guesses = zip(lost, angle.isna(), reach.isna(), strict=True)
-    assumed = [
-        ",".join(name for name, is_guess in zip(CAMERA_COLUMNS, row, strict=True) if is_guess)
-        for row in guesses
-    ]
-    return cameras.assign(**filled, assumed=pd.Series(assumed, index=cameras.index, dtype=object))
+    return cameras.assign(**filled, assumed=pd.Series(optics.assumed, cameras.index, dtype=object))
 
 
-def greatest_reach_m(cameras: pd.DataFrame) -> pd.Series:
+class Optics(NamedTuple):
+    """What `complete_optics` finds, as arrays by camera.
+
+    ``azimuth_off_deg``, ``position_off_m``: the tolerances.
+    """
+
+    azimuth_deg: Floats
+    hfov_deg: Floats
+    range_m: Floats
+    azimuth_off_deg: Floats
+    position_off_m: Floats
+    assumed: NDArray[np.object_]
+
+
+def optics_of(cameras: pd.DataFrame) -> Optics:
+    """Return what `complete_optics` fills in, without the frame around it.
+
+    Parameters
+    ----------
+    cameras
+        As in `complete_optics`.
+
+    Returns
+    -------
+    Optics
+        In the order of the cameras.
+
+    Raises
+    ------
+    FrameError
+        A column is missing or the index repeats.
+    """
+    require_columns(cameras, list(CAMERA_COLUMNS), "cameras")
+    azimuth, angle, reach = (_optional(cameras, name) for name in CAMERA_COLUMNS)
+    direction = _optional(cameras, "direction_type")
+    round_ = np.isnan(angle) & np.isnan(azimuth) & (direction == ALL_ROUND)
+    angle = np.where(round_, FULL_CIRCLE_DEG, angle)
+    by_direction = np.isnan(azimuth) & np.isin(direction, list(DIRECTION_DEG))
+    tolerance = _filled(_optional(cameras, "azimuth_tolerance_deg"), 0.0)
+    tolerance[by_direction] = DIRECTION_TOLERANCE_DEG
+    azimuth = np.where(by_direction, 0.0, azimuth)
+    azimuth[by_direction] = [DIRECTION_DEG[int(one)] for one in direction[by_direction]]
+    lost = np.isnan(azimuth) & ~(angle >= FULL_CIRCLE_DEG)
+    return Optics(
+        azimuth,
+        _filled(angle, DEFAULT_HFOV_DEG),
+        _filled(reach, DEFAULT_RANGE_M),
+        np.where(lost, FULL_CIRCLE_DEG / 2, tolerance),
+        _filled(_optional(cameras, "position_tolerance_m"), 0.0),
+        _GUESSES[lost + 2 * np.isnan(angle) + 4 * np.isnan(reach)],
+    )
+
+
+_GUESSES = np.array(
+    [
+        ",".join(name for bit, name in enumerate(CAMERA_COLUMNS) if guess >> bit & 1)
+        for guess in range(2 ** len(CAMERA_COLUMNS))
+    ],
+    dtype=object,
+)  # the names of guessed columns, by a number with a bit for each
+
+
+def greatest_reach_m(cameras: pd.DataFrame) -> Floats:
     """Return how far from its drawn position a camera may see, defaults filled in.
 
     Parameters
@@ -145,46 +194,47 @@ def greatest_reach_m(cameras: pd.DataFrame) -> pd.Series:
 
     Returns
     -------
-    Series
+    ndarray
         Metres, without the way a camera may be moved out of a building.
     """
-    tolerance = _optional(cameras, "position_tolerance_m").fillna(0.0)
-    return numbers(cameras["max_range_m"]).fillna(DEFAULT_RANGE_M) + 2.0 * tolerance
+    reach, tolerance = (_optional(cameras, n) for n in ("max_range_m", "position_tolerance_m"))
+    return _filled(reach, DEFAULT_RANGE_M) + 2.0 * _filled(tolerance, 0.0)
 
 
-def widest_angle_deg(optics: pd.DataFrame) -> pd.Series:
+def widest_angle_deg(optics: Optics) -> Floats:
     """Return the angle that holds every direction a camera may look in.
 
     Parameters
     ----------
     optics
-        From `complete_optics`.
+        From `optics_of`.
 
     Returns
     -------
-    Series
+    ndarray
         Degrees, at most 360; 0 stays 0.
     """
-    angle, tolerance = optics["hfov_deg"], optics["azimuth_tolerance_deg"]
-    return (angle + 2.0 * tolerance).clip(upper=FULL_CIRCLE_DEG).where(angle > 0.0, angle)
+    angle = optics.hfov_deg
+    wide = np.minimum(angle + 2.0 * optics.azimuth_off_deg, FULL_CIRCLE_DEG)
+    return np.where(angle > 0.0, wide, angle)
 
 
-def narrowest_angle_deg(optics: pd.DataFrame) -> pd.Series:
+def narrowest_angle_deg(optics: Optics) -> Floats:
     """Return the angle that a camera sees whichever way it looks within its tolerance.
 
     Parameters
     ----------
     optics
-        From `complete_optics`.
+        From `optics_of`.
 
     Returns
     -------
-    Series
+    ndarray
         Degrees; 0 where an angle or a range is assumed, or the tolerance leaves nothing.
     """
-    angle, tolerance = optics["hfov_deg"], optics["azimuth_tolerance_deg"]
-    sure = angle.where(angle >= DOME_DEG, (angle - 2.0 * tolerance).clip(lower=0.0))
-    return sure.where(optics["assumed"] == "", 0.0)
+    angle = optics.hfov_deg
+    less = np.maximum(angle - 2.0 * optics.azimuth_off_deg, 0.0)
+    return np.where(optics.assumed == "", np.where(angle >= DOME_DEG, angle, less), 0.0)
 
 
 def detail_range_m(cameras: pd.DataFrame, level: str) -> pd.Series:
@@ -222,8 +272,7 @@ def detail_range_m(cameras: pd.DataFrame, level: str) -> pd.Series:
     needed = pixels_per_m(level)
     angle = cameras["hfov_deg"].astype(float)
     angle = angle.where((angle > 0.0) & (angle < 180.0))
-    pixels = _optional(cameras, "h_pixels")
-    return pixels / (2.0 * needed * np.tan(np.radians(angle) / 2.0))
+    return _optional(cameras, "h_pixels") / (2.0 * needed * np.tan(np.radians(angle) / 2.0))
 
 
 def pixels_per_m(level: str) -> float:
@@ -250,8 +299,16 @@ def pixels_per_m(level: str) -> float:
     return levels[level]
 
 
-def _optional(frame: pd.DataFrame, name: str) -> pd.Series:
+def _optional(frame: pd.DataFrame, name: str) -> Floats:
     """Return a column of numbers, all null where the frame has none."""
     if name not in frame.columns:
-        return pd.Series(np.nan, index=frame.index)
-    return numbers(frame[name])
+        return np.full(len(frame), np.nan)
+    column = frame[name]
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+        return np.asarray(column, dtype=float)
+    return np.asarray(numbers(column), dtype=float)
+
+
+def _filled(numbers: Floats, value: float) -> Floats:
+    """Return numbers with those that are missing replaced; a new array."""
+    return np.where(np.isnan(numbers), value, numbers)

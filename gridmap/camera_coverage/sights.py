@@ -7,26 +7,42 @@ units (``ground``).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from geopandas.array import from_shapely
 
 from gridmap.camera_coverage.optics import (
     FULL_CIRCLE_DEG,
-    complete_optics,
+    Optics,
     detail_range_m,
     narrowest_angle_deg,
+    optics_of,
     widest_angle_deg,
 )
-from gridmap.camera_coverage.pieces import areas_only
-from gridmap.crs import convergence_deg
-from gridmap.visibility import ARC_TOLERANCE_M, DOME_DEG, view_polygons, views_and_walls
+from gridmap.camera_coverage.pieces import areas_only, on_two_threads
+from gridmap.camera_coverage.stretches import Stretches
+from gridmap.camera_coverage.walls import WallLines
+from gridmap.visibility import ARC_TOLERANCE_M, DOME_DEG
+from gridmap.visibility.placement import FREE, ON_WALL
+from gridmap.visibility.polygons import (
+    Views,
+    camera_table,
+    check_frames,
+    positions,
+    turns_deg,
+    view_columns,
+    views_from,
+    wall_frame,
+)
+from gridmap.visibility.scene import scene_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -44,11 +60,13 @@ class Sights(NamedTuple):
 
     ``stretches``: as `visibility.visible_walls`, cameras and buildings by their positions.
     ``detail``: for each level asked for the possible views as far as the image has its detail.
+    ``walls``: the walls of the buildings, which all that follows reads; each is found once.
     """
 
     views: gpd.GeoDataFrame
     stretches: pd.DataFrame
     detail: dict[str, Geometries]
+    walls: WallLines
 
 
 def views(
@@ -145,177 +163,197 @@ def sights(
     the drawn place, tolerance added: it may be more than `views` of that level, never less. Cost:
     the walls are laid out once for all of it.
     """
-    optics = complete_optics(cameras)
-    besides = {name: detail_range_m(cameras, name) for name in levels}
+    check_frames(cameras, buildings)
+    optics = optics_of(cameras)
+    far = {name: detail_range_m(cameras, name).to_numpy() for name in levels}
     if level is None:
-        return _sights(optics, buildings, besides)
-    sharp = detail_range_m(cameras, level)
-    reach = np.minimum(optics["max_range_m"], sharp)
-    found = _sights(optics.assign(max_range_m=reach), buildings, besides)
-    silent = (found.views["reason"] == "no_range") & sharp.isna()
+        return _sights(cameras, optics, buildings, far)
+    sharp = detail_range_m(cameras, level).to_numpy()
+    nearer = optics._replace(range_m=np.minimum(optics.range_m, sharp))
+    found = _sights(cameras, nearer, buildings, far)
+    silent = (found.views["reason"] == "no_range") & np.isnan(sharp)
     reason = found.views["reason"].mask(silent, "no_detail")
     return found._replace(views=found.views.assign(reason=reason))
 
 
+class _Posts(NamedTuple):
+    """Cameras as arrays: where they stand, the meridian convergence there, where they look.
+
+    ``off_m``: how far the position may be off.
+    """
+
+    xy: Floats
+    turn_deg: Floats
+    azimuth_deg: Floats
+    hfov_deg: Floats
+    range_m: Floats
+    off_m: Floats
+
+    def some(self, rows: Ints | Bools) -> _Posts:
+        """Return some of them."""
+        return _Posts(*(part[rows] for part in self))
+
+    def table(self) -> Floats:
+        """Return them as the kernel reads them."""
+        return camera_table(*self[:5])
+
+
 def _sights(
-    optics: gpd.GeoDataFrame,
+    cameras: gpd.GeoDataFrame,
+    optics: Optics,
     buildings: gpd.GeoDataFrame | gpd.GeoSeries,
-    sharp_m: Mapping[str, pd.Series],
+    far_m: dict[str, Floats],
 ) -> Sights:
     """Look from every camera, once for each thing asked of it, in one run of the kernel."""
-    possible = optics.assign(
-        hfov_deg=widest_angle_deg(optics),
-        azimuth_deg=optics["azimuth_deg"].where(optics["azimuth_tolerance_deg"] < 180.0, 0.0),
+    scene, walls = scene_of(buildings.geometry)
+    xy, size = positions(cameras.geometry), len(cameras)
+    azimuth = np.where(optics.azimuth_off_deg < FULL_CIRCLE_DEG / 2, optics.azimuth_deg, 0.0)
+    possible = _Posts(
+        xy,
+        turns_deg(xy, cameras.crs),
+        azimuth,
+        widest_angle_deg(optics),
+        optics.range_m,
+        optics.position_off_m,
     )
-    angle = narrowest_angle_deg(optics)
-    vague = (optics["position_tolerance_m"] > 0.0).to_numpy()
-    wide = (angle == possible["hfov_deg"]).to_numpy()
-    narrowed = np.flatnonzero((angle > 0.0).to_numpy() & ~vague & ~wide)
-    stack = [possible, optics.assign(hfov_deg=angle).iloc[narrowed]]
-    sharp = {name: np.minimum(optics["max_range_m"], reach) for name, reach in sharp_m.items()}
-    clear = {name: np.flatnonzero(reach.notna().to_numpy()) for name, reach in sharp.items()}
-    stack += [possible.assign(max_range_m=reach).iloc[clear[name]] for name, reach in sharp.items()]
-    every, stretches = views_and_walls(pd.concat(stack, ignore_index=True), buildings)
-    parts = np.split(every.geometry.to_numpy(), np.cumsum([len(one) for one in stack])[:-1])
-    frame = every.iloc[: len(optics)].set_axis(optics.index)
-    sure, area = _sure(optics.assign(hfov_deg=angle), frame, buildings, same=wide & ~vague)
-    stands = _stands(frame)[narrowed]
-    sure[narrowed] = np.where(stands, parts[1], shapely.Polygon())
-    area[narrowed] = np.where(
-        stands, every["area_m2"].to_numpy()[len(optics) :][: len(narrowed)], 0.0
-    )
-    frame = _loosened(possible, frame, buildings)
+    least = possible._replace(azimuth_deg=optics.azimuth_deg, hfov_deg=narrowest_angle_deg(optics))
+    exact = (possible.off_m <= 0.0) & (least.hfov_deg > 0.0)
+    narrowed = np.flatnonzero(exact & (least.hfov_deg != possible.hfov_deg))
+    sharp = [np.minimum(optics.range_m, reach) for reach in far_m.values()]
+    clear = [np.flatnonzero(~np.isnan(reach)) for reach in sharp]
+    stack = [possible.table(), least.some(narrowed).table()]
+    for reach, rows in zip(sharp, clear, strict=True):
+        stack.append(possible._replace(range_m=reach).some(rows).table())
+    every = views_from(scene, np.concatenate(stack), ARC_TOLERANCE_M)
+    ends = np.cumsum([len(table) for table in stack])
+    seen = every.part(0, size)
+    sure = _sure(least, seen, every.part(*ends[:2]), narrowed, buildings)
+    shown = _loosened(possible, seen, buildings)
     columns = {
-        "assumed": optics["assumed"],
-        "certain": gpd.GeoSeries(sure, index=frame.index, crs=frame.crs),
-        "certain_area_m2": area,
+        **view_columns(cameras.geometry, shown),
+        "assumed": pd.Series(optics.assumed, cameras.index, dtype=object),
+        "certain": from_shapely(sure[0], crs=cameras.crs),
+        "certain_area_m2": sure[1],
     }
-    frame = frame.assign(**columns)
     detail = {
-        name: _detailed(frame, optics, sharp[name], clear[name], part)
-        for name, part in zip(sharp, parts[2:], strict=True)
+        name: _detailed(possible._replace(range_m=reach), shown, rows, every.polygon[low:high])
+        for name, reach, rows, low, high in zip(
+            far_m, sharp, clear, ends[1:], ends[2:], strict=False
+        )
     }
-    mine = (stretches["camera"] < len(optics)).to_numpy()
-    return Sights(frame, stretches[mine], detail)
-
-
-def _stands(views: gpd.GeoDataFrame) -> Bools:
-    """Tell which cameras stand where the register says, up to a step off the wall."""
-    return np.asarray((views["status"] == "ok") | (views["reason"] == "on_wall"))
+    start, end = seen.share.T
+    return Sights(
+        gpd.GeoDataFrame(columns, index=cameras.index, geometry="geometry", crs=cameras.crs),
+        wall_frame(seen, walls),
+        detail,
+        WallLines(scene, walls, Stretches(walls.line[seen.wall], start, end, seen.camera)),
+    )
 
 
 def _sure(
-    optics: gpd.GeoDataFrame,
-    views: gpd.GeoDataFrame,
+    least: _Posts,
+    seen: Views,
+    narrow: Views,
+    narrowed: Ints,
     buildings: gpd.GeoDataFrame | gpd.GeoSeries,
-    *,
-    same: Bools,
 ) -> tuple[Geometries, Floats]:
-    """Return the certain views, and their areas, of all but cameras with narrowed angles.
+    """Return the certain views and their areas.
 
-    ``optics`` with the narrowest angles. ``same``: what is possible is certain too.
+    ``seen``: the possible views from the drawn places; ``narrow``: those with narrowed angles, of
+    the cameras ``narrowed``.
     """
-    some = _stands(views) & (optics["hfov_deg"] > 0.0).to_numpy()
-    vague = (optics["position_tolerance_m"] > 0.0).to_numpy()
-    shape, area = np.full(len(views), shapely.Polygon(), dtype=object), np.zeros(len(views))
-    same = same & some
-    shape[same], area[same] = views.geometry.to_numpy()[same], views["area_m2"].to_numpy()[same]
-    shifted = some & vague
-    if shifted.any():
-        shape[shifted] = _bounds(optics[shifted], buildings, -1.0)
-        area[shifted] = shapely.area(shape[shifted])
+    # Where the register says, up to a step off the wall.
+    stands = seen.found & (seen.why <= ON_WALL)
+    some, vague = stands & (least.hfov_deg > 0.0), least.off_m > 0.0
+    same = some & ~vague
+    shape = np.where(same, seen.polygon, shapely.Polygon())
+    area = np.where(same, seen.area, 0.0)
+    shape[narrowed] = np.where(stands[narrowed], narrow.polygon, shapely.Polygon())
+    area[narrowed] = np.where(stands[narrowed], narrow.area, 0.0)
+    shifted = np.flatnonzero(some & vague)
+    shape[shifted] = _bounds(least.some(shifted), buildings, -1.0)
+    area[shifted] = shapely.area(shape[shifted])
     return shape, area
 
 
-def _loosened(
-    possible: gpd.GeoDataFrame,
-    views: gpd.GeoDataFrame,
-    buildings: gpd.GeoDataFrame | gpd.GeoSeries,
-) -> gpd.GeoDataFrame:
+def _loosened(possible: _Posts, seen: Views, buildings: gpd.GeoDataFrame | gpd.GeoSeries) -> Views:
     """Replace the possible views of cameras whose position is inexact by their outer bounds."""
-    vague = (possible["position_tolerance_m"] > 0.0) & (views["status"] != "excluded")
-    rows = np.flatnonzero(vague.to_numpy())
+    rows = np.flatnonzero((possible.off_m > 0.0) & seen.found)
     if len(rows) == 0:
-        return views
-    shape, area = views.geometry.to_numpy().copy(), views["area_m2"].to_numpy().copy()
+        return seen
+    shape, area = seen.polygon.copy(), seen.area.copy()
     # What is seen from the drawn place is possible too, whatever rounding does to the bound.
-    shape[rows] = shapely.union(_bounds(possible.iloc[rows], buildings, 1.0), shape[rows])
+    bound = _bounds(possible.some(rows), buildings, 1.0)
+    shape[rows] = on_two_threads(shapely.union, bound, shape[rows])
     area[rows] = shapely.area(shape[rows])
-    geometry = gpd.GeoSeries(shape, index=views.index, crs=views.crs)
-    return views.assign(area_m2=area).set_geometry(geometry)
+    return seen._replace(polygon=shape, area=area)
 
 
-def _detailed(
-    views: gpd.GeoDataFrame,
-    optics: gpd.GeoDataFrame,
-    sharp_m: pd.Series,
-    rows: Ints,
-    seen: Geometries,
-) -> Geometries:
+def _detailed(possible: _Posts, shown: Views, rows: Ints, seen: Geometries) -> Geometries:
     """Return the possible views as far as the image is sharp; ``seen`` from the drawn places."""
-    shape = np.full(len(views), shapely.Polygon(), dtype=object)
+    shape = np.full(len(shown.polygon), shapely.Polygon(), dtype=object)
     shape[rows] = seen
-    tolerance = optics["position_tolerance_m"].to_numpy(dtype=float)
-    vague = rows[tolerance[rows] > 0.0]
-    far = sharp_m.to_numpy(dtype=float)[vague] + tolerance[vague]
-    far += views["moved_m"].to_numpy(dtype=float)[vague]
+    vague = rows[(possible.off_m[rows] > 0.0) & shown.found[rows]]
+    far = (possible.range_m + possible.off_m + shown.moved)[vague]
     # Around the chords of a circle: nothing within reach is left out.
-    disc = shapely.buffer(optics.geometry.to_numpy()[vague], far / np.cos(np.pi / 64), quad_segs=16)
-    shape[vague] = shapely.intersection(views.geometry.to_numpy()[vague], disc)
+    disc = shapely.buffer(
+        shapely.points(possible.xy[vague]), far / np.cos(np.pi / 64), quad_segs=16
+    )
+    shape[vague] = on_two_threads(shapely.intersection, shown.polygon[vague], disc)
     return shape
 
 
-def _bounds(
-    cameras: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame | gpd.GeoSeries, sign: float
-) -> Geometries:
+def _bounds(posts: _Posts, buildings: gpd.GeoDataFrame | gpd.GeoSeries, sign: float) -> Geometries:
     """Return outer (+1) or inner (-1) bounds of the views from anywhere within the tolerance.
 
     A segment from within r of the place to a spot lies within r of the segment from the place:
     if it is free, so is the latter of walls thinned by r; and it is free if the latter is free
     of walls thickened by r.
     """
-    found = np.full(len(cameras), shapely.Polygon(), dtype=object)
-    tolerance = cameras["position_tolerance_m"].to_numpy(dtype=float)
+    found = np.full(len(posts.xy), shapely.Polygon(), dtype=object)
+    if len(found) == 0:
+        return found
     tree = shapely.STRtree(buildings.geometry.to_numpy())
-    for r in np.unique(tolerance):
-        rows = np.flatnonzero(tolerance == r)
-        some = cameras.iloc[rows]
+    for r in np.unique(posts.off_m):
+        rows = np.flatnonzero(posts.off_m == r)
+        some = posts.some(rows)
         # Arcs are chords here and in the view from any other place: the bounds keep off both.
-        reach = some["max_range_m"].to_numpy(dtype=float) + sign * (r + ARC_TOLERANCE_M)
-        _, near = tree.query(
-            some.geometry.to_numpy(), predicate="dwithin", distance=np.maximum(reach, 0.0) + r
+        reach = np.maximum(some.range_m + sign * (r + ARC_TOLERANCE_M), 0.0)
+        _, near = tree.query(shapely.points(some.xy), predicate="dwithin", distance=reach + r)
+        near = np.unique(near)
+        walls = tree.geometries[near]
+        thick = on_two_threads(
+            partial(shapely.buffer, distance=-sign * _ROUND * r, quad_segs=16), walls
         )
-        walls = buildings.geometry.iloc[np.unique(near)]
-        changed = walls.buffer(-sign * _ROUND * r)
-        changed = changed[~changed.is_empty]
-        around = some.assign(hfov_deg=FULL_CIRCLE_DEG, max_range_m=np.where(reach > 0, reach, 0.0))
-        seen = view_polygons(around, changed)
-        free = (seen["status"] == "ok").to_numpy() if sign < 0 else ~seen.is_empty.to_numpy()
-        shape = np.where(free, seen.geometry.to_numpy(), shapely.Polygon())
-        shape = shapely.intersection(shape, _sectors(some, sign * r))
-        found[rows] = _without(shape, walls.to_numpy()) if sign > 0 else areas_only(shape)
+        solid = ~shapely.is_empty(thick)
+        changed = gpd.GeoSeries(thick[solid], index=buildings.index[near[solid]])
+        around = some._replace(hfov_deg=np.full(len(rows), FULL_CIRCLE_DEG), range_m=reach)
+        seen = views_from(scene_of(changed)[0], around.table(), ARC_TOLERANCE_M)
+        free = seen.found & ((seen.why == FREE) | (sign > 0.0))
+        shape = np.where(free, seen.polygon, shapely.Polygon())
+        shape = on_two_threads(shapely.intersection, shape, _sectors(some, sign * r))
+        found[rows] = _without(shape, walls) if sign > 0.0 else areas_only(shape)
     return found
 
 
-def _sectors(cameras: gpd.GeoDataFrame, wider_m: float) -> Geometries:
+def _sectors(posts: _Posts, wider_m: float) -> Geometries:
     """Return the sectors of cameras, unbounded for what they see, widened or narrowed.
 
     ``wider_m``: how far each edge of the sector moves outward (inward if negative), and how near
     to its apex it begins: moving the apex instead would let a narrow angle see far behind itself.
     """
-    xy = shapely.get_coordinates(cameras.geometry.to_numpy())
-    azimuth = cameras["azimuth_deg"].to_numpy(dtype=float) - convergence_deg(xy, cameras.crs)
-    axis = np.radians(90.0 - np.nan_to_num(azimuth))
-    half = np.radians(cameras["hfov_deg"].to_numpy(dtype=float)) / 2.0
-    far = 4.0 * (cameras["max_range_m"].to_numpy(dtype=float) + abs(wider_m)) + 1.0
-    whole = cameras["hfov_deg"].to_numpy(dtype=float) >= DOME_DEG
+    xy = posts.xy
+    axis = np.radians(90.0 - np.nan_to_num(posts.azimuth_deg - posts.turn_deg))
+    half = np.radians(posts.hfov_deg) / 2.0
+    far = 4.0 * (posts.range_m + abs(wider_m)) + 1.0
+    whole = posts.hfov_deg >= DOME_DEG
     turn = axis[:, None] + half[:, None] * np.linspace(-1.0, 1.0, _SECTOR_STEPS + 1)
     arc = np.stack([np.cos(turn), np.sin(turn)], axis=2) * far[:, None, None] + xy[:, None]
     ring = np.concatenate([xy[:, None], arc], axis=1)
     box = shapely.box(*(xy - far[:, None]).T, *(xy + far[:, None]).T)
     sectors = shapely.polygons(np.where(whole[:, None, None], 0.0, ring))
-    sectors = shapely.buffer(sectors, _ROUND * wider_m, quad_segs=16)
-    return np.asarray(np.where(whole, box, sectors), dtype=object)
+    widened = partial(shapely.buffer, distance=_ROUND * wider_m, quad_segs=16)
+    return np.asarray(np.where(whole, box, on_two_threads(widened, sectors)), dtype=object)
 
 
 def _without(shapes: Geometries, walls: Geometries) -> Geometries:

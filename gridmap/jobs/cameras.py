@@ -294,14 +294,10 @@ def _part(conn: Connection, here: _District, changes: _Changes, tell: Progress) 
     old = before.buildings
     before = before._replace(buildings=pd.concat([old, now.drop(buildings, errors="ignore")]))
     touched = camera_coverage.touched(before, after, cameras=cameras, buildings=buildings)
-    around = here.units.loc[touched.around]
-    boxes = camera_coverage.reaches(here.working)
-    named = here.working.index.isin(touched.cameras)
     built = now.geometry.to_numpy()[now.index.isin(touched.buildings)]
-    shapes = np.concatenate([around.geometry.to_numpy(), boxes[named], built])
-    near = camera_coverage.meets(boxes, shapes)
     beside = shapely.buffer(built, _LAW_M)
-    places = _places(conn, here, around, here.working[near | named], beside)
+    watching = here.working[here.working.index.isin(touched.watching)]
+    places = _places(conn, here, here.units.loc[touched.around], watching, beside)
     grid = places.buildings["grid_code"]
     own = grid[grid.isin(here.units.index)]
     found = camera_coverage.coverage(

@@ -17,7 +17,6 @@ from gridmap.visibility.polygons import (
     STATUSES,
     VIEW_COLUMNS,
     view_polygons,
-    views_and_walls,
     visible_walls,
     warm_up,
 )
@@ -33,7 +32,6 @@ __all__ = [
     "STATUSES",
     "VIEW_COLUMNS",
     "view_polygons",
-    "views_and_walls",
     "visible_walls",
     "warm_up",
 ]

@@ -7,12 +7,13 @@ not belong here: the geometry itself (``kernel``, ``placement``, ``scene``).
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from geopandas.array import from_shapely
 
 from gridmap.crs import convergence_deg, require_metric
 from gridmap.errors import FrameError
@@ -23,6 +24,7 @@ from gridmap.visibility.scene import Walls, scene_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from pyproj import CRS
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -58,6 +60,7 @@ three stand at the places `placement` numbers them by."""
 VIEW_COLUMNS = ("geometry", "area_m2", "status", "reason", "moved_m", "x_m", "y_m")
 """The columns of `view_polygons`, in order."""
 
+_OK, _MOVED, _EXCLUDED = range(3)
 _NO_POSITION, _NO_RANGE, _NO_ANGLE, _NO_AZIMUTH, _NARROW = range(3, 8)
 
 _THREADS = 2
@@ -78,14 +81,36 @@ class _Looks(NamedTuple):
     share: Floats
 
 
-class _Views(NamedTuple):
-    """The views of a frame of cameras, in its order, and what was done with each camera."""
+class Views(NamedTuple):
+    """The views of a table of cameras, in its order, and what was done with each camera.
 
-    looks: _Looks
+    ``polygon``, ``area``, ``moved``: as `view_polygons`. ``why``: a number of `REASONS`.
+    ``found``: whether the camera sees anything. ``camera``, ``wall``, ``share`` (n, 2): stretches
+    of walls, by the scene's numbers, in the order of the cameras.
+    """
+
+    polygon: Geometries
+    area: Floats
     why: Ints
     found: Bools
     moved: Floats
-    walls: Walls
+    camera: Ints
+    wall: Ints
+    share: Floats
+
+    def part(self, low: int, high: int) -> Views:
+        """Return those of the cameras from one position to another."""
+        mine, seen = slice(low, high), slice(*np.searchsorted(self.camera, [low, high]))
+        return Views(
+            self.polygon[mine],
+            self.area[mine],
+            self.why[mine],
+            self.found[mine],
+            self.moved[mine],
+            self.camera[seen] - low,
+            self.wall[seen],
+            self.share[seen],
+        )
 
 
 def view_polygons(
@@ -148,52 +173,24 @@ def view_polygons(
     >>> float(view.loc["c1", "area_m2"].round(6)), view.loc["c1", "status"]
     (100.0, 'ok')
     """
-    views = _views(cameras, obstacles, convergence=convergence, tolerance=float(arc_tolerance_m))
-    return _view_frame(cameras, views)
-
-
-def views_and_walls(
-    cameras: gpd.GeoDataFrame,
-    obstacles: gpd.GeoDataFrame | gpd.GeoSeries,
-    *,
-    convergence: bool = True,
-) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
-    """Return what `view_polygons` and `visible_walls` return, for the price of one of them.
-
-    Parameters
-    ----------
-    cameras, obstacles, convergence
-        As in `view_polygons`.
-
-    Returns
-    -------
-    GeoDataFrame, DataFrame
-        As `view_polygons` returns it; as `visible_walls` does, but ``camera`` and ``obstacle``
-        are positions in the frames and not index values.
-
-    Raises
-    ------
-    CrsError
-        A frame has no metric CRS.
-    FrameError
-        As in `view_polygons`.
-    """
-    views = _views(cameras, obstacles, convergence=convergence, tolerance=ARC_TOLERANCE_M)
-    return _view_frame(cameras, views), _wall_frame(views)
-
-
-def _view_frame(cameras: gpd.GeoDataFrame, views: _Views) -> gpd.GeoDataFrame:
-    """Return the views as `view_polygons` promises them."""
-    status = np.where(views.found, np.where(views.why == FREE, "ok", "moved"), "excluded")
-    columns = {
-        "geometry": gpd.GeoSeries(views.looks.polygon, index=cameras.index, crs=cameras.crs),
-        "area_m2": views.looks.area,
-        "status": pd.Series(status, index=cameras.index, dtype=object),
-        "reason": pd.Series(np.array(REASONS)[views.why], index=cameras.index, dtype=object),
-        "moved_m": views.moved,
-        **dict(zip(("x_m", "y_m"), _positions(cameras.geometry).T, strict=True)),
-    }
+    check_frames(cameras, obstacles)
+    scene, _ = scene_of(obstacles.geometry)
+    views = views_from(scene, _table(cameras, convergence=convergence), float(arc_tolerance_m))
+    columns = view_columns(cameras.geometry, views)
     return gpd.GeoDataFrame(columns, index=cameras.index, geometry="geometry", crs=cameras.crs)
+
+
+def view_columns(points: gpd.GeoSeries, views: Views) -> dict[str, Any]:
+    """Return the columns of `view_polygons`."""
+    status = np.where(views.found, np.where(views.why == FREE, _OK, _MOVED), _EXCLUDED)
+    return {
+        "geometry": from_shapely(views.polygon, crs=points.crs),
+        "area_m2": views.area,
+        "status": pd.Series(np.array(STATUSES, dtype=object)[status], points.index, dtype=object),
+        "reason": pd.Series(np.array(REASONS, dtype=object)[views.why], points.index, dtype=object),
+        "moved_m": views.moved,
+        **dict(zip(("x_m", "y_m"), positions(points).T, strict=True)),
+    }
 
 
 def visible_walls(
@@ -230,25 +227,28 @@ def visible_walls(
     Stretches of one wall by one camera may abut. Source: visibility.md section 6. Cost as
     `view_polygons`.
     """
-    views = _views(cameras, obstacles, convergence=convergence, tolerance=ARC_TOLERANCE_M)
-    stretches = _wall_frame(views)
+    check_frames(cameras, obstacles)
+    scene, walls = scene_of(obstacles.geometry)
+    views = views_from(scene, _table(cameras, convergence=convergence), ARC_TOLERANCE_M)
+    stretches = wall_frame(views, walls)
     return stretches.assign(
         camera=cameras.index.take(stretches["camera"].to_numpy()),
         obstacle=obstacles.index.take(stretches["obstacle"].to_numpy()),
     )
 
 
-def _wall_frame(views: _Views) -> pd.DataFrame:
+def wall_frame(views: Views, walls: Walls) -> pd.DataFrame:
     """Return the stretches of walls, cameras and obstacles by their positions."""
-    walls = views.walls
+    line = walls.line[views.wall]
+    obstacle = walls.row[line]
     return pd.DataFrame(
         {
-            "camera": views.looks.camera,
-            "obstacle": walls.row[views.looks.wall],
-            "wall": walls.number[views.looks.wall],
-            "wall_m": walls.length[views.looks.wall],
-            "start": views.looks.share[:, 0],
-            "end": views.looks.share[:, 1],
+            "camera": views.camera,
+            "obstacle": obstacle,
+            "wall": line - walls.first[obstacle],
+            "wall_m": walls.length[line],
+            "start": views.share[:, 0],
+            "end": views.share[:, 1],
         }
     )
 
@@ -271,57 +271,69 @@ def warm_up() -> None:
     view_polygons(cameras, obstacles, convergence=False)
 
 
-def _views(
-    cameras: gpd.GeoDataFrame,
-    obstacles: gpd.GeoDataFrame | gpd.GeoSeries,
-    *,
-    convergence: bool,
-    tolerance: float,
-) -> _Views:
-    """Check the frames, put the cameras in place and view from there."""
-    _check(cameras, obstacles)
-    scene, walls = scene_of(obstacles.geometry)
-    table = _table(cameras, convergence=convergence)
-    why = _unusable(cameras, table)
-    found, moved = why == FREE, np.zeros(len(cameras))
+def views_from(scene: Scene, table: Floats, tolerance: float) -> Views:
+    """Put the cameras of a table in place and view from there; the table from `camera_table`."""
+    table = table.copy()
+    why = _unusable(table)
+    found, moved = why == FREE, np.zeros(len(table))
     rows = np.flatnonzero(found)
     place, why[rows], found[rows] = stand_all(scene, table[rows])
     moved[rows] = np.hypot(*(place - table[rows, :2]).T)
     table[rows, :2] = place
     rows = np.flatnonzero(found)
-    looks = _all_rows(_look(scene, table[rows], tolerance), rows, len(cameras))
-    narrow = found & shapely.is_empty(looks.polygon)
-    why[narrow], found[narrow], looks.area[narrow] = _NARROW, False, 0.0
-    return _Views(looks, why, found, moved, walls)
+    looks = _look(scene, table[rows], tolerance)
+    polygon, area = np.full(len(table), shapely.Polygon(), dtype=object), np.zeros(len(table))
+    polygon[rows], area[rows] = looks.polygon, looks.area
+    narrow = found & shapely.is_empty(polygon)
+    why[narrow], found[narrow], area[narrow] = _NARROW, False, 0.0
+    return Views(polygon, area, why, found, moved, rows[looks.camera], looks.wall, looks.share)
 
 
-def _check(cameras: gpd.GeoDataFrame, obstacles: gpd.GeoDataFrame | gpd.GeoSeries) -> None:
+def check_frames(cameras: gpd.GeoDataFrame, obstacles: gpd.GeoDataFrame | gpd.GeoSeries) -> None:
     """Raise what `view_polygons` promises to raise."""
     require_columns(cameras, list(CAMERA_COLUMNS), "cameras")
-    require_columns(obstacles.geometry.to_frame(), [], "obstacles")
-    if require_metric(cameras) != obstacles.crs:
-        require_metric(obstacles)
+    require_columns(pd.DataFrame(index=obstacles.index), [], "obstacles")
+    points, shapes = cameras.geometry, obstacles.geometry
+    if require_metric(points) != shapes.crs:
+        require_metric(shapes)
         raise FrameError("cameras and obstacles are not in the same CRS")
-    kinds = shapely.get_type_id(cameras.geometry.array)
-    if not np.isin(kinds, (-1, shapely.GeometryType.POINT)).all():
+    if not np.isin(shapely.get_type_id(points.array), (-1, shapely.GeometryType.POINT)).all():
         raise FrameError("cameras must be points")
-    kinds = shapely.get_type_id(obstacles.geometry.array)
     solid = (-1, shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
-    if not np.isin(kinds, solid).all():
+    if not np.isin(shapely.get_type_id(shapes.array), solid).all():
         raise FrameError("obstacles must be polygons")
 
 
 def _table(cameras: gpd.GeoDataFrame, *, convergence: bool) -> Floats:
-    """Return x, y, axis, angle and range of each camera, angles in radians from east."""
-    xy = _positions(cameras.geometry)
-    azimuth, angle, radius = (cameras[name].to_numpy(dtype=float) for name in CAMERA_COLUMNS)
-    if convergence and len(cameras):  # PROJ takes no empty arrays
-        azimuth = azimuth - convergence_deg(xy, cameras.crs)
-    angle = np.where(angle >= DOME_DEG, 2.0 * np.pi, np.radians(angle))
-    return np.column_stack([xy, np.radians(90.0 - azimuth), angle, radius])
+    """Return the table of a frame of cameras."""
+    xy = positions(cameras.geometry)
+    turn = turns_deg(xy, cameras.crs) if convergence else np.zeros(len(xy))
+    return camera_table(xy, turn, *(cameras[name].to_numpy(dtype=float) for name in CAMERA_COLUMNS))
 
 
-def _positions(points: gpd.GeoSeries) -> Floats:
+def turns_deg(xy: Floats, crs: CRS) -> Floats:
+    """Return the meridian convergence at positions."""
+    # PROJ takes no empty arrays.
+    return convergence_deg(xy, crs) if len(xy) else np.zeros(0)
+
+
+def camera_table(
+    xy: Floats, turn_deg: Floats, azimuth_deg: Floats, hfov_deg: Floats, range_m: Floats
+) -> Floats:
+    """Return x, y, axis, angle and range of each camera, angles in radians from east.
+
+    ``turn_deg``: the meridian convergence. A camera whose azimuth is known but not its axis lies
+    too far outside the projection: it has no position.
+    """
+    axis = np.radians(90.0 - (azimuth_deg - turn_deg))
+    dome = hfov_deg >= DOME_DEG
+    angle = np.where(dome, 2.0 * np.pi, np.radians(hfov_deg))
+    table = np.column_stack([xy, axis, angle, range_m])
+    table[~np.isfinite(axis) & ~np.isnan(azimuth_deg) & ~dome, :2] = np.nan
+    return table
+
+
+def positions(points: gpd.GeoSeries) -> Floats:
     """Return the coordinates (n, 2) of points, not a number where there is none."""
     xy = np.full((len(points), 2), np.nan)
     given, row = shapely.get_coordinates(points.to_numpy(), return_index=True)
@@ -329,13 +341,11 @@ def _positions(points: gpd.GeoSeries) -> Floats:
     return xy
 
 
-def _unusable(cameras: gpd.GeoDataFrame, table: Floats) -> Ints:
+def _unusable(table: Floats) -> Ints:
     """Return why each camera cannot be viewed from at all, as a number of `REASONS`."""
     x, y, axis, angle, radius = table.T
-    dome = angle >= 2.0 * np.pi
-    unknown = cameras["azimuth_deg"].isna().to_numpy() & ~dome
-    # An axis that is not finite though the azimuth is known: too far outside the projection.
-    lost = ~np.isfinite(x) | ~np.isfinite(y) | (~np.isfinite(axis) & ~unknown & ~dome)
+    lost = ~np.isfinite(x) | ~np.isfinite(y)
+    unknown = np.isnan(axis) & ~(angle >= 2.0 * np.pi)
     cases = [lost, ~(np.isfinite(radius) & (radius > 0)), ~(angle > 0), unknown]
     return np.select(cases, [_NO_POSITION, _NO_RANGE, _NO_ANGLE, _NO_AZIMUTH], FREE)
 
@@ -348,8 +358,11 @@ def _look(scene: Scene, table: Floats, tolerance: float) -> _Looks:
     def look(rows: Ints) -> _Looks:
         return _chunk(scene, table[rows], tolerance)
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        looks = list(pool.map(look, chunks))
+    if len(chunks) == 1:  # threads take longer to start than a chunk takes
+        looks = [look(order)]
+    else:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            looks = list(pool.map(look, chunks))
     camera = np.concatenate([rows[look.camera] for rows, look in zip(chunks, looks, strict=True)])
     polygon, area = np.empty(len(order), dtype=object), np.empty(len(order))
     polygon[order] = np.concatenate([look.polygon for look in looks])
@@ -369,10 +382,3 @@ def _chunk(scene: Scene, table: Floats, tolerance: float) -> _Looks:
     polygon = shapely.from_ragged_array(shapely.GeometryType.POLYGON, sheet.xy, (rings, ring_of))
     camera = np.repeat(np.arange(len(table)), np.diff(wall_end))
     return _Looks(polygon, area, camera, sheet.wall, sheet.share)
-
-
-def _all_rows(looks: _Looks, rows: Ints, size: int) -> _Looks:
-    """Return the looks of some rows as those of a whole table, empty elsewhere."""
-    polygon, area = np.full(size, shapely.Polygon(), dtype=object), np.zeros(size)
-    polygon[rows], area[rows] = looks.polygon, looks.area
-    return _Looks(polygon, area, rows[looks.camera], looks.wall, looks.share)

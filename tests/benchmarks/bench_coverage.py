@@ -245,21 +245,6 @@ def _of(frame, codes):
     return frame.geometry.to_numpy()[frame.index.isin(codes)]
 
 
-def selected(after, touched):
-    """Return the places to compute, as ``gridmap/jobs/cameras.py`` selects them."""
-    units = after.units.loc[touched.around]
-    boxes = camera_coverage.reaches(after.cameras)
-    theirs = boxes[after.cameras.index.isin(touched.cameras)]
-    shapes = np.concatenate([units.geometry.to_numpy(), theirs])
-    watching = np.unique(shapely.STRtree(boxes).query(shapes, predicate="intersects")[1])
-    around = np.concatenate([boxes[watching], units.geometry.to_numpy()])
-    return after._replace(
-        units=units,
-        cameras=after.cameras.iloc[watching],
-        buildings=meeting(after.buildings, around),
-    )
-
-
 class Run(NamedTuple):
     """One incremental run: (clock, CPU) of each step, and how much it computed."""
 
@@ -280,7 +265,7 @@ def again(places, change, rows):
         cameras=change.cameras,
         buildings=change.buildings,
     )
-    part = timed(selected, change.after, found.result)
+    part = timed(camera_coverage.part_of, change.after, found.result)
     new = timed(camera_coverage.coverage, part.result, drawn=found.result.units)
     splice(rows, new.result, found.result, [places.cameras, change.after.cameras])
     return Run(
