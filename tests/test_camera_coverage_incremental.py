@@ -158,7 +158,7 @@ def check(before, change):
         before, after, cameras=pd.Index(change.cameras), buildings=pd.Index(change.buildings)
     )
     old, new = coverage(before), coverage(after)
-    part = coverage(part_of(after, found), drawn=found.units)
+    part = coverage(part_of(after, found), only=found)
     for name, codes, level in (
         ("views", found.views, None),
         ("ground", found.units, None),
@@ -316,7 +316,7 @@ def test_areas_are_spliced_by_name():
     found = touched(before, change.after, cameras=pd.Index(change.cameras), buildings=pd.Index([]))
     old, new = coverage(before).ground, coverage(change.after).ground
     spliced = pd.DataFrame(old).copy()
-    part = coverage(part_of(change.after, found), drawn=found.units).ground
+    part = coverage(part_of(change.after, found), only=found).ground
     spliced.update(pd.DataFrame(part.loc[found.units, list(GROUND_AREAS)]))
     assert np.allclose(
         spliced[list(GROUND_AREAS)].to_numpy(dtype=float), new[list(GROUND_AREAS)], atol=1e-4

@@ -19,6 +19,7 @@ from gridmap.camera_coverage.frontage import entrance_coverage, frontage
 from gridmap.camera_coverage.ground import ground_coverage, seen_areas_m2
 from gridmap.camera_coverage.optics import greatest_reach_m
 from gridmap.camera_coverage.sights import sights
+from gridmap.camera_coverage.walls import GAP_M
 from gridmap.model import require_columns
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def coverage(
     *,
     levels: Sequence[str] = (),
     own: pd.Index | None = None,
-    drawn: pd.Index | None = None,
+    only: Touched | None = None,
 ) -> Coverage:
     """Return what the cameras see of some units.
 
@@ -81,14 +82,14 @@ def coverage(
         Detail levels to ask for besides.
     own
         Codes of the buildings whose walls count in ``failures``; all if not given.
-    drawn
-        Codes of the units in ``ground`` and ``blind``; all if not given. ``failures`` are always
-        of all units.
+    only
+        After a change, what it touches: ``ground`` and ``blind`` are of its units only, and
+        ``failures`` of what its cameras share in.
 
     Returns
     -------
     Coverage
-        ``frontage`` of every building given, ``failures`` of every camera given.
+        ``views`` of every camera given, ``frontage`` of every building.
 
     Raises
     ------
@@ -102,7 +103,8 @@ def coverage(
     """
     units, cameras, buildings, roads, key_areas, entrances = places
     found = sights(cameras, buildings, levels=levels)
-    shown = units if drawn is None else units[units.index.isin(drawn)]
+    shown = units if only is None else units[units.index.isin(only.units)]
+    asked = None if only is None else only.cameras
     ground = ground_coverage(shown, found.views, buildings, key_areas=key_areas)
     detail = [seen_areas_m2(shown, shapes) for shapes in found.detail.values()]
     by_level = [
@@ -116,7 +118,9 @@ def coverage(
         blind=blind_areas(ground, found, buildings, units=shown, roads=roads, key_areas=key_areas),
         frontage=frontage(buildings, found),
         entrances=entrance_coverage(entrances, buildings, found),
-        failures=failures(cameras, found, buildings, units=units, roads=roads, own=own),
+        failures=failures(
+            cameras, found, buildings, units=units, roads=roads, own=own, asked=asked
+        ),
     )
 
 
@@ -226,11 +230,12 @@ def touched(before: Places, after: Places, *, cameras: pd.Index, buildings: pd.I
     a look at every box; trees of those near the change only.
     """
     require_columns(after.units, [], "units")
-    sites = _sites(before.cameras, after.cameras)
+    sites = _sites(before.cameras, after.cameras, cameras)
     houses = pd.concat([before.buildings.geometry, after.buildings.geometry])
     shapes = houses.to_numpy()
     built = shapes[houses.index.isin(buildings)]
-    mine = sites.index.isin(cameras) | sites.meet(built)
+    mine = sites.meet(built)
+    mine[sites.row] = True
     # Households are near a blind area, and walls shut, without meeting it or each other.
     ground = np.concatenate([sites.boxes(mine), shapely.buffer(built, NEAR_M)])
     near = meets(shapes, ground)
@@ -262,31 +267,43 @@ def part_of(places: Places, touched: Touched) -> Places:
     Returns
     -------
     Places
-        For `coverage` with ``touched.units`` drawn; of its rows those named in ``touched`` are
-        right.
+        For `coverage` of ``only`` that; of its rows those named in ``touched`` are right.
 
     Notes
     -----
-    Rule: the buildings that the cameras may look at, those with households near the units, and
-    those named. Cost: as `touched`.
+    Rule: the buildings that the cameras may look at, those with households near the units, those
+    named, and what stands before their walls. Cost: as `touched`.
     """
-    units = places.units[places.units.index.isin(touched.around)]
-    cameras = places.cameras[places.cameras.index.isin(touched.watching)]
+    units, cameras = places.units.loc[touched.around], _of(places.cameras, touched.watching)
     shapes = units.geometry.to_numpy()
-    inner = shapes[units.index.isin(touched.units)]
-    wanted = np.concatenate([reaches(cameras), shapely.buffer(inner, NEAR_M)])
-    near = meets(places.buildings.geometry.to_numpy(), wanted)
-    buildings = places.buildings[near | places.buildings.index.isin(touched.buildings)]
+    inner = places.units.geometry.loc[touched.units].to_numpy()
+    built = shapely.bounds(_of(places.buildings, touched.buildings).geometry.to_numpy())
+    beside = shapely.box(*(built + np.array([-1.0, -1.0, 1.0, 1.0]) * 2.0 * GAP_M).T)
+    wanted = np.concatenate([reaches(cameras), shapely.buffer(inner, NEAR_M), beside])
+    buildings = places.buildings.iloc[_near(places.buildings, wanted)]
     # Of a building that is gone the entrances may be there still.
-    codes = buildings.index.union(touched.buildings)
+    doors = places.entrances["building_code"].isin(buildings.index.union(touched.buildings))
     return Places(
         units=units,
         cameras=cameras,
         buildings=buildings,
-        roads=places.roads[meets(places.roads.geometry.to_numpy(), shapes)],
-        key_areas=places.key_areas[meets(places.key_areas.geometry.to_numpy(), shapes)],
-        entrances=places.entrances[places.entrances["building_code"].isin(codes)],
+        roads=places.roads.iloc[_near(places.roads, shapes)],
+        key_areas=places.key_areas.iloc[_near(places.key_areas, shapes)],
+        entrances=places.entrances[doors],
     )
+
+
+def _of(frame: gpd.GeoDataFrame, codes: pd.Index) -> gpd.GeoDataFrame:
+    """Return the rows of some codes, as far as they are there."""
+    rows = frame.index.get_indexer(codes)
+    return frame.iloc[np.sort(rows[rows >= 0])]
+
+
+def _near(frame: gpd.GeoDataFrame, shapes: Geometries) -> Ints:
+    """Return which rows meet any of some shapes; with the frame's tree, if it keeps one."""
+    if frame.has_sindex:
+        return np.unique(frame.sindex.query(shapes, predicate="intersects")[1])
+    return np.flatnonzero(meets(frame.geometry.to_numpy(), shapes))
 
 
 def meets(shapes: Geometries, others: Geometries) -> Bools:
@@ -333,37 +350,54 @@ def _boxes(bounds: Floats) -> Geometries:
 
 
 class _Sites(NamedTuple):
-    """All cameras of two states of places: their codes, and their reaches before and after."""
+    """All cameras of two states of places: their codes, and their reaches, before if then there.
+
+    ``row``: the cameras that changed; ``new``: their reaches after. Those of the others are
+    the same.
+    """
 
     index: pd.Index
     old: Floats
+    row: Ints
     new: Floats
 
     def meet(self, shapes: Geometries) -> Bools:
         """Tell of each camera whether its reach, before or after, meets any of the shapes."""
         hit = np.zeros(len(self.index), dtype=bool)
-        for bounds in (self.old, self.new):
-            near = _overlapping(bounds, shapes)
-            hit[near[meets(_boxes(bounds[near]), shapes)]] = True
+        near = _overlapping(self.old, shapes)
+        hit[near] = meets(_boxes(self.old[near]), shapes)
+        hit[self.row] |= meets(_boxes(self.new), shapes)
         return hit
 
     def boxes(self, some: Bools) -> Geometries:
         """Return the reaches of some, before and after."""
-        return _boxes(np.concatenate([self.old[some], self.new[some]]))
+        return _boxes(np.concatenate([self.old[some], self.new[some[self.row]]]))
+
+    def beside(self, some: Bools) -> Ints:
+        """Return the cameras that hang, before or after, on a pole with one of some."""
+        every = np.concatenate([self.old, self.new])
+        row = np.concatenate([np.arange(len(self.old)), self.row])
+        spots = (every[:, :2] + every[:, 2:]) / 2.0
+        mine = shapely.points(spots[some[row] & ~np.isnan(spots[:, 0])])
+        near = _overlapping(np.hstack([spots, spots]), shapely.buffer(mine, 2.0 * POLE_M))
+        tree = shapely.STRtree(shapely.points(spots[near]))
+        # A hair farther than `poles` looks, for middles of boxes are rounded.
+        _, found = tree.query(mine, predicate="dwithin", distance=POLE_M + 1e-6)
+        mates: Ints = row[near[found]]
+        return mates
 
 
-def _sites(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> _Sites:
-    """Return the cameras of two states."""
-    old, new = _reach_bounds(before), _reach_bounds(after)
-    if before.index.equals(after.index):
-        return _Sites(before.index, old, new)
-    index = before.index.append(after.index.difference(before.index, sort=False))
-    both = []
-    for frame, bounds in ((before, old), (after, new)):
-        every = np.full((len(index), 4), np.nan)
-        every[index.get_indexer(frame.index)] = bounds
-        both.append(every)
-    return _Sites(index, *both)
+def _sites(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, changed: pd.Index) -> _Sites:
+    """Return the cameras of two states; ``changed``: the codes of all that are not the same."""
+    added = changed[before.index.get_indexer(changed) < 0]
+    index = before.index.append(added) if len(added) else before.index
+    old = np.full((len(index), 4), np.nan)
+    old[: len(before)] = _reach_bounds(before)
+    row = index.get_indexer(changed)
+    now = after.index.get_indexer(changed)
+    new = np.full((len(row), 4), np.nan)
+    new[now >= 0] = _reach_bounds(after.iloc[now[now >= 0]])
+    return _Sites(index, old, row, new)
 
 
 def _with_mates(
@@ -371,24 +405,15 @@ def _with_mates(
 ) -> Bools:
     """Return which cameras are chosen or share a pole or a group with these or their mates."""
     chosen = chosen.copy()
-    groups = [
-        (sites.index.get_indexer(side.index), side["group_code"])
-        for side in (before, after)
-        if "group_code" in side
-    ]
+    groups = []
+    for side in (before, after):
+        names = side.get("group_code")
+        if names is not None and names.notna().any():
+            groups.append((sites.index.get_indexer(side.index), pd.factorize(names)[0]))
     while True:  # chains of poles and groups are short: few rounds
         some = int(chosen.sum())
-        for bounds in (sites.old, sites.new):
-            spots = (bounds[:, :2] + bounds[:, 2:]) / 2.0
-            mine = shapely.points(spots[chosen & ~np.isnan(spots[:, 0])])
-            near = _overlapping(np.hstack([spots - POLE_M, spots + POLE_M]), mine)
-            tree = shapely.STRtree(shapely.points(spots[near]))
-            # A hair farther than `poles` looks, for middles of boxes are rounded.
-            _, row = tree.query(mine, predicate="dwithin", distance=POLE_M + 1e-6)
-            chosen[near[row]] = True
-        for place, group in groups:
-            names = group[chosen[place]].dropna()
-            if len(names):
-                chosen[place[group.isin(names).to_numpy()]] = True
+        chosen[sites.beside(chosen)] = True
+        for at, group in groups:
+            chosen[at[np.isin(group, group[chosen[at] & (group >= 0)])]] = True
         if int(chosen.sum()) == some:
             return chosen

@@ -51,6 +51,7 @@ def failures(
     units: gpd.GeoDataFrame | gpd.GeoSeries,
     roads: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
     own: pd.Index | None = None,
+    asked: pd.Index | None = None,
 ) -> pd.DataFrame:
     """Return what nobody sees any more if a camera, a pole or a named group fails.
 
@@ -70,6 +71,9 @@ def failures(
     own
         Codes of the buildings whose walls count; all if not given. The losses of a district are
         the sums of those of its parts, each with its own units and buildings.
+    asked
+        Codes of the cameras to tell of, and of the poles and groups they belong to; all if not
+        given.
 
     Returns
     -------
@@ -105,6 +109,8 @@ def failures(
     seen_roads = road_stretches(lines, sights)
     parts = []
     for names in groupings.values():
+        if asked is not None:
+            names = names.where(names.isin(names[names.index.isin(asked)].dropna()))
         number, codes = _numbered(names)
         named = number < len(codes)
         lost = (

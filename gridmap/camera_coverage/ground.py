@@ -181,8 +181,8 @@ def _check(
     buildings: gpd.GeoDataFrame | gpd.GeoSeries,
 ) -> None:
     """Raise what `ground_coverage` promises to raise."""
-    require_columns(units.geometry.to_frame(), [], "units")
-    require_columns(buildings.geometry.to_frame(), [], "buildings")
+    require_columns(units, [], "units")
+    require_columns(buildings, [], "buildings")
     require_columns(views, ["x_m", "y_m", "certain"], "views")
     crs = require_metric(units)
     for frame in (views, buildings):

@@ -304,7 +304,7 @@ def _part(conn: Connection, here: _District, changes: _Changes, tell: Progress) 
         places,
         levels=camera_coverage.PLANNING_LEVELS,
         own=own.index,
-        drawn=touched.units,
+        only=touched,
     )
     mates = _mates([before.cameras, here.working], touched.cameras)
     return _spliced(here, found, places, touched, own, mates)

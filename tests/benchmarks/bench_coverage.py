@@ -266,7 +266,7 @@ def again(places, change, rows):
         buildings=change.buildings,
     )
     part = timed(camera_coverage.part_of, change.after, found.result)
-    new = timed(camera_coverage.coverage, part.result, drawn=found.result.units)
+    new = timed(camera_coverage.coverage, part.result, only=found.result)
     splice(rows, new.result, found.result, [places.cameras, change.after.cameras])
     return Run(
         *(each[:2] for each in (reading, found, part, new)), tuple(map(len, part.result[:3]))
