@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -104,7 +106,7 @@ def read_layer(
     InputError
         ``columns`` names a column the file has not, or one twice.
     CrsError
-        ``source_crs`` is unknown.
+        ``source_crs`` is unknown, or the file names a frame that is, and no other was given.
     """
     _require_file(path)
     columns = columns or {}
@@ -118,7 +120,7 @@ def read_layer(
     own = {name: rows.pop(f"{_OWN}{name}") for name in _OWN_NAMES if f"{_OWN}{name}" in rows}
     frame = _rename(rows, columns, path)
     none = pd.Series(dtype=object)
-    shapes, declared = own.get("geometry"), answer["crs"]
+    shapes, declared = own.get("geometry"), None if source_crs else _declared(answer, path)
     unread = own.get("unread", none).dropna()
     if shapes is None or (shapes.isna().all() and unread.empty):
         shapes, unread, declared = *_points_of_columns(rows, columns), None
@@ -328,14 +330,45 @@ def _locate(
     return frames.unshift(located, shifted) if shifted in frames.SHIFTED_FRAMES else located
 
 
+_PLAIN_NAME = re.compile(r"[\w:./# -]{1,100}")
+_UNDEFINED = re.compile(r'\w+\["Undefined (Cartesian|geographic) SRS"')
+"""A GeoPackage's way to say nothing; PROJ would take the one for WGS 84."""
+_LONLAT_NAMES = ("CRS84", "WGS84", "WGS 84", "WGS_1984", "GCS_WGS_1984")
+"""How files call EPSG:4326 beside its codes."""
+
+
+def _declared(answer: dict[str, Any], path: Path) -> str | None:
+    """Return the frame a file says; refuse a GeoJSON that names one nobody knows."""
+    declared: str | None = answer["crs"]
+    if _UNDEFINED.match(declared or ""):
+        return None
+    named: str | None = answer.get("named", declared)
+    if named == declared or named is None:
+        return named
+    if named.upper() in _LONLAT_NAMES:
+        return declared
+    # A name only: what a file says must not become an instruction to PROJ.
+    if _PLAIN_NAME.fullmatch(named):
+        with suppress(CrsError):
+            return _crs_name(named)
+    raise CrsError(
+        f"{path.name}: its member crs names {named[:40]!r}, which is no coordinate frame gridmap "
+        f"knows; name the frame with --source-crs: EPSG:n, {', '.join(frames.SHIFTED_FRAMES)}"
+    )
+
+
 def _parse_crs(text: str | None) -> CRS | None:
     if text is None:
         return None
     try:
-        return CRS.from_user_input(text)
+        found = CRS.from_user_input(text)
     except ProjError as error:
         shifted = ", ".join(frames.SHIFTED_FRAMES)
         raise CrsError(f"{text[:40]!r} is no coordinate frame: EPSG:n, {shifted}") from error
+    # Longitude comes first everywhere in gridmap: CRS84 and EPSG:4326 are one.
+    if found.equals(frames.WGS84_CRS, ignore_axis_order=True):
+        return frames.WGS84_CRS
+    return found
 
 
 def _crs_name(declared: str | None) -> str | None:

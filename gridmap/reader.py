@@ -12,6 +12,8 @@ file. It imports nothing of gridmap.
 from __future__ import annotations
 
 import json
+import mmap
+import re
 import resource
 import sys
 from contextlib import suppress
@@ -27,6 +29,12 @@ OWN = "__gridmap_"
 """What the names of our own columns begin with."""
 SPARED = ("geopandas", "pandas", "pyproj")
 """What the reading library imports only because it is there: two thirds of a child's start."""
+
+WGS84 = "EPSG:4326"
+"""What GDAL says of a GeoJSON that names no frame, and of one whose frame it does not know."""
+GEOJSON = re.compile(rb"(\xef\xbb\xbf)?\s*((loadGeoJSON|jsonp)\()?\s*\{")
+MOST_TEXT, MOST_TRIES = 1 << 20, 10
+"""How much of its ends is searched for the member, and how often the word may be another."""
 
 
 class Spared:
@@ -126,7 +134,67 @@ def write(request: dict[str, Any], meta: dict[str, Any], table: Any) -> dict[str
         table = table.append_column(f"{OWN}geometry", pa.array(wkb, pa.binary()))
         table = table.append_column(f"{OWN}repair", pa.array(mended, pa.binary()))
     feather.write_feather(table, request["out"], compression="uncompressed")
-    return {"crs": meta["crs"], "encoding": meta["encoding"]}
+    answer = {"crs": meta["crs"], "encoding": meta["encoding"]}
+    return answer | (named_frame(Path(request["path"])) if meta["crs"] == WGS84 else {})
+
+
+def named_frame(path: Path) -> dict[str, Any]:
+    """Return what a GeoJSON file's own member ``crs`` says, as "named"; nothing where it has none.
+
+    GDAL takes a frame it does not know for WGS 84 without a word. The member stands at the top
+    level, before or after the features; columns may have its name too.
+    """
+    if path.suffix.lower() == ".csv" or path.stat().st_size == 0:
+        return {}
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        if not GEOJSON.match(text):
+            return {}
+        start = text.find(b"{")
+        head = text[start : start + MOST_TEXT].decode(errors="replace")
+        tail = text[max(start, len(text) - MOST_TEXT) :].decode(errors="replace")
+    members = members_before(head)
+    if "crs" not in members:
+        members = members_after(tail)
+    return {"named": spelled(members["crs"])} if "crs" in members else {}
+
+
+def members_before(head: str) -> dict[str, Any]:
+    """Return the members of a file's object that stand before its features."""
+    for place, _ in zip(re.finditer('"features"', head), range(MOST_TRIES), strict=False):
+        with suppress(ValueError):  # the word was a value, or stood deeper
+            return dict(json.loads(head[: place.start()] + '"features": 0}'))
+    return {}
+
+
+def members_after(tail: str) -> dict[str, Any]:
+    """Return a file's members from its last ``crs`` on, if that is one of the file's object.
+
+    It is if what follows is the rest of an object and then nothing: deeper down, the objects
+    around it would have to end too.
+    """
+    place = len(tail)
+    for _ in range(MOST_TRIES):
+        place = tail.rfind('"crs"', 0, place)
+        if place < 0:
+            break
+        with suppress(ValueError):
+            members, end = json.JSONDecoder().raw_decode("{" + tail[place:])
+            if not tail[place + end - 1 :].strip(" \t\r\n);"):
+                return dict(members)
+    return {}
+
+
+def spelled(value: Any) -> str | None:
+    """Return the name in a member ``crs``, its text where it holds none, None for null."""
+    if value is None or isinstance(value, str):
+        return value
+    inner = value.get("properties") if isinstance(value, dict) else None
+    inner = inner if isinstance(inner, dict) else {}
+    if isinstance(inner.get("name"), str):
+        return str(inner["name"])
+    if isinstance(inner.get("code"), int | str):
+        return f"EPSG:{inner['code']}"
+    return json.dumps(value)
 
 
 def plain_columns(table: Any) -> Any:

@@ -116,6 +116,12 @@ RULES: dict[str, Rule] = {
         "code {value!r} was written for a later date than {date}; choose a later --effective date",
         "编码 {value!r} 已有晚于 {date} 的记录，请选择更晚的 --effective 日期",
     ),
+    "C06.parent": Rule(
+        _E,
+        "{child} has no parent among the units it is checked against; correct its code or import "
+        "the parent first",
+        "{child} 在所检查的上级区划中没有上级，请改正编码或先导入上级",
+    ),
     # G: geometry
     "G01.null": Rule(
         _E, "there is no geometry; draw it or delete the row", "没有几何，请补画或删除该行"
@@ -164,6 +170,52 @@ RULES: dict[str, Rule] = {
         "the geometry was not valid and was repaired: its area changes by {area:+.2f} m²",
         "几何无效，已修复，面积变化 {area:+.2f} 平方米",
     ),
+    "G02.overlap": Rule(
+        _E,
+        "{child} and {other} overlap on {area} m²; draw their common border once",
+        "{child} 与 {other} 重叠 {area} 平方米，请统一两者的公共边界",
+    ),
+    "G02.sliver": Rule(
+        _W,
+        "{child} and {other} overlap on {area} m² in strips up to {limit:g} m wide; snapping gives "
+        "them to {child}",
+        "{child} 与 {other} 重叠 {area} 平方米，宽度不超过 {limit:g} 米；吸附后归 {child}",
+    ),
+    "G03.gap": Rule(
+        _W,
+        "a gap of {area} m², up to {limit:g} m wide, lies between {child} and {other}; snapping "
+        "gives it to {other}",
+        "{child} 与 {other} 之间有 {area} 平方米的缝隙，宽度不超过 {limit:g} 米；吸附后归 {other}",
+    ),
+    "G03.shared": Rule(
+        _W,
+        "a gap of {area} m², up to {limit:g} m wide, lies between {child} and {other} and is no "
+        "ground of {parent} either; close it in both",
+        "{child} 与 {other} 之间有 {area} 平方米的缝隙，宽度不超过 {limit:g} 米，{parent} "
+        "也不含此地；请在两级中一并补齐",
+    ),
+    "G04.blank": Rule(
+        _E,
+        "{area} m² of {parent} lie in none of its units; give them to one",
+        "{parent} 有 {area} 平方米未划入任何下级单元，请划入",
+    ),
+    "G04.sliver": Rule(
+        _W,
+        "{child} falls short of the border of {parent} by {area} m² in strips up to {limit:g} m "
+        "wide; snapping fills them",
+        "{child} 与 {parent} 的边界之间空出 {area} 平方米，宽度不超过 {limit:g} 米；吸附后补齐",
+    ),
+    "G05.spill": Rule(
+        _E,
+        "{area} m² of {child} lie outside {parent}; correct the border or the code",
+        "{child} 有 {area} 平方米超出 {parent}，请改正边界或编码",
+    ),
+    "G05.sliver": Rule(
+        _W,
+        "{child} crosses the border of {parent} by {area} m² in strips up to {limit:g} m wide; "
+        "snapping cuts them off",
+        "{child} 超出 {parent} 边界 {area} 平方米，宽度不超过 {limit:g} 米；吸附后裁去",
+    ),
     "G08.none": Rule(
         _W,
         "there is no grid in the store on {date}; the rows are assigned when grids are imported",
@@ -178,6 +230,64 @@ RULES: dict[str, Rule] = {
         _W,
         "building {value!r} lies in no grid; it counts in no grid's rate",
         "楼栋 {value!r} 不在任何网格内，不计入任何网格的覆盖率",
+    ),
+    # G11: which frame the numbers are in
+    "G11.frame": Rule(
+        _E,
+        "as {declared} only {before:.1%} of {rows} rows lie where they belong, and clearly more as "
+        "another frame: {frames}; give --source-crs {frame}",
+        "按 {declared} 读取，{rows} 行中仅 {before:.1%} 位于应在之处；"
+        "其他坐标系明显更相符：{frames}；请用 --source-crs {frame}",
+    ),
+    "G11.exchanged": Rule(
+        _E,
+        "x and y have changed places: as {declared} {before:.1%} of {rows} rows lie where they "
+        "belong, exchanged and as {frame} {share:.1%}; exchange the two and give "
+        "--source-crs {frame}",
+        "横、纵坐标写反：按 {declared} 读取，{rows} 行中 {before:.1%} 位于应在之处，"
+        "对调后按 {frame} 为 {share:.1%}；请对调并用 --source-crs {frame}",
+    ),
+    "G11.projected": Rule(
+        _E,
+        "the coordinates were projected from {shift} as if it were WGS 84: {before:.1%} of {rows} "
+        "rows lie where they belong, {share:.1%} once the shift is taken out; give the file in "
+        "longitude and latitude, with --source-crs {shift}",
+        "坐标由 {shift} 经纬度误作 WGS 84 投影而来：{rows} 行中 {before:.1%} 位于应在之处，"
+        "去除偏移后为 {share:.1%}；请提供经纬度文件，并用 --source-crs {shift}",
+    ),
+    "G11.doubt": Rule(
+        _W,
+        "as {declared} {before:.1%} of the rows ({rows}) lie where they belong, and more do as "
+        "{frames}; too few rows differ to be sure: look at them on the map, and give --source-crs "
+        "if the frame is another",
+        "按 {declared} 读取，{rows} 行中 {before:.1%} 位于应在之处；其他坐标系更多：{frames}；"
+        "有差别的行太少，不足以确定；请在地图上核对，如坐标系有误请用 --source-crs 指明",
+    ),
+    "G11.unclear": Rule(
+        _I,
+        "where the rows lie ({rows} of them) does not tell whether the frame is {declared}, which "
+        "puts {before:.1%} where they belong, or another: {frames}; {declared} is taken: look at "
+        "them on the map",
+        "数据位置（{rows} 行）无法区分坐标系是 {declared}（{before:.1%} 位于应在之处）"
+        "还是 {frames}；按 {declared} 处理，请在地图上核对",
+    ),
+    "G11.candidates": Rule(
+        _I,
+        "the rows ({rows}) lie where they belong if the frame is one of these: {frames}; name it "
+        "with --source-crs",
+        "按以下坐标系，数据（{rows} 行）位于应在之处：{frames}；请用 --source-crs 指明",
+    ),
+    "G11.axes": Rule(
+        _I,
+        "the rows ({rows}) lie where they belong if x and y are exchanged and the frame is one of "
+        "these: {frames}; exchange the two and name it with --source-crs",
+        "对调横、纵坐标并按以下坐标系，数据（{rows} 行）位于应在之处：{frames}；请对调并用 "
+        "--source-crs 指明",
+    ),
+    "G11.nowhere": Rule(
+        _I,
+        "no frame gridmap knows puts the rows ({rows}) where they belong; ask who made the file",
+        "没有已知的坐标系能使数据（{rows} 行）位于应在之处，请向文件提供者核实",
     ),
     # P: organisations and their duties
     "P02.org": Rule(

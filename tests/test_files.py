@@ -1,5 +1,6 @@
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -75,6 +76,99 @@ def test_a_shifted_frame_is_brought_back(tmp_path):
     assert read.source_crs == "GCJ-02"
     with pytest.raises(CrsError, match="no coordinate frame"):
         files.read_layer(path, source_crs="EPSG:banana")
+
+
+def geojson(path, crs, *, before, properties=None):
+    """Write a GeoJSON with a member `crs`, before or after its features."""
+    feature = {
+        "type": "Feature",
+        "properties": {"code": "a", **(properties or {})},
+        "geometry": {"type": "Point", "coordinates": [106.6, 29.5]},
+    }
+    members = [("type", "FeatureCollection"), ("crs", crs), ("features", [feature])]
+    path.write_text(json.dumps(dict(members if before else members[::2] + members[1:2])), "utf-8")
+    return path
+
+
+def named(name):
+    return {"type": "name", "properties": {"name": name}}
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(
+    ("crs", "message"),
+    [
+        (named("urn:ogc:def:crs:EPSG::999999"), "999999"),
+        (named("GCJ-02"), "GCJ-02"),
+        (named("banana"), "banana"),
+        (named(""), "names ''"),
+        (named("+init=/etc/passwd:a"), "init"),
+        ({"type": "EPSG", "properties": {"code": 999999}}, "EPSG:999999"),
+        ({"type": "link", "properties": {"href": "https://a/b"}}, "link"),
+        ({}, "{}"),
+        ("banana", "banana"),
+        (7, "7"),
+    ],
+)
+def test_a_geojson_in_a_frame_nobody_knows_is_refused(tmp_path, crs, message, before):
+    """GDAL takes it for WGS 84 without a word."""
+    path = geojson(tmp_path / "a.geojson", crs, before=before)
+    with pytest.raises(CrsError, match="--source-crs: EPSG:n, GCJ-02, BD-09") as refusal:
+        files.read_layer(path)
+    assert message in str(refusal.value)
+    assert files.read_layer(path, source_crs="EPSG:4490").frame.crs.to_epsg() == 4490
+    assert files.read_layer(path, source_crs="GCJ-02").source_crs == "GCJ-02"
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(
+    ("crs", "source"),
+    [
+        (named("urn:ogc:def:crs:OGC:1.3:CRS84"), "EPSG:4326"),
+        (named("urn:ogc:def:crs:OGC::CRS84"), "EPSG:4326"),
+        (named("urn:ogc:def:crs:EPSG::4326"), "EPSG:4326"),
+        (named("CRS84"), "EPSG:4326"),
+        (named("WGS_1984"), "EPSG:4326"),
+        (named("EPSG:4490"), "EPSG:4490"),
+        (named("urn:ogc:def:crs:EPSG::4545"), "EPSG:4545"),
+        ({"type": "EPSG", "properties": {"code": 4545}}, "EPSG:4545"),
+        ("EPSG:4545", "EPSG:4545"),
+        (None, None),
+    ],
+)
+def test_a_geojson_in_a_known_frame_is_read_in_it(tmp_path, crs, source, before):
+    read = files.read_layer(geojson(tmp_path / "a.geojson", crs, before=before))
+    assert read.source_crs == source
+    assert (read.frame.crs and ":".join(read.frame.crs.to_authority())) == source
+
+
+@pytest.mark.parametrize("column", ["banana", named("banana"), 'a "crs": "b"', "features"])
+def test_a_column_named_crs_is_a_column(tmp_path, column):
+    path = tmp_path / "a.geojson"
+    feature = {
+        "type": "Feature",
+        "properties": {"crs": column, "features": column},
+        "geometry": {"type": "Point", "coordinates": [106.6, 29.5]},
+    }
+    for crs in ({}, {"crs": named("EPSG:4490")}):
+        for first in ({"name": "features"}, {"name": "crs"}):
+            whole = {**first, "type": "FeatureCollection", "features": [feature], **crs}
+            path.write_text("\ufeff" + json.dumps(whole), "utf-8")
+            read = files.read_layer(path)
+            assert read.source_crs == ("EPSG:4490" if crs else "EPSG:4326")
+            assert "crs" in read.frame
+
+
+@pytest.mark.parametrize("srs", [-1, 0])
+def test_a_geopackage_that_says_nothing_is_asked(tmp_path, srs):
+    path = tmp_path / "a.gpkg"
+    files.write_layer(points(code=["a", "b"]), path)
+    with sqlite3.connect(path) as base:
+        base.execute(f"UPDATE gpkg_contents SET srs_id = {srs}")
+        base.execute(f"UPDATE gpkg_geometry_columns SET srs_id = {srs}")
+    base.close()
+    assert files.read_layer(path).frame.crs is None
+    assert files.read_layer(path, source_crs="EPSG:4490").source_crs == "EPSG:4490"
 
 
 def test_broken_polygons_come_with_a_proposal(tmp_path):

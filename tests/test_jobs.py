@@ -12,7 +12,7 @@ import pytest
 from shapely import Point, Polygon, box
 from toy_town import METRIC, TOY, TOY_DAY, frame, import_toy
 
-from gridmap import files, jobs, store
+from gridmap import crs, files, jobs, store
 from gridmap.errors import (
     Conflict,
     CrsError,
@@ -210,6 +210,32 @@ def test_swapped_axes_are_recognised(engine, tmp_path):
     path.write_text("code,lon,lat\na,29.5045,106.598\nb,29.5046,106.599\n", encoding="utf-8")
     found = refused(engine, path, "camera", source_crs="EPSG:4490")
     assert found == [("G01.swapped", None, "geometry")]
+
+
+def test_a_file_in_a_shifted_frame_is_refused_and_its_frame_named(town, tmp_path):
+    spots = [Point(364_020 + 4 * i, 3_266_050 + 2 * i) for i in range(40)]
+    true = gpd.GeoSeries(spots, crs=METRIC).to_crs("EPSG:4490")
+    lon, lat = crs.wgs84_to_gcj02(true.x.to_numpy(), true.y.to_numpy())
+    shifted = [Point(x, y).buffer(2e-5) for x, y in zip(lon, lat, strict=True)]
+    codes = [f"99010199010{i:04}" for i in range(len(spots))]
+    path = save(tmp_path, shifted, crs="EPSG:4490", code=codes, name="b.gpkg")
+    assert refused(town, path, "building") == [("G11.frame", None, "geometry")]  # one cause
+    with pytest.raises(LayerRejected) as caught:
+        run(town, path, "building")
+    assert "GCJ-02" in caught.value.report.issues[0].message("en")
+    report = run(town, path, "building", source_crs="GCJ-02")
+    assert not [one for one in report.issues if one.rule == "G11"]
+
+
+def test_a_file_without_a_frame_is_told_which_may_fit(town, tmp_path):
+    spots = [Point(364_020 + 4 * i, 3_266_050 + 2 * i).buffer(2) for i in range(40)]
+    codes = [f"99010199010{i:04}" for i in range(len(spots))]
+    path = tmp_path / "b.csv"
+    pd.DataFrame({"code": codes, "wkt": [spot.wkt for spot in spots]}).to_csv(path, index=False)
+    with pytest.raises(LayerRejected) as caught:
+        run(town, path, "building")
+    told = {one.shape: one.message("en") for one in caught.value.report.issues}
+    assert METRIC in told["G11.candidates"]
 
 
 def test_a_swapped_district_is_out_of_range(engine, tmp_path):

@@ -24,6 +24,7 @@ from gridmap.model import (
     layer,
     parent_code,
 )
+from gridmap.rules import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,19 +125,57 @@ def import_layer(
         source_crs=source.source_crs,
         encoding=source.encoding,
     )
+    shapes = frame.geometry if isinstance(frame, gpd.GeoDataFrame) else None
     if any(issue.rule == "F01" for issue in issues):
+        if shapes is not None and any(issue.shape == "F01.crs" for issue in issues):
+            with store.transaction(engine, writes=False) as conn:
+                found = _frame_issues(conn, spec, shapes, None, source_crs, effective)
+            report = replace(report, issues=(*issues, *found))
         raise _rejected(report)
     rows = spec.parse(frame)
     if spec.kinds:
         rows = crs.to_storage(rows)
     with store.transaction(engine, writes=commit) as conn:
-        issues += _reference_issues(conn, spec, rows, effective)
+        found = _frame_issues(conn, spec, shapes, rows, source_crs, effective)
+        issues += _one_cause(found, _reference_issues(conn, spec, rows, effective))
         rows, assignment = derived_columns(conn, spec, rows, effective)
         report = replace(report, issues=tuple(issues + assignment))
         if report.errors:
             raise _rejected(report)
         tell("writing", 0.0)
         return _written(conn, report, spec, rows, effective) if commit else report
+
+
+def _frame_issues(
+    conn: Connection,
+    spec: LayerSpec,
+    shapes: gpd.GeoSeries | None,
+    rows: pd.DataFrame | None,
+    source_crs: str | None,
+    effective: dt.date,
+) -> list[Issue]:
+    """Test in which frame the file is (G11), by the units its rows say they are in."""
+    if shapes is None or not spec.kinds or spec.level is Level.DISTRICT:
+        return []
+    declared = None
+    if rows is not None and spec.level:
+        levels = [DIVISION_LEVELS[DIVISION_LEVELS.index(spec.level) - 1]]
+        declared = rows["code"].astype(object).str[:-3]
+    elif rows is not None and "declared_unit" in rows:
+        levels, declared = list(DIVISION_LEVELS), rows["declared_unit"].astype(object)
+    else:
+        levels = [Level.DISTRICT]
+    units = pd.concat([store.read_units(conn, level, as_of=effective) for level in levels])
+    if declared is not None:
+        declared = declared.where(declared.notna(), None).set_axis(shapes.index)
+    return list(crs.detect(shapes, units, declared, source=source_crs).issues)
+
+
+def _one_cause(frame: list[Issue], others: list[Issue]) -> list[Issue]:
+    """Leave out what a wrong frame explains: that each of its rows lies elsewhere."""
+    wrong = any(issue.severity is Severity.ERROR for issue in frame)
+    explained = ("G01.outside", "G01.range")
+    return frame + [one for one in others if not (wrong and one.shape in explained)]
 
 
 def _told_apart(issues: list[Issue], unreadable: pd.Series) -> list[Issue]:

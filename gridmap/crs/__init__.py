@@ -1,0 +1,80 @@
+"""Coordinate frames: the only room with EPSG numbers.
+
+Belongs here: the storage frame, the metric frame of a district, the Gauss-Kruger zones, the two
+shifted Chinese frames (GCJ-02, BD-09), ellipsoidal areas, the check that a frame is metric
+before anything is measured in it, and the test which frame a file's numbers are in. Order is
+always longitude, latitude (x, y). Does not belong here: reading files (``files``), whether a
+row lies in its district (``topology``).
+
+Inside, each module imports only those before it: ``metric``, ``shifts``, ``zones``,
+``hypotheses``, ``detection``.
+"""
+
+from gridmap.crs.detection import (
+    CONFIRMING_ROWS,
+    DOUBT,
+    FAR_DEG,
+    GAIN,
+    MISS_RATIO,
+    SAME_DEG,
+    Detection,
+    detect,
+)
+from gridmap.crs.metric import (
+    GEOD,
+    STORAGE_CRS,
+    STORAGE_SRID,
+    WGS84_CRS,
+    convergence_deg,
+    ellipsoidal_area_m2,
+    metric_crs,
+    metric_crs_of,
+    require_metric,
+    to_storage,
+)
+from gridmap.crs.shifts import (
+    SHIFTED_FRAMES,
+    bd09_to_gcj02,
+    bd09_to_wgs84,
+    gcj02_to_bd09,
+    gcj02_to_wgs84,
+    shift,
+    unshift,
+    wgs84_to_bd09,
+    wgs84_to_gcj02,
+)
+from gridmap.crs.zones import ZONES, zone_crs, zone_of, zones_near
+
+__all__ = [
+    "CONFIRMING_ROWS",
+    "DOUBT",
+    "FAR_DEG",
+    "GAIN",
+    "GEOD",
+    "MISS_RATIO",
+    "SAME_DEG",
+    "SHIFTED_FRAMES",
+    "STORAGE_CRS",
+    "STORAGE_SRID",
+    "WGS84_CRS",
+    "ZONES",
+    "Detection",
+    "bd09_to_gcj02",
+    "bd09_to_wgs84",
+    "convergence_deg",
+    "detect",
+    "ellipsoidal_area_m2",
+    "gcj02_to_bd09",
+    "gcj02_to_wgs84",
+    "metric_crs",
+    "metric_crs_of",
+    "require_metric",
+    "shift",
+    "to_storage",
+    "unshift",
+    "wgs84_to_bd09",
+    "wgs84_to_gcj02",
+    "zone_crs",
+    "zone_of",
+    "zones_near",
+]
