@@ -168,6 +168,25 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str | None = None
     frame.reset_index().to_file(path, driver=drivers[path.suffix.lower()], layer=layer, **options)
 
 
+def require_target(path: Path) -> None:
+    """Refuse a file that `write_layers` could not write: best known before the work.
+
+    Parameters
+    ----------
+    path
+        The file to be written.
+
+    Raises
+    ------
+    InputError
+        The name has another ending than ``.gpkg``, or there is no such folder.
+    """
+    if path.suffix.lower() != ".gpkg":
+        raise InputError(f"{path.name}: several layers need a GeoPackage; end the name in .gpkg")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: cannot be written: there is no such folder")
+
+
 def write_layers(layers: Mapping[str, pd.DataFrame], path: Path) -> None:
     """Write frames as the layers of one GeoPackage, all or none.
 
@@ -183,10 +202,7 @@ def write_layers(layers: Mapping[str, pd.DataFrame], path: Path) -> None:
     InputError
         The name has another ending, or the file cannot be written there.
     """
-    if path.suffix.lower() != ".gpkg":
-        raise InputError(f"{path.name}: several layers need a GeoPackage; end the name in .gpkg")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: cannot be written: there is no such folder")
+    require_target(path)
     try:
         with tempfile.TemporaryDirectory(prefix=".gridmap-", dir=path.parent) as folder:
             part = Path(folder) / path.name

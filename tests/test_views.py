@@ -122,6 +122,13 @@ def test_an_extent_that_overlaps_is_refused(tmp_path):
         written(tmp_path, toy("camera"), toy("building"), unit)
 
 
+@pytest.mark.parametrize("name", ["out.shp", "nowhere/out.gpkg"])
+def test_a_target_that_cannot_be_is_told_before_any_file_is_read(tmp_path, name):
+    missing = jobs.Source(tmp_path / "missing.gpkg")
+    with pytest.raises(InputError, match="GeoPackage|folder"):
+        jobs.write_views(missing, missing, missing, tmp_path / name, as_of=DAY)
+
+
 def test_the_target_is_replaced_whole_or_not_at_all(tmp_path):
     target = tmp_path / "out.gpkg"
     target.write_bytes(b"old")

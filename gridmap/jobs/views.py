@@ -108,6 +108,7 @@ def write_views(
     removed see nothing.
     """
     tell = progress or (lambda _step, _share: None)
+    files.require_target(target)
     tell("reading", 0.0)
     asked = ((EXTENT, extent), (LAYERS["camera"], cameras), (LAYERS["building"], buildings))
     # Each file is read by a child of its own; one thread checks them all, for each thread would
