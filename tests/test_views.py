@@ -125,7 +125,7 @@ def test_an_extent_that_overlaps_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["out.shp", "nowhere/out.gpkg"])
 def test_a_target_that_cannot_be_is_told_before_any_file_is_read(tmp_path, name):
     missing = jobs.Source(tmp_path / "missing.gpkg")
-    with pytest.raises(InputError, match="GeoPackage|folder"):
+    with pytest.raises(InputError, match=r"GeoPackage|folder"):
         jobs.write_views(missing, missing, missing, tmp_path / name, as_of=DAY)
 
 
