@@ -159,6 +159,7 @@ def import_layer(
                 source_crs=source_crs,
                 encoding=encoding,
                 repair=repair,
+                tolerance_m=settings.tiling_tolerance_m,
                 commit=commit,
                 progress=tell,
             )

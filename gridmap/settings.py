@@ -50,3 +50,9 @@ class Settings(BaseSettings):
         pattern="^(zh|en)$",
         description="First language of pages and reports.",
     )
+    tiling_tolerance_m: float = Field(
+        default=0.1,
+        ge=0.0,
+        le=100.0,
+        description="Width in metres up to which overlaps and gaps of units are only warnings.",
+    )

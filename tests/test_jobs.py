@@ -227,6 +227,31 @@ def test_a_file_in_a_shifted_frame_is_refused_and_its_frame_named(town, tmp_path
     assert not [one for one in report.issues if one.rule == "G11"]
 
 
+def test_units_that_do_not_tile_their_parent_are_refused(town, tmp_path):
+    grid = "990101001001"
+    row = [box(364_000, 3_266_000, 364_060, 3_266_200), box(364_050, 3_266_000, 364_100, 3_266_190)]
+    path = tmp_path / "grid.gpkg"
+    files.write_layer(frame(row, code=[f"{grid}001", f"{grid}003"], name=["甲", "乙"]), path)
+    found = refused(town, path, "grid")  # the second grid is stored, and lies beside
+    assert [shape for shape, *_ in found] == ["G02.overlap", "G04.blank"]
+    with pytest.raises(LayerRejected) as caught:
+        run(town, path, "grid")
+    areas = [one.values["area"] for one in caught.value.report.errors]
+    # On the ground: the grid of the toy town, EPSG:4545, is drawn a little larger.
+    assert [float(str(area).replace(",", "")) for area in areas] == pytest.approx(
+        [1900, 400], rel=1e-3
+    )
+    assert run(town, path, "grid", tolerance_m=60.0).errors == ()
+
+
+def test_a_narrow_gap_is_a_warning(town, tmp_path):
+    row = [box(364_000, 3_266_000, 364_099.95, 3_266_200)]
+    path = tmp_path / "grid.gpkg"
+    files.write_layer(frame(row, code=["990101001001001"], name=["甲"]), path)
+    report = run(town, path, "grid")
+    assert [one.shape for one in report.issues if one.rule.startswith("G0")] == ["G03.gap"]
+
+
 def test_a_file_without_a_frame_is_told_which_may_fit(town, tmp_path):
     spots = [Point(364_020 + 4 * i, 3_266_050 + 2 * i).buffer(2) for i in range(40)]
     codes = [f"99010199010{i:04}" for i in range(len(spots))]

@@ -46,6 +46,7 @@ def import_layer(
     source_crs: str | None = None,
     encoding: str | None = None,
     repair: bool = False,
+    tolerance_m: float = topology.TOLERANCE_M,
     commit: bool = False,
     today: dt.date | None = None,
     progress: Progress | None = None,
@@ -68,6 +69,8 @@ def import_layer(
         See `files.read_layer`.
     repair
         Take the proposed polygon for each that is not valid.
+    tolerance_m
+        Width up to which units may overlap or leave gaps with a warning only.
     commit
         Write; without it the store is only read.
     today
@@ -138,6 +141,8 @@ def import_layer(
     with store.transaction(engine, writes=commit) as conn:
         found = _frame_issues(conn, spec, shapes, rows, source_crs, effective)
         issues += _one_cause(found, _reference_issues(conn, spec, rows, effective))
+        if spec.level and not any(issue.severity is Severity.ERROR for issue in found):
+            issues += _tiling_issues(conn, spec.level, rows, effective, tolerance_m)
         rows, assignment = derived_columns(conn, spec, rows, effective)
         report = replace(report, issues=tuple(issues + assignment))
         if report.errors:
@@ -266,6 +271,45 @@ def _parent_issues(
             values = {"value": code, "parent": parent, "date": effective}
             issues.append(Issue("C02.nesting", int(row), "code", values))
     return issues
+
+
+def _tiling_issues(
+    conn: Connection, level: Level, rows: gpd.GeoDataFrame, effective: dt.date, tolerance_m: float
+) -> list[Issue]:
+    """Find where divisions and their stored siblings do not tile their parents (C06, G02-G05).
+
+    Only parents of rows in the file are looked at, and only those none of whose rows has an error
+    already: a child that cannot be read would be told once more as a blank.
+    """
+    if level is Level.DISTRICT:
+        return []
+    above = DIVISION_LEVELS[DIVISION_LEVELS.index(level) - 1]
+    parents = store.read_units(conn, above, as_of=effective)
+    code = rows["code"].astype(object)
+    parent = code.where(code.notna(), "").str[: CODE_LENGTH[above]]
+    kind = rows.geometry.geom_type.isin(("Polygon", "MultiPolygon"))
+    sound = kind & rows.geometry.is_valid & ~code.duplicated(keep=False)
+    sound &= code.where(code.notna(), "").str.len() == CODE_LENGTH[level]
+    some = parents[parents.index.isin(parent[sound]) & ~parents.index.isin(parent[~sound])]
+    # Of a code that says no parent nobody knows whose ground it is.
+    if some.empty or not parent[~sound].isin(parents.index).all():
+        return []
+    mine = rows[parent.isin(some.index)]
+    stored = store.read_units(conn, level, as_of=effective)
+    stored = stored[stored.index.str[: CODE_LENGTH[above]].isin(some.index)]
+    stored = stored[~stored.index.isin(mine["code"])]
+    metric = crs.metric_crs_of(some)
+    fresh = gpd.GeoDataFrame(
+        {"row": list(mine.index)},
+        geometry=mine.geometry.to_numpy(),
+        index=pd.Index(mine["code"], dtype=object),
+        crs=rows.crs,
+    )
+    children = pd.concat([fresh, stored[["geometry"]]]).to_crs(metric)
+    children["row"] = children["row"].astype(object).where(children["row"].notna(), None)
+    found = topology.tiling_issues(children, some.to_crs(metric), tolerance_m=tolerance_m)
+    places = crs.to_storage(gpd.GeoSeries([one.geometry for one in found], crs=metric))
+    return [replace(one, geometry=shape) for one, shape in zip(found, places, strict=True)]
 
 
 def _unknown(

@@ -132,7 +132,8 @@ def tiling(
     - G03.gap: a gap, narrower than the tolerance, between siblings, closed or open to the
       outside; G03.shared: such a gap that the parent, drawn from its children, has too;
     - G04.blank: ground of the parent in no child; G04.sliver: a narrow strip of it along the
-      parent's border or within one child;
+      parent's border or within one child (past several children each has
+      its part, so that none gets an arm along its siblings);
     - G05.spill, G05.sliver: ground of a child outside its parent.
 
     Severity: domain.md 1.7 makes G02 to G05 errors and 1.2 asks the proof "within a stated
