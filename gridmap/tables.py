@@ -384,6 +384,7 @@ camera_view = Table(
     "camera_view",
     metadata,
     _code("camera_code", primary_key=True),
+    _code("pole_code"),
     Column("status", Text, nullable=False),
     Column("reason", Text),
     Column("moved_m", Double, nullable=False),
@@ -471,12 +472,14 @@ failure_loss = Table(
     metadata,
     Column("kind", Text, primary_key=True),
     _code(primary_key=True),
-    Column("cameras", Integer, nullable=False),
+    _code("unit_code", primary_key=True),
     Column("area_m2", Double, nullable=False),
     Column("road_m", Double, nullable=False),
     Column("frontage_m", Double, nullable=False),
     _run(),
-    comment="What only this camera, pole or named group sees: lost if it fails.",
+    # Usage: the losses of units that are computed anew.
+    Index(None, "unit_code"),
+    comment="What of a grid only this camera, pole or named group sees: lost if it fails.",
 )
 
 camera_issue = Table(

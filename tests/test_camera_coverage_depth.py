@@ -101,6 +101,20 @@ def test_what_a_group_shares_with_itself_is_lost_with_it():
     assert lost.tolist() == pytest.approx([50, 50])
 
 
+def test_a_polygon_is_of_another_group_in_another_field():
+    shapes = np.array([SQUARE, box(5, 0, 15, 10)], dtype=object)
+    found = depths(
+        shapes,
+        row=np.array([0, 1, 0, 1]),
+        field=np.array([0, 0, 1, 1]),
+        group=np.array([0, 1, 2, 2]),
+        fields=2,
+        groups=3,
+        units=np.array([box(0, 0, 20, 5), box(0, 5, 20, 10)], dtype=object),
+    )
+    assert found.lost_m2.tolist() == pytest.approx([25, 25, 75])
+
+
 def test_nothing_has_no_area():
     none = np.zeros(0, np.int64)
     found = depths(np.zeros(0, object), field=none, group=none, fields=3, groups=2)

@@ -18,15 +18,11 @@ from gridmap.camera_coverage import (
     Places,
     coverage,
     failures,
-    frontage,
     poles,
     redundant,
-    seen_areas_m2,
     sights,
+    total_losses,
 )
-from gridmap.camera_coverage.blind import road_stretches
-from gridmap.camera_coverage.pieces import lines_in
-from gridmap.camera_coverage.stretches import lengths
 from gridmap.errors import FrameError
 
 examples = settings(max_examples=6, deadline=None)
@@ -40,8 +36,8 @@ def losses(rows, shapes, *, units=UNIT, roads=(), groups=None):
     if groups is not None:
         frame["group_code"] = groups
     way = series(roads, "r") if roads else None
-    found = sights(frame, houses)
-    return failures(frame, found, houses, units=series(units, "u"), roads=way)
+    found = failures(frame, sights(frame, houses), units=series(units, "u"), roads=way)
+    return total_losses(found, frame)
 
 
 # --- poles --------------------------------------------------------------------------------------
@@ -119,12 +115,19 @@ def test_a_camera_that_sees_nothing_is_redundant():
 
 
 def test_a_camera_that_alone_sees_a_wall_is_not_redundant():
-    frame = camera_frame([EAST])
-    found = sights(frame, series([WALL]))
-    lost = failures(frame, found, series([WALL]), units=series([], "u"))
-    assert lost["area_m2"].tolist() == [0]
-    assert lost["frontage_m"].tolist() == pytest.approx([20])
-    assert len(redundant(lost)) == 0
+    # Of the ground the unit has only what lies in the wall, and the line just before it.
+    found = losses([EAST], [WALL], units=[box(9.97, -50, 12, 50)])
+    assert found["area_m2"].tolist() == pytest.approx([0.6], rel=1e-2)
+    assert found["frontage_m"].tolist() == pytest.approx([20])
+    assert len(redundant(found.assign(area_m2=0.0))) == 0
+
+
+def test_walls_count_where_the_ground_before_them_lies():
+    frame, wall = camera_frame([EAST]), series([WALL])
+    units = series([box(0, -50, 9.99, 4), box(0, 4, 9.99, 50), box(9.99, -50, 20, 50)], "u")
+    found = failures(frame, sights(frame, wall), units=units)
+    assert found["frontage_m"].tolist() == pytest.approx([14, 6, 0])
+    assert failures(frame, sights(frame, wall), units=units.iloc[2:])["frontage_m"].sum() == 0
 
 
 def test_named_groups_fail_together():
@@ -162,24 +165,39 @@ def test_failures_refuse_repeated_codes():
     frame = camera_frame([EAST])
     found = sights(frame, series([WALL]))
     with pytest.raises(FrameError, match="duplicate"):
-        failures(frame.iloc[[0, 0]], found, series([WALL]), units=series(UNIT, "u"))
+        failures(frame.iloc[[0, 0]], found, units=series(UNIT, "u"))
+    with pytest.raises(FrameError, match="duplicate"):
+        failures(frame, found, units=series(UNIT, "u").iloc[[0, 0]])
 
 
-# --- losses against recomputing -----------------------------------------------------------------
+# --- losses against brute force -----------------------------------------------------------------
 
 
-def totals(frame, houses, units, roads):
-    """Return the ground, road and wall that cameras see."""
-    found = sights(frame, houses)
-    area = seen_areas_m2(units, found.views.geometry.to_numpy())[:, 1:2].sum()
-    lines = lines_in(units.to_numpy(), roads)
-    road = lengths(
-        road_stretches(lines, found),
-        length_m=lines.length_m,
-        place=np.zeros(len(lines.length_m), np.int64),
-        places=1,
-    ).lengths_m[0, 1:2]
-    return np.array([area, road.sum(), frontage(houses, found)["seen_m"].sum()])
+def spans(stretches):
+    """Return shares of one line as lines on an axis: overlays of these are exact."""
+    return np.array([LineString([(start, 0), (end, 0)]) for start, end in stretches], object)
+
+
+def only(shapes, mine):
+    """Return what only some of the shapes cover."""
+    return shapely.union_all(shapes[mine]) - shapely.union_all(shapes[~mine])
+
+
+def wall_m(found, members, unit):
+    """Return the metres of wall before which a unit lies, and that only some cameras see."""
+    walls, total = found.walls, 0.0
+    for line in np.unique(walls.seen.line):
+        seen = walls.seen.some(walls.seen.line == line)
+        before = LineString(walls.before[line].reshape(2, 2))
+        parts = shapely.get_parts(before & unit)
+        within = [
+            sorted(before.project(Point(xy), normalized=True) for xy in part.coords)
+            for part in parts
+            if part.length > 0
+        ]
+        lost = only(spans(zip(seen.start, seen.end, strict=True)), members[seen.owner])
+        total += (lost & shapely.union_all(spans(within))).length * walls.walls.length[line]
+    return total
 
 
 def crowd(seed):
@@ -192,22 +210,44 @@ def crowd(seed):
 
 @examples
 @given(seeds)
-def test_a_loss_is_what_is_missing_without(seed):
+def test_a_loss_is_what_is_seen_by_nothing_else(seed):
     rng = np.random.default_rng(seed)
-    houses, units = houses_of(town(seed, n=15)), series(cells(), "u")
+    houses, units = houses_of(town(seed, n=12)), series(cells(n=2), "u")
     roads = series([LineString(ends) for ends in rng.uniform(-20, 110, (5, 2, 2))], "r")
     frame = crowd(seed)
-    found = failures(frame, sights(frame, houses), houses, units=units, roads=roads)
-    whole = totals(frame, houses, units, roads)
+    seen = sights(frame, houses)
+    found = failures(frame, seen, units=units, roads=roads)
     names = {"camera": frame.index.to_series(), "pole": poles(frame), "group": frame["group_code"]}
-    for kind, code in found.index:
+    every = [(kind, code) for kind in names for code in sorted(set(names[kind].dropna()))]
+    rows = found.reindex([(*one, unit) for one in every for unit in units.index], fill_value=0.0)
+    assert found.index.isin(rows.index).all()
+    assert (found > 1e-6).any(axis=1).all()
+    for kind, code in every:
         members = (names[kind] == code).to_numpy()
-        row = found.loc[(kind, code)]
-        assert row["cameras"] == members.sum()
-        left = totals(frame[~members], houses, units, roads)
-        assert row[COLUMNS[1:]].tolist() == pytest.approx((whole - left).tolist(), abs=1e-3)
-    assert set(found.xs("camera", level="kind").index) == set(frame.index)
-    assert set(found.loc["pole"].index) == set(names["pole"].dropna())
+        ground = only(seen.views.geometry.to_numpy(), members)
+        for name, unit in units.items():
+            lost = ground & unit
+            road_m = sum((lost & road).length for road in roads)
+            expected = [lost.area, road_m, wall_m(seen, members, unit)]
+            assert rows.loc[(kind, code, name)].tolist() == pytest.approx(expected, abs=2e-3)
+    total = total_losses(found, frame)
+    assert total.index.tolist() == every
+    assert total["cameras"].tolist() == [(names[kind] == code).sum() for kind, code in every]
+    uncut = gpd.GeoSeries([units.union_all()], index=["w"], crs=units.crs)
+    one = total_losses(failures(frame, seen, units=uncut, roads=roads), frame)
+    pd.testing.assert_frame_equal(total, one, atol=1e-3, rtol=0)
+
+
+@examples
+@given(seeds)
+def test_a_unit_computed_alone_has_the_same_losses(seed):
+    houses, units, frame = houses_of(town(seed)), series(cells(), "u"), crowd(seed)
+    seen = sights(frame, houses)
+    every = failures(frame, seen, units=units)
+    for name in units.index:
+        alone = failures(frame, seen, units=units.loc[[name]])
+        mine = every[every.index.get_level_values("unit_code") == name]
+        pd.testing.assert_frame_equal(alone, mine, atol=1e-6, rtol=0, check_index_type=False)
 
 
 @examples
@@ -216,8 +256,8 @@ def test_losses_do_not_depend_on_the_order_of_rows(seed, random):
     houses, units, frame = houses_of(town(seed)), series(cells(), "u"), crowd(seed)
     mixed = frame.iloc[random.sample(range(len(frame)), len(frame))]
     back = houses.iloc[::-1]
-    one = failures(frame, sights(frame, houses), houses, units=units)
-    other = failures(mixed, sights(mixed, back), back, units=units)
+    one = failures(frame, sights(frame, houses), units=units)
+    other = failures(mixed, sights(mixed, back), units=units)
     pd.testing.assert_frame_equal(other.loc[one.index], one, atol=1e-4, rtol=0)
 
 
@@ -299,7 +339,7 @@ def test_cameras_without_a_position():
     assert found.ground["camera_count"].sum() == 1
     alone = whole([EAST], [WALL])
     assert found.ground["seen_area_m2"].tolist() == alone.ground["seen_area_m2"].tolist()
-    assert redundant(found.failures).index.tolist() == ["c1", "c2"]
+    assert redundant(total_losses(found.failures, rows)).index.tolist() == ["c1", "c2"]
 
 
 def test_a_lattice_city_of_whole_numbers():
@@ -337,6 +377,6 @@ def test_twins_lose_nothing_at_all_and_so_rank_alike():
     frame = camera_frame([(3.3, 4.1, 90, 90, 40), (3.3, 4.1, 90, 90, 40)])
     houses = houses_of([box(-40, -40, -30, -30)])
     units = series([box(-50, -50, 20, 50), box(20, -50, 80, 50)], "u")
-    lost = failures(frame, sights(frame, houses), houses, units=units)
+    lost = total_losses(failures(frame, sights(frame, houses), units=units), frame)
     assert lost.loc["camera", "area_m2"].tolist() == [0.0, 0.0]
     assert lost.loc["pole", "area_m2"].tolist() == [pytest.approx(400 * np.pi, rel=1e-3)]

@@ -116,7 +116,7 @@ def assert_same(one, other, what):
     assert one.columns.tolist() == other.columns.tolist(), what
     for name in one.columns:
         left, right = one[name].to_numpy(), other[name].to_numpy()
-        if len(left) and isinstance(left[0], shapely.Geometry | None):
+        if any(isinstance(value, shapely.Geometry) for value in left):
             differ = shapely.area(shapely.symmetric_difference(left, right))
             assert np.nan_to_num(differ).max(initial=0) < 1e-4, (what, name)
         elif len(left) and isinstance(left[0], np.ndarray):
@@ -138,19 +138,6 @@ def rows_of(table, codes, level=None):
     return plain[mine].sort_index(), plain[~mine].sort_index()
 
 
-def failures_of(table, places, codes):
-    """Return the failures of cameras and of the poles and groups they belong to, and the others."""
-    from gridmap.camera_coverage import poles
-
-    hang = poles(places.cameras)
-    group = places.cameras["group_code"]
-    names = {("camera", code) for code in codes}
-    names |= {("pole", code) for code in hang[hang.index.isin(codes)].dropna()}
-    names |= {("group", code) for code in group[group.index.isin(codes)].dropna()}
-    mine = table.index.isin(list(names))
-    return table[mine].sort_index(), table[~mine].sort_index()
-
-
 def check(before, change):
     """Splice a partial run into the old full one and compare with the new full one."""
     after = change.after
@@ -158,22 +145,23 @@ def check(before, change):
         before, after, cameras=pd.Index(change.cameras), buildings=pd.Index(change.buildings)
     )
     old, new = coverage(before), coverage(after)
-    part = coverage(part_of(after, found), only=found)
+    part = coverage(part_of(after, found))
     for name, codes, level in (
         ("views", found.views, None),
         ("ground", found.units, None),
         ("blind", found.units, "unit_code"),
         ("frontage", found.buildings, None),
+        ("failures", found.units, "unit_code"),
     ):
         fresh, kept = rows_of(getattr(new, name), codes, level)
         assert_same(rows_of(getattr(part, name), codes, level)[0], fresh, f"{name}, anew")
         assert_same(rows_of(getattr(old, name), codes, level)[1], kept, f"{name}, kept")
-    fresh, kept = failures_of(new.failures, after, found.cameras)
-    again, _ = failures_of(part.failures, after, found.cameras)
-    assert_same(again, fresh, "failures, anew")
-    _, same = failures_of(old.failures, before, found.cameras)
-    assert_same(same, kept, "failures, kept")
-    assert set(found.units) <= set(found.around)
+    for name in ("ground", "blind", "failures"):
+        rows = getattr(part, name).index
+        assert set(rows.get_level_values("unit_code" if rows.nlevels > 1 else 0)) <= set(
+            found.units
+        )
+    assert set(found.views) - set(change.cameras) <= set(part.views.index)
     assert set(change.cameras) <= set(found.views)
     assert set(change.buildings) <= set(found.buildings)
     check_entrances(found, before, after, old, new, part)
@@ -255,8 +243,8 @@ def test_a_camera_outside_every_unit():
     before = small(rows, [box(210, 0, 212, 50)], UNITS)
     found = check(before, Change(without(before, "cameras", "c00"), ["c00"], []))
     assert found.units.tolist() == []
-    assert {"c00", "c01"} <= set(found.cameras)
-    assert "c02" not in found.cameras
+    assert found.views.tolist() == ["c00"]
+    assert "c02" not in found.watching
 
 
 def test_what_is_far_away_is_not_touched():
@@ -265,15 +253,46 @@ def test_what_is_far_away_is_not_touched():
     before = small(rows, [box(14, 10, 16, 12), box(80, 20, 82, 22)], units)
     found = check(before, Change(without(before, "cameras", "c00"), ["c00"], []))
     assert found.views.tolist() == ["c00"]
-    assert found.cameras.sort_values().tolist() == ["c00", "c02"]
-    assert "u09" not in found.around
+    assert found.watching.sort_values().tolist() == ["c00", "c02"]
+    assert "u09" not in found.units
     assert found.buildings.tolist() == ["b00"]
+
+
+def test_a_pole_is_named_anew_wherever_its_cameras_see():
+    # c01 reaches far, c00 gives their pole its name and sees next to nothing.
+    rows = [
+        (10, 10, 90, 90, 1),
+        (10.5, 10, 90, 40, 85),
+        (10.5, 10.8, 90, 30, 60),
+        (99, 49, 0, 9, 1),
+    ]
+    units = [box(10 * i, 0, 10 * i + 10, 50) for i in range(12)]
+    before = small(rows, [box(14, 10, 16, 12), box(80, 20, 82, 22)], units)
+    moved = before.cameras.copy()
+    moved.loc["c00", "geometry"] = affinity.translate(moved.geometry["c00"], -5, 0)
+    after = before._replace(cameras=moved)
+    for one, other, name in ((before, after, "c01"), (after, before, "c00")):
+        found = check(one, Change(other, ["c00"], []))
+        assert found.views.sort_values().tolist() == ["c00", "c01", "c02"]
+        assert "c03" not in found.views
+        lost = coverage(other).failures
+        assert set(lost.loc["pole"].index.get_level_values("code")) == {name}
+        assert "u08" in lost.loc["pole"].index.get_level_values("unit_code")
+
+
+def test_a_camera_of_a_pole_that_sees_nothing_here_names_it_all_the_same():
+    rows = [(10, 10, 270, 90, 5), (10.5, 10, 90, 60, 60), (80, 20, 90, 90, 5)]
+    before = small(rows, [], [box(0, 0, 50, 50), box(50, 0, 100, 50)])
+    found = check(before, Change(without(before, "cameras", "c02"), ["c02"], []))
+    assert found.units.tolist() == ["u01"]
+    part = coverage(part_of(before, found)).failures
+    assert "c00" in part.loc["pole"].index.get_level_values("code")
 
 
 def test_nothing_changed_touches_nothing():
     before = small([(10, 10, 90, 90, 5)], [box(14, 10, 16, 12)], UNITS)
     found = touched(before, before, cameras=pd.Index([]), buildings=pd.Index([]))
-    assert [len(part) for part in found] == [0] * 6
+    assert [len(part) for part in found] == [0] * 4
 
 
 def test_a_camera_gets_or_loses_its_position():
@@ -316,7 +335,7 @@ def test_areas_are_spliced_by_name():
     found = touched(before, change.after, cameras=pd.Index(change.cameras), buildings=pd.Index([]))
     old, new = coverage(before).ground, coverage(change.after).ground
     spliced = pd.DataFrame(old).copy()
-    part = coverage(part_of(change.after, found), only=found).ground
+    part = coverage(part_of(change.after, found)).ground
     spliced.update(pd.DataFrame(part.loc[found.units, list(GROUND_AREAS)]))
     assert np.allclose(
         spliced[list(GROUND_AREAS)].to_numpy(dtype=float), new[list(GROUND_AREAS)], atol=1e-4

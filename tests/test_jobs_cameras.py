@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 import shapely
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from toy_town import DEMO_DAY, METRIC, TOY_DAY
 
 from gridmap import jobs, store, tables
 from gridmap.errors import InputError, LayerRejected
+from gridmap.store.schema import MIGRATIONS
 
 pytestmark = pytest.mark.db
 
@@ -23,7 +26,7 @@ RESULTS = {
     "blind_area": ["unit_code", "number"],
     "building_frontage": ["building_code"],
     "entrance_coverage": ["entrance_code"],
-    "failure_loss": ["kind", "code"],
+    "failure_loss": ["kind", "code", "unit_code"],
     "camera_issue": ["camera_code", "shape", "field", "values"],
     "coverage_rate": ["measure", "unit_code"],
 }
@@ -106,8 +109,8 @@ def test_every_result_of_the_toy_town_is_stored(toy):
     assert (ground["seen_area_m2"] + ground["blind_area_m2"]).tolist() == pytest.approx(
         ground["open_area_m2"].tolist()
     )
-    losses = found["failure_loss"].set_index(["kind", "code"])
-    assert losses.loc["camera", "area_m2"].tolist() == pytest.approx([1256.6, 1256.6], rel=1e-3)
+    losses = found["failure_loss"].groupby(["kind", "code"])["area_m2"].sum()
+    assert losses.loc["camera"].tolist() == pytest.approx([1256.6, 1256.6], rel=1e-3)
     assert set(found["entrance_coverage"]["camera_count"]) == {0}
     assert len(found["building_frontage"]) == 7  # T8 stands in no grid
     assert found["building_frontage"]["wall_m"].tolist() == pytest.approx([80] * 7, rel=1e-3)
@@ -151,8 +154,49 @@ def test_losses_and_redundant_cameras(town, tmp_path):
     pole = jobs.failure_losses(town, "990101", kind="pole", redundant=False, limit=9)
     assert [(row["code"][-1], row["cameras"]) for row in pole["rows"]] == [("2", 2)]
     assert pole["rows"][0]["area_m2"] == pytest.approx(1256.6, rel=1e-3)
+    rows = results(town)["failure_loss"]  # nothing lost, no row
+    assert rows.loc[rows["kind"] == "camera", "code"].str[-1].unique().tolist() == ["1"]
     with pytest.raises(InputError, match="pole"):
         jobs.failure_losses(town, "990101", kind="street", redundant=False, limit=9)
+
+
+def test_losses_are_those_of_what_stands_in_a_unit(town):
+    every = jobs.failure_losses(town, "990101", kind="camera", redundant=False, limit=9)
+    with town.connect() as conn:
+        grids = store.read_cameras(conn)["grid_code"]
+    for code, grid in grids.items():
+        here = jobs.failure_losses(town, grid, kind="camera", redundant=False, limit=9)
+        assert here["rows"] == [row for row in every["rows"] if grids[row["code"]] == grid]
+        assert code in [row["code"] for row in here["rows"]]
+        groups = jobs.failure_losses(town, grid, kind="group", redundant=False, limit=9)["rows"]
+        assert [row["area_m2"] for row in groups] == [row["area_m2"] for row in here["rows"]]
+
+
+def test_former_losses_of_no_unit_are_computed_anew(town):
+    before = results(town)
+
+    def migrate(step, revision):
+        with store.transaction(town, writes=True) as conn:
+            config = Config(attributes={"connection": conn})
+            config.set_main_option("script_location", str(MIGRATIONS))
+            step(config, revision)
+
+    migrate(command.downgrade, "0002")
+    with store.transaction(town, writes=True) as conn:
+        assert [run["subject"] for run in store.read_runs(conn)] == ["org"]
+        run = store.write_run(conn, "camera", TOY_DAY, {})
+        row = {"run": run, "code": "99010100001310000001"}
+        former = (
+            "INSERT INTO failure_loss (kind, code, cameras, area_m2, road_m, frontage_m, run_id) "
+            "VALUES ('camera', :code, 1, 2.0, 3.0, 4.0, :run)"
+        )
+        conn.execute(sa.text(former), row)
+    migrate(command.upgrade, "head")
+    assert jobs.failure_losses(town, "990101", kind="camera", redundant=True, limit=9)["rows"] == []
+    jobs.refresh_camera_coverage(town, as_of=TOY_DAY)
+    after = results(town)
+    for name in RESULTS:
+        pd.testing.assert_frame_equal(before[name], after[name])
 
 
 def test_the_law_is_told_with_words(toy):
@@ -173,6 +217,23 @@ def test_a_moved_camera(town, tmp_path):
     inputs = assert_part_equals_whole(town, TOY_DAY)
     assert inputs["after_run"] is not None
     assert 0 < inputs["recomputed_units"] <= 4
+
+
+def test_a_pole_whose_first_camera_leaves_has_another_name(town, tmp_path):
+    spot = "road,in_use,364350,3266100"
+    rows = (f"9901010000131000000{n},杆,{90 * n},90,40,{spot}" for n in (2, 3, 4))
+    move(town, tmp_path, *rows)
+    assert_part_equals_whole(town, TOY_DAY)
+
+    def poles():
+        found = jobs.failure_losses(town, "990101", kind="pole", redundant=False, limit=9)
+        return [(row["code"][-1], row["cameras"]) for row in found["rows"]]
+
+    assert poles() == [("2", 3)]
+    away = "99010100001310000002,枪机,180,90,40,road,in_use,364340,3266100"
+    move(town, tmp_path, away, effective=dt.date(2026, 4, 1))
+    assert_part_equals_whole(town, TOY_DAY)
+    assert poles() == [("3", 2)]
 
 
 def test_new_and_failing_cameras(town, tmp_path):

@@ -23,7 +23,14 @@ from gridmap.camera_coverage.district import (
     touched,
     warm_up,
 )
-from gridmap.camera_coverage.failures import FAILURE_KINDS, POLE_M, failures, poles, redundant
+from gridmap.camera_coverage.failures import (
+    FAILURE_KINDS,
+    POLE_M,
+    failures,
+    poles,
+    redundant,
+    total_losses,
+)
 from gridmap.camera_coverage.frontage import entrance_coverage, frontage
 from gridmap.camera_coverage.ground import (
     GROUND_AREAS,
@@ -76,6 +83,7 @@ __all__ = [
     "redundant",
     "seen_areas_m2",
     "sights",
+    "total_losses",
     "touched",
     "views",
     "warm_up",

@@ -75,7 +75,7 @@ def depths(
     field
         Array (m): polygons of different fields never meet, wherever they lie.
     group
-        Array (n): polygons of one group fail together.
+        Array (m): polygons of one group fail together.
     fields, groups
         How many there are.
     row
@@ -99,16 +99,16 @@ def depths(
         return Depths(np.zeros((fields, 1)), np.zeros(groups), 0)
     corners = polygons if isinstance(polygons, Corners) else corners_of(polygons)
     row = np.arange(len(field)) if row is None else row
-    kind, of_group = np.full(len(row), COVER), group[row]
+    kind = np.full(len(row), COVER)
     if units is not None:
         every = np.arange(fields)
         kind = np.append(kind, np.full(fields, UNIT))
         row, field = np.append(row, len(corners.first) - 1 + every), np.append(field, every)
-        of_group = np.append(of_group, np.zeros(fields, np.int64))
+        group = np.append(group, np.zeros(fields, np.int64))
         corners = joined(corners, units if isinstance(units, Corners) else corners_of(units))
     scale = lattice(corners)
     outlines = in_whole_numbers(corners, scale)
-    members, _ = members_of(outlines, row, field=field, kind=kind, group=of_group)
+    members, _ = members_of(outlines, row, field=field, kind=kind, group=group)
     most = int(np.diff(members.near_first)[members.kind == COVER].max()) + 1
     origin = _origins(outlines, members, fields)
 

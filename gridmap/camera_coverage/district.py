@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 
 from gridmap.camera_coverage.blind import NEAR_M, blind_areas
-from gridmap.camera_coverage.failures import POLE_M, failures
+from gridmap.camera_coverage.failures import POLE_M, failures, poles
 from gridmap.camera_coverage.frontage import entrance_coverage, frontage
 from gridmap.camera_coverage.ground import ground_coverage, seen_areas_m2
 from gridmap.camera_coverage.optics import greatest_reach_m
@@ -52,8 +52,8 @@ class Places(NamedTuple):
 class Coverage(NamedTuple):
     """What was computed: the frames of the functions the fields are named after.
 
-    ``ground`` has one column more, ``level_areas_m2``: m² of open ground seen at each detail
-    level asked for, by its name.
+    ``views`` has one column more, ``pole_code``, from `poles`; ``ground`` too, ``level_areas_m2``:
+    m² of open ground seen at each detail level asked for, by its name.
     """
 
     views: gpd.GeoDataFrame
@@ -68,28 +68,21 @@ def coverage(
     places: Places,
     *,
     levels: Sequence[str] = (),
-    own: pd.Index | None = None,
-    only: Touched | None = None,
 ) -> Coverage:
     """Return what the cameras see of some units.
 
     Parameters
     ----------
     places
-        The units; all cameras that see any of their ground, and for `failures` to be complete
-        all that see what these see; all buildings within these cameras' ranges.
+        The units; all cameras that see any of their ground, and what hangs on poles with these;
+        all buildings within these cameras' ranges. After a change from `part_of`.
     levels
         Detail levels to ask for besides.
-    own
-        Codes of the buildings whose walls count in ``failures``; all if not given.
-    only
-        After a change, what it touches: ``ground`` and ``blind`` are of its units only, and
-        ``failures`` of what its cameras share in.
 
     Returns
     -------
     Coverage
-        ``views`` of every camera given, ``frontage`` of every building.
+        ``views`` of every camera given, ``frontage`` of every building, the rest of the units.
 
     Raises
     ------
@@ -103,24 +96,20 @@ def coverage(
     """
     units, cameras, buildings, roads, key_areas, entrances = places
     found = sights(cameras, buildings, levels=levels)
-    shown = units if only is None else units[units.index.isin(only.units)]
-    asked = None if only is None else only.cameras
-    ground = ground_coverage(shown, found.views, buildings, key_areas=key_areas)
-    detail = [seen_areas_m2(shown, shapes) for shapes in found.detail.values()]
+    ground = ground_coverage(units, found.views, buildings, key_areas=key_areas)
+    detail = [seen_areas_m2(units, shapes) for shapes in found.detail.values()]
     by_level = [
         {level: float(area[row, 1:2].sum()) for level, area in zip(levels, detail, strict=True)}
-        for row in range(len(shown))
+        for row in range(len(units))
     ]
     ground["level_areas_m2"] = pd.Series(by_level, index=ground.index, dtype=object)
     return Coverage(
-        views=found.views,
+        views=found.views.assign(pole_code=poles(cameras)),
         ground=ground,
-        blind=blind_areas(ground, found, buildings, units=shown, roads=roads, key_areas=key_areas),
+        blind=blind_areas(ground, found, buildings, units=units, roads=roads, key_areas=key_areas),
         frontage=frontage(buildings, found),
         entrances=entrance_coverage(entrances, buildings, found),
-        failures=failures(
-            cameras, found, buildings, units=units, roads=roads, own=own, asked=asked
-        ),
+        failures=failures(cameras, found, units=units, roads=roads),
     )
 
 
@@ -159,17 +148,14 @@ def warm_up() -> None:
 class Touched(NamedTuple):
     """What a change touches, by code.
 
-    ``units``: whose ground changes. ``views``: cameras whose own view changes. ``buildings``:
-    whose walls may be seen otherwise. ``cameras``: whose losses may change. To compute all this:
-    ``around``, the units whose ground these cameras see, and ``watching``, the cameras that see
-    the units, the buildings, or ground that ``cameras`` see.
+    ``units``: whose ground changes, or the losses there. ``views``: cameras whose own view or pole
+    changes. ``buildings``: whose walls may be seen otherwise. ``watching``: the cameras to compute
+    all this, which see any of it, and what hangs on poles with them.
     """
 
     units: pd.Index
-    around: pd.Index
     views: pd.Index
     buildings: pd.Index
-    cameras: pd.Index
     watching: pd.Index
 
 
@@ -224,33 +210,32 @@ def touched(before: Places, after: Places, *, cameras: pd.Index, buildings: pd.I
 
     Notes
     -----
-    Rule: a camera touches what lies within its reach, before and after; a building the cameras
+    Rule: a camera touches what lies within its reach, before and after, and within that of what
+    hangs on one pole with it, for a pole is named after its first camera; a building the cameras
     in whose reach it lies, and what lies within `blind.NEAR_M` of it. Whatever lies outside these
-    boxes is as it was: the losses of a camera there too, but they are sums over all it sees. Cost:
-    a look at every box; trees of those near the change only.
+    boxes is as it was. Cost: a look at every box; trees of those near the change only.
     """
     require_columns(after.units, [], "units")
     sites = _sites(before.cameras, after.cameras, cameras)
     houses = pd.concat([before.buildings.geometry, after.buildings.geometry])
     shapes = houses.to_numpy()
     built = shapes[houses.index.isin(buildings)]
-    mine = sites.meet(built)
-    mine[sites.row] = True
+    mates = np.zeros(len(sites.index), dtype=bool)
+    mates[sites.row] = True
+    seeing = sites.meet(built) | mates
+    mates = sites.with_mates(mates)
     # Households are near a blind area, and walls shut, without meeting it or each other.
-    ground = np.concatenate([sites.boxes(mine), shapely.buffer(built, NEAR_M)])
+    ground = np.concatenate([sites.boxes(seeing), shapely.buffer(built, NEAR_M)])
     near = meets(shapes, ground)
     units = after.units.geometry.to_numpy()
-    inner = meets(units, np.concatenate([ground, shapes[near]]))
-    named = _with_mates(sites, before.cameras, after.cameras, sites.meet(ground) | mine)
-    theirs = sites.boxes(named)
-    seen = np.concatenate([units[inner], shapes[near], theirs])
+    inner = meets(units, np.concatenate([ground, shapes[near], sites.boxes(mates)]))
+    own = seeing | mates
+    watching = own | sites.meet(np.concatenate([units[inner], shapes[near]]))
     return Touched(
         units=after.units.index[inner],
-        around=after.units.index[inner | meets(units, theirs)],
-        views=sites.index[mine],
+        views=sites.index[own],
         buildings=houses.index[near].unique(),
-        cameras=sites.index[named],
-        watching=sites.index[named | sites.meet(seen)],
+        watching=sites.index[sites.with_mates(watching)],
     )
 
 
@@ -267,19 +252,19 @@ def part_of(places: Places, touched: Touched) -> Places:
     Returns
     -------
     Places
-        For `coverage` of ``only`` that; of its rows those named in ``touched`` are right.
+        For `coverage`; of its views and frontage the rows named in ``touched`` are right, the
+        other rows are of the units named and replace all of theirs.
 
     Notes
     -----
     Rule: the buildings that the cameras may look at, those with households near the units, those
     named, and what stands before their walls. Cost: as `touched`.
     """
-    units, cameras = places.units.loc[touched.around], _of(places.cameras, touched.watching)
+    units, cameras = places.units.loc[touched.units], _of(places.cameras, touched.watching)
     shapes = units.geometry.to_numpy()
-    inner = places.units.geometry.loc[touched.units].to_numpy()
     built = shapely.bounds(_of(places.buildings, touched.buildings).geometry.to_numpy())
     beside = shapely.box(*(built + np.array([-1.0, -1.0, 1.0, 1.0]) * 2.0 * GAP_M).T)
-    wanted = np.concatenate([reaches(cameras), shapely.buffer(inner, NEAR_M), beside])
+    wanted = np.concatenate([reaches(cameras), shapely.buffer(shapes, NEAR_M), beside])
     buildings = places.buildings.iloc[_near(places.buildings, wanted)]
     # Of a building that is gone the entrances may be there still.
     doors = places.entrances["building_code"].isin(buildings.index.union(touched.buildings))
@@ -373,18 +358,22 @@ class _Sites(NamedTuple):
         """Return the reaches of some, before and after."""
         return _boxes(np.concatenate([self.old[some], self.new[some[self.row]]]))
 
-    def beside(self, some: Bools) -> Ints:
-        """Return the cameras that hang, before or after, on a pole with one of some."""
+    def with_mates(self, some: Bools) -> Bools:
+        """Return some cameras and what hangs, before or after, on one pole with any of them."""
         every = np.concatenate([self.old, self.new])
         row = np.concatenate([np.arange(len(self.old)), self.row])
         spots = (every[:, :2] + every[:, 2:]) / 2.0
-        mine = shapely.points(spots[some[row] & ~np.isnan(spots[:, 0])])
-        near = _overlapping(np.hstack([spots, spots]), shapely.buffer(mine, 2.0 * POLE_M))
-        tree = shapely.STRtree(shapely.points(spots[near]))
-        # A hair farther than `poles` looks, for middles of boxes are rounded.
-        _, found = tree.query(mine, predicate="dwithin", distance=POLE_M + 1e-6)
-        mates: Ints = row[near[found]]
-        return mates
+        while True:  # chains of cameras are short: few rounds
+            mine = shapely.points(spots[some[row] & ~np.isnan(spots[:, 0])])
+            near = _overlapping(np.hstack([spots, spots]), shapely.buffer(mine, 2.0 * POLE_M))
+            tree = shapely.STRtree(shapely.points(spots[near]))
+            # A hair farther than `poles` looks, for middles of boxes are rounded.
+            _, found = tree.query(mine, predicate="dwithin", distance=POLE_M + 1e-6)
+            more = some.copy()
+            more[row[near[found]]] = True
+            if (more == some).all():
+                return more
+            some = more
 
 
 def _sites(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, changed: pd.Index) -> _Sites:
@@ -398,22 +387,3 @@ def _sites(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, changed: pd.Index)
     new = np.full((len(row), 4), np.nan)
     new[now >= 0] = _reach_bounds(after.iloc[now[now >= 0]])
     return _Sites(index, old, row, new)
-
-
-def _with_mates(
-    sites: _Sites, before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, chosen: Bools
-) -> Bools:
-    """Return which cameras are chosen or share a pole or a group with these or their mates."""
-    chosen = chosen.copy()
-    groups = []
-    for side in (before, after):
-        names = side.get("group_code")
-        if names is not None and names.notna().any():
-            groups.append((sites.index.get_indexer(side.index), pd.factorize(names)[0]))
-    while True:  # chains of poles and groups are short: few rounds
-        some = int(chosen.sum())
-        chosen[sites.beside(chosen)] = True
-        for at, group in groups:
-            chosen[at[np.isin(group, group[chosen[at] & (group >= 0)])]] = True
-        if int(chosen.sum()) == some:
-            return chosen

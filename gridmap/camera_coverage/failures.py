@@ -18,7 +18,7 @@ from gridmap.camera_coverage.blind import road_stretches
 from gridmap.camera_coverage.depth import depths
 from gridmap.camera_coverage.ground import SLIVER_M2
 from gridmap.camera_coverage.pieces import lines_in
-from gridmap.camera_coverage.stretches import lengths
+from gridmap.camera_coverage.stretches import common, lengths, stretches_inside
 from gridmap.model import require_columns
 
 if TYPE_CHECKING:
@@ -37,50 +37,42 @@ POLE_M = 1.0
 """Cameras this near to each other hang on one pole. Source: issue of the camera coverage; own
 choice for chains: every camera within this of one of the pole belongs to it."""
 
-_ROUNDING_M2 = 1e-5  # so far `depths` is right: who loses less loses nothing, and ranks alike
+_ROUNDING = 1e-5  # m², m; so far `depths` is right: who loses less loses nothing, and ranks alike
 
 FAILURE_KINDS = ("camera", "pole", "group")
 """What can fail; a named group is whatever the register says hangs together."""
+
+_LOST = ("area_m2", "road_m", "frontage_m")
 
 
 def failures(
     cameras: gpd.GeoDataFrame,
     sights: Sights,
-    buildings: gpd.GeoDataFrame | gpd.GeoSeries,
     *,
     units: gpd.GeoDataFrame | gpd.GeoSeries,
     roads: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
-    own: pd.Index | None = None,
-    asked: pd.Index | None = None,
 ) -> pd.DataFrame:
-    """Return what nobody sees any more if a camera, a pole or a named group fails.
+    """Return what nobody sees any more of each unit if a camera, a pole or a named group fails.
 
     Parameters
     ----------
     cameras
         Index: camera code. Column ``group_code`` where groups are known. Points, metric CRS; the
-        cameras of ``sights``, in their order.
+        cameras of ``sights``, in their order: all that see any of the units, and what hangs on
+        poles with these.
     sights
-        From `sights` among these buildings.
-    buildings
-        As in `frontage`.
+        From `sights` of these cameras.
     units
-        The units whose ground counts.
+        Index: unit code. The units whose ground, roads and walls count.
     roads
         As in `blind_areas`.
-    own
-        Codes of the buildings whose walls count; all if not given. The losses of a district are
-        the sums of those of its parts, each with its own units and buildings.
-    asked
-        Codes of the cameras to tell of, and of the poles and groups they belong to; all if not
-        given.
 
     Returns
     -------
     DataFrame
-        Index: (kind, code); kind of `FAILURE_KINDS`; a pole has the code of its camera that
-        sorts first, and poles of one camera are left out, since that is the camera. ``cameras``:
-        how many fail; ``area_m2``, ``road_m``, ``frontage_m``: seen by nothing else.
+        Index: (kind, code, unit_code); kind of `FAILURE_KINDS`; a pole has the code of its camera
+        that sorts first, and poles of one camera are left out, since that is the camera.
+        ``area_m2``, ``road_m``, ``frontage_m``: seen by nothing else. Only rows with any.
 
     Raises
     ------
@@ -89,104 +81,170 @@ def failures(
 
     Notes
     -----
-    Rule: by possible views; ground counts in the units only. Source: domain.md 3 ("single points
-    of failure"); own choice. Cost: crossings of outlines once a kind.
+    Rule: by possible views; a wall counts in the unit of the ground before it, and what lies in
+    no unit nowhere. So units are independent, and `total_losses` adds them up. Source: domain.md
+    3 ("single points of failure"); own choice. Cost: crossings of outlines once a kind.
     """
+    require_columns(pd.DataFrame(index=units.index), [], "units")
+    groupings = _groupings(cameras)
+    seen = _seen(units, sights, roads)
+    parts = []
+    for kind, names in groupings.items():
+        number, codes = _numbered(names)
+        cell, group = np.unique(number[seen.camera] * len(units) + seen.unit, return_inverse=True)
+        fails, unit = np.divmod(cell, max(len(units), 1))
+        named = fails < len(codes)
+        lost = np.column_stack(
+            [
+                seen.ground.lost_m2(group, named),
+                seen.roads.lost_m(group, named),
+                seen.walls.lost_m(group, named),
+            ]
+        )
+        lost[lost <= _ROUNDING] = 0.0
+        kept = named & lost.any(axis=1)
+        parts.append((np.repeat(kind, kept.sum()), codes[fails[kept]], unit[kept], lost[kept]))
+    kinds, codes, unit, lost = (np.concatenate(part) for part in zip(*parts, strict=True))
+    index = pd.MultiIndex.from_arrays(
+        [kinds, codes, units.index.take(unit)], names=["kind", "code", "unit_code"]
+    )
+    return pd.DataFrame(lost, index=index, columns=list(_LOST))
+
+
+def _groupings(cameras: gpd.GeoDataFrame) -> dict[str, pd.Series]:
+    """Return for each kind what each camera belongs to, None where to nothing."""
     require_columns(cameras, [], "cameras")
-    names = cameras.index.to_series()
-    groupings = {"camera": names, "pole": poles(cameras)}
+    groupings = {"camera": cameras.index.to_series(), "pole": poles(cameras)}
     if "group_code" in cameras.columns and cameras["group_code"].notna().any():
         groupings["group"] = cameras["group_code"]
-    ground = _ground_of(units.geometry.to_numpy(), sights.views.geometry.to_numpy())
-    walls = sights.walls.walls
-    seen_walls = sights.walls.seen
-    if own is not None:
-        mine = buildings.index.isin(own)[walls.row[seen_walls.line]]
-        seen_walls = seen_walls.some(mine)
-    lines = lines_in(
-        units.geometry.to_numpy(), gpd.GeoSeries([]) if roads is None else roads.geometry
-    )
-    seen_roads = road_stretches(lines, sights)
-    parts = []
-    for names in groupings.values():
-        if asked is not None:
-            names = names.where(names.isin(names[names.index.isin(asked)].dropna()))
-        number, codes = _numbered(names)
-        named = number < len(codes)
-        lost = (
-            np.bincount(number),
-            ground.lost_m2(number, named),
-            _lost_m(seen_roads, lines.length_m, number, named),
-            _lost_m(seen_walls, walls.length, number, named),
-        )
-        parts.append((codes, *(column[: len(codes)] for column in lost)))
-    codes, *columns = (np.concatenate(part) for part in zip(*parts, strict=True))
-    kinds = np.repeat(list(groupings), [len(part[0]) for part in parts])
-    index = pd.MultiIndex.from_arrays([kinds, codes], names=["kind", "code"])
-    names = ("cameras", "area_m2", "road_m", "frontage_m")
-    return pd.DataFrame(dict(zip(names, columns, strict=True)), index=index)
+    return groupings
 
 
 class _Ground(NamedTuple):
-    """What is seen: views and borders of units, the ``camera`` of each view, which lies where.
+    """Views and borders of units; ``view`` and ``unit``, by number: views that may lie in units.
 
-    ``view`` and ``unit``, by number: views that may lie in units.
+    ``pair``: of each of these the number of its camera and unit.
     """
 
     tree: shapely.STRtree
     views: Corners
     borders: Corners
-    camera: Ints
     view: Ints
     unit: Ints
+    pair: Ints
 
-    def lost_m2(self, number: Ints, named: Bools) -> Floats:
-        """Return the ground that only one group sees, by its number; right for those named."""
-        group = number[self.camera]
-        asked = named[self.camera]
+    def lost_m2(self, group: Ints, named: Bools) -> Floats:
+        """Return the ground that only one group of pairs sees; right for those named."""
+        group = group[self.pair]
+        asked = np.zeros(len(self.tree), dtype=bool)
+        asked[self.view[named[group]]] = True
         # What meets no view of a named group takes nothing from its losses.
         near = np.zeros(len(asked), dtype=bool)
         near[asked if asked.all() else self.tree.query(self.tree.geometries[asked])[1]] = True
         mine = near[self.view]
-        found = depths(
+        return depths(
             self.views,
             row=self.view[mine],
             field=self.unit[mine],
-            group=group,
+            group=group[mine],
             fields=len(self.borders.first) - 1,
-            groups=int(number.max(initial=-1)) + 1,
+            groups=len(named),
             units=self.borders,
-        )
-        return np.where(found.lost_m2 > _ROUNDING_M2, found.lost_m2, 0.0)
+        ).lost_m2
 
 
-def _ground_of(units: Geometries, shapes: Geometries) -> _Ground:
-    """Return which views may lie in which units."""
+class _Lines(NamedTuple):
+    """Lines, the stretches of them that cameras see, the ``pair`` of each as in `_Ground`."""
+
+    length_m: Floats
+    seen: Stretches
+    pair: Ints
+
+    def lost_m(self, group: Ints, named: Bools) -> Floats:
+        """Return the metres that only one group of pairs sees; right for those named."""
+        group = group[self.pair]
+        there = np.zeros(len(self.length_m), dtype=bool)
+        there[self.seen.line[named[group]]] = True  # what others lose elsewhere nobody asks
+        return lengths(
+            self.seen._replace(owner=group).some(there[self.seen.line]),
+            length_m=self.length_m,
+            place=np.zeros(len(self.length_m), np.int64),
+            places=1,
+            group=np.arange(len(named)),
+            groups=len(named),
+        ).lost_m
+
+
+class _Seen(NamedTuple):
+    """All that is seen of units. ``camera`` and ``unit`` of each pair in which anything may be."""
+
+    camera: Ints
+    unit: Ints
+    ground: _Ground
+    roads: _Lines
+    walls: _Lines
+
+
+def _seen(
+    units: gpd.GeoDataFrame | gpd.GeoSeries,
+    sights: Sights,
+    roads: gpd.GeoDataFrame | gpd.GeoSeries | None,
+) -> _Seen:
+    """Return the ground, roads and walls of units that cameras see."""
+    borders, shapes = units.geometry.to_numpy(), sights.views.geometry.to_numpy()
     camera = np.flatnonzero(~shapely.is_empty(shapes))
     tree = shapely.STRtree(shapes[camera])
-    unit, view = tree.query(units)
-    views, borders = corners_of(shapes[camera]), corners_of(units)
-    return _Ground(tree, views, borders, camera, view, unit)
+    unit, view = tree.query(borders)
+    lines = lines_in(borders, gpd.GeoSeries([]) if roads is None else roads.geometry)
+    on_roads = road_stretches(lines, sights)
+    length_m, before = sights.walls.walls.length, sights.walls.before
+    on_walls, of_walls = common(sights.walls.seen, stretches_inside(before, borders), len(length_m))
+    pairs = [(camera[view], unit), (on_roads.owner, lines.unit[on_roads.line])]
+    pairs.append((on_walls.owner, of_walls))
+    sizes = np.cumsum([len(one) for one, _ in pairs])
+    pair, place = np.unique(
+        np.concatenate([one * len(borders) + other for one, other in pairs]), return_inverse=True
+    )
+    in_ground, in_roads, in_walls, _ = np.split(place, sizes)
+    return _Seen(
+        *np.divmod(pair, max(len(borders), 1)),
+        _Ground(tree, corners_of(shapes[camera]), corners_of(borders), view, unit, in_ground),
+        _Lines(lines.length_m, on_roads, in_roads),
+        _Lines(length_m, on_walls, in_walls),
+    )
 
 
-def _asked(place: Ints, named: Bools, places: int) -> Bools:
-    """Tell which things lie in a place with any that is named: what others lose nobody asks."""
-    there = np.zeros(places, dtype=bool)
-    there[place[named]] = True
-    return there[place]
+def total_losses(losses: pd.DataFrame, cameras: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return what is lost of all units together if something fails.
 
+    Parameters
+    ----------
+    losses
+        From `failures`.
+    cameras
+        As in `failures`, all that may fail.
 
-def _lost_m(seen: Stretches, length_m: Floats, number: Ints, named: Bools) -> Floats:
-    """Return the metres of lines that only one group sees, by its number."""
-    mine = _asked(seen.line, named[seen.owner], len(length_m))
-    return lengths(
-        seen.some(mine),
-        length_m=length_m,
-        place=np.zeros(len(length_m), np.int64),
-        places=1,
-        group=number,
-        groups=int(number.max(initial=-1)) + 1,
-    ).lost_m
+    Returns
+    -------
+    DataFrame
+        Index: (kind, code), every camera, pole and named group. ``cameras``: how many fail;
+        ``area_m2``, ``road_m``, ``frontage_m``: 0 where nothing is lost.
+
+    Raises
+    ------
+    FrameError
+        An index repeats.
+    """
+    groupings = _groupings(cameras)
+    found = [_numbered(names) for names in groupings.values()]
+    codes = [one for _, one in found]
+    index = pd.MultiIndex.from_arrays(
+        [np.repeat(list(groupings), [len(one) for one in codes]), np.concatenate(codes)],
+        names=["kind", "code"],
+    )
+    total = losses.groupby(level=["kind", "code"]).sum().reindex(index, fill_value=0.0)
+    total.insert(0, "cameras", np.concatenate([np.bincount(n)[: len(c)] for n, c in found]))
+    return total
 
 
 def redundant(losses: pd.DataFrame) -> pd.DataFrame:
@@ -195,7 +253,7 @@ def redundant(losses: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     losses
-        From `failures`.
+        From `total_losses`.
 
     Returns
     -------

@@ -428,6 +428,38 @@ def lengths(
     return Lengths(at_least, lost)
 
 
+def common(stretches: Stretches, others: Stretches, lines: int) -> tuple[Stretches, Ints]:
+    """Return the parts of stretches that others of the same lines have too.
+
+    Parameters
+    ----------
+    stretches
+        Stretches of some of the lines, in any order.
+    others
+        Likewise, line by line.
+    lines
+        How many lines there are.
+
+    Returns
+    -------
+    tuple
+        The parts, with the owners of the stretches, and for each the owner of the other.
+
+    Notes
+    -----
+    Cost: the pairs of both on each line.
+    """
+    first = np.searchsorted(others.line, np.arange(lines + 1))
+    size = np.diff(first)[stretches.line]
+    one = np.repeat(np.arange(len(size)), size)
+    other = np.arange(len(one)) + np.repeat(first[stretches.line] - np.cumsum(size) + size, size)
+    start = np.maximum(stretches.start[one], others.start[other])
+    end = np.minimum(stretches.end[one], others.end[other])
+    met = start < end
+    found = Stretches(stretches.line[one], start, end, stretches.owner[one])
+    return found.some(met), others.owner[other[met]]
+
+
 def gaps(covered: Stretches, lines: int) -> Stretches:
     """Return the stretches of lines that nothing covers.
 

@@ -212,12 +212,13 @@ def _whole(conn: Connection, here: _District, tell: Progress) -> _Results:
     working = here.working
     streets = here.units.index.str[: CODE_LENGTH[Level.STREET]]
     names = sorted(set(streets))
-    boxes = camera_coverage.reaches(working)
+    boxes, poles = camera_coverage.reaches(working), camera_coverage.poles(working)
     parts, viewed = [], np.zeros(len(working), dtype=bool)
     for done, street in enumerate(names):
         tell("cameras", done / len(names))
         units = here.units[streets == street]
         near = camera_coverage.meets(boxes, units.geometry.to_numpy())
+        near |= poles.isin(poles[near].dropna()).to_numpy()
         viewed |= near
         parts.append(_one(conn, here, units, working[near]))
     if not viewed.all() or not parts:  # cameras far from every unit have views all the same
@@ -235,7 +236,7 @@ def _one(
     places = _places(conn, here, units, cameras)
     grid = places.buildings["grid_code"]
     own = grid[grid.isin(units.index)]
-    found = camera_coverage.coverage(places, levels=camera_coverage.PLANNING_LEVELS, own=own.index)
+    found = camera_coverage.coverage(places, levels=camera_coverage.PLANNING_LEVELS)
     doors = places.entrances["building_code"].map(own)
     return _Results(
         views=found.views,
@@ -250,36 +251,14 @@ def _one(
 
 
 def _joined(parts: list[_Results], cameras: gpd.GeoDataFrame) -> _Results:
-    """Join the parts of a district: views are the same in all, losses add up."""
+    """Join the parts of a district: views are the same in all."""
     views = pd.concat([part.views for part in parts])
     views = views[~views.index.duplicated()].reindex(cameras.index)
-    losses = pd.concat([part.losses for part in parts])
     frames = {
         name: pd.concat([getattr(part, name) for part in parts])
-        for name in ("ground", "blind", "frontage", "entrances")
+        for name in ("ground", "blind", "frontage", "entrances", "losses")
     }
-    return _Results(
-        views=views,
-        losses=_summed(losses, cameras),
-        issues=gpd.GeoDataFrame(),
-        only={},
-        **frames,
-    )
-
-
-def _summed(losses: pd.DataFrame, cameras: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Add up the losses of parts; how many cameras fail is counted over the whole district."""
-    total = losses.groupby(level=["kind", "code"]).sum()
-    sizes = {
-        "pole": camera_coverage.poles(cameras).value_counts(),
-        "group": cameras["group_code"].value_counts(),
-    }
-    kind, code = (total.index.get_level_values(name) for name in ("kind", "code"))
-    total["cameras"] = [
-        int(sizes[k].get(c, 1)) if k in sizes else 1 for k, c in zip(kind, code, strict=True)
-    ]
-    # In a part one camera of a pole may be alone: the pole is there if any part knows it.
-    return total[~((kind == "pole") & (total["cameras"] < 2))]
+    return _Results(views=views, issues=gpd.GeoDataFrame(), only={}, **frames)
 
 
 def _part(conn: Connection, here: _District, changes: _Changes, tell: Progress) -> _Results:
@@ -297,17 +276,9 @@ def _part(conn: Connection, here: _District, changes: _Changes, tell: Progress) 
     built = now.geometry.to_numpy()[now.index.isin(touched.buildings)]
     beside = shapely.buffer(built, _LAW_M)
     watching = here.working[here.working.index.isin(touched.watching)]
-    places = _places(conn, here, here.units.loc[touched.around], watching, beside)
-    grid = places.buildings["grid_code"]
-    own = grid[grid.isin(here.units.index)]
-    found = camera_coverage.coverage(
-        places,
-        levels=camera_coverage.PLANNING_LEVELS,
-        own=own.index,
-        only=touched,
-    )
-    mates = _mates([before.cameras, here.working], touched.cameras)
-    return _spliced(here, found, places, touched, own, mates)
+    places = _places(conn, here, here.units.loc[touched.units], watching, beside)
+    found = camera_coverage.coverage(places, levels=camera_coverage.PLANNING_LEVELS)
+    return _spliced(here, found, places, touched)
 
 
 def _ground_of(
@@ -359,19 +330,17 @@ def _spliced(
     found: camera_coverage.Coverage,
     places: camera_coverage.Places,
     touched: camera_coverage.Touched,
-    own: pd.Series,
-    mates: list[str],
 ) -> _Results:
     """Return the rows that a change makes new, and which former rows they replace."""
     units = touched.units
+    grid = places.buildings["grid_code"]
+    own = grid[grid.isin(here.units.index)]
     inside = _meeting(here.entrances, here.units.geometry.loc[units].to_numpy()).index
     changed = here.entrances["building_code"].isin(touched.buildings)
     gates = here.entrances.index[changed | here.entrances.index.isin(inside)]
     doors = places.entrances["building_code"].map(own).dropna()
     doors = doors[doors.index.isin(gates)]
     walls = own[own.index.isin(touched.buildings)]
-    losses = found.failures
-    codes = losses.index.get_level_values("code")
     near = places.cameras.index[places.cameras.index.isin(touched.views)]
     spots = here.cameras.geometry.to_numpy()
     seen = np.flatnonzero(here.cameras.index.isin(touched.views))
@@ -379,11 +348,11 @@ def _spliced(
     judged = here.cameras.iloc[np.unique(np.concatenate([seen, row]))]
     return _Results(
         views=found.views.loc[near],
-        ground=found.ground.loc[units],
-        blind=found.blind[found.blind.index.get_level_values("unit_code").isin(units)],
+        ground=found.ground,
+        blind=found.blind,
         frontage=found.frontage.loc[walls.index].assign(unit_code=walls),
         entrances=found.entrances.loc[doors.index].assign(unit_code=doors),
-        losses=losses[codes.isin(mates)],
+        losses=found.failures,
         issues=_issues(here, judged, found.views, places.buildings),
         only={
             "camera_view": {"camera_code": list(touched.views)},
@@ -391,20 +360,10 @@ def _spliced(
             "blind_area": {"unit_code": list(units)},
             "building_frontage": {"building_code": list(touched.buildings)},
             "entrance_coverage": {"entrance_code": list(gates)},
-            "failure_loss": {"code": mates},
+            "failure_loss": {"unit_code": list(units)},
             "camera_issue": {"camera_code": [*judged.index, *touched.views]},
         },
     )
-
-
-def _mates(sides: list[gpd.GeoDataFrame], watching: pd.Index) -> list[str]:
-    """Return the codes under which losses of cameras were and are kept: poles' and groups' too."""
-    codes = set(watching)
-    for cameras in sides:
-        here = cameras.index.isin(watching)
-        codes |= set(camera_coverage.poles(cameras)[here].dropna())
-        codes |= set(cameras["group_code"][here].dropna())
-    return sorted(codes)
 
 
 def _issues(

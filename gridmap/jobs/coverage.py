@@ -249,7 +249,7 @@ def failure_losses(
     engine
         The store.
     code
-        A division code.
+        A division code: what stands in the unit, with all that it loses.
     kind
         One of `FAILURE_KINDS`.
     redundant

@@ -330,6 +330,9 @@ def read_blind_areas(
     return int(total), [dict(row._mapping) for row in conn.execute(ranked)]
 
 
+_LOST = ("area_m2", "road_m", "frontage_m")
+
+
 def read_losses(
     conn: Connection, code: str, *, kind: str, limit: int, least: bool = False
 ) -> tuple[int, list[dict[str, Any]]]:
@@ -340,7 +343,8 @@ def read_losses(
     conn
         An open connection.
     code
-        A division code; a pole or group counts where any of its cameras stands.
+        A division code; a pole or group counts where any of its cameras stands, with all that it
+        loses, also beyond the unit's border.
     kind
         ``camera``, ``pole`` or ``group``.
     limit
@@ -353,19 +357,31 @@ def read_losses(
     int, list of dict
         How many there are in all; code, cameras, area_m2, road_m, frontage_m, run of the first.
     """
-    f, c = t.failure_loss.c, t.camera.c
-    member = c.group_code if kind == "group" else c.code
-    here = sa.select(member).where(*below(c.grid_code, code))
-    which = [f.kind == kind, f.code.in_(here)]
-    if least:
-        which += [f.area_m2 < 0.01, f.road_m < 0.01, f.frontage_m < 0.01]
-    query = sa.select(
-        f.code, f.cameras, f.area_m2, f.road_m, f.frontage_m, f.run_id.label("run")
-    ).where(*which)
-    total = conn.execute(
-        sa.select(sa.func.count()).select_from(t.failure_loss).where(*which)
-    ).scalar_one()
-    ranked = query.order_by(f.area_m2.desc(), f.code).limit(limit)
+    f, c, v = t.failure_loss.c, t.camera.c, t.camera_view.c
+    name = {"camera": v.camera_code, "pole": v.pole_code, "group": c.group_code}[kind]
+    those = (
+        sa.select(
+            name.label("code"),
+            sa.func.count().label("cameras"),
+            sa.func.max(v.run_id).label("run_id"),
+        )
+        .select_from(t.camera_view.join(t.camera, c.code == v.camera_code))
+        .where(name.is_not(None))
+        .group_by(name)
+        .having(sa.func.bool_or(sa.and_(*below(c.grid_code, code))))
+        .subquery()
+    )
+    lost = [sa.func.coalesce(sa.func.sum(f[m]), 0.0).label(m) for m in _LOST]
+    run = sa.func.greatest(those.c.run_id, sa.func.max(f.run_id)).label("run")
+    every = (
+        sa.select(those.c.code, those.c.cameras, *lost, run)
+        .select_from(those.outerjoin(t.failure_loss, (f.kind == kind) & (f.code == those.c.code)))
+        .group_by(those.c.code, those.c.cameras, those.c.run_id)
+        .subquery()
+    )
+    query = sa.select(every).where(*(every.c[m] < 0.01 for m in _LOST if least))
+    total = conn.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
+    ranked = query.order_by(every.c.area_m2.desc(), every.c.code).limit(limit)
     return int(total), [dict(row._mapping) for row in conn.execute(ranked)]
 
 

@@ -266,25 +266,21 @@ def again(places, change, rows):
         buildings=change.buildings,
     )
     part = timed(camera_coverage.part_of, change.after, found.result)
-    new = timed(camera_coverage.coverage, part.result, only=found.result)
-    splice(rows, new.result, found.result, [places.cameras, change.after.cameras])
+    new = timed(camera_coverage.coverage, part.result)
+    splice(rows, new.result, found.result)
     return Run(
         *(each[:2] for each in (reading, found, part, new)), tuple(map(len, part.result[:3]))
     )
 
 
-def splice(rows, new, found, sides):
+def splice(rows, new, found):
     """Replace the rows that a change names."""
-    mates = set(found.cameras)
-    for cameras in sides:
-        poles = camera_coverage.poles(cameras)
-        mates |= set(poles[poles.index.isin(found.cameras)].dropna())
     for name, codes, level in (
         ("views", found.views, None),
         ("ground", found.units, None),
         ("blind", found.units, "unit_code"),
         ("frontage", found.buildings, None),
-        ("failures", mates, "code"),
+        ("failures", found.units, "unit_code"),
     ):
         old, fresh = rows[name], pd.DataFrame(getattr(new, name))
         kept, mine = (
