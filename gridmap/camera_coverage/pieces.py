@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _THREADS = 2
 _CHUNKS = 8
+_FEW = 64  # so many shapes are sooner done than a thread is begun
 
 
 class Pieces(NamedTuple):
@@ -186,6 +187,8 @@ def on_two_threads(work: Callable[..., Any], *arrays: Geometries) -> Geometries:
     ndarray
         What the function returns for the whole arrays.
     """
+    if len(arrays[0]) < _FEW:
+        return np.asarray(work(*arrays))
     chunks = [np.array_split(array, _CHUNKS) for array in arrays]
     with ThreadPoolExecutor(_THREADS) as pool:
         return np.concatenate(list(pool.map(work, *chunks)))
