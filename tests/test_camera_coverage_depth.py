@@ -26,7 +26,7 @@ def measured(shapes, *, field=None, group=None):
     field = np.zeros(len(shapes), np.int64) if field is None else np.asarray(field)
     group = np.arange(len(shapes)) if group is None else np.asarray(group)
     fields, groups = int(field.max(initial=0)) + 1, int(group.max(initial=-1)) + 1
-    found = depths(shapes, field=field, group=group, fields=fields, groups=groups)
+    found = depths(shapes, field=field, fields=fields, group=group[:, None], groups=groups)
     return found.areas_m2[:, 1:], found.lost_m2
 
 
@@ -101,25 +101,26 @@ def test_what_a_group_shares_with_itself_is_lost_with_it():
     assert lost.tolist() == pytest.approx([50, 50])
 
 
-def test_a_polygon_is_of_another_group_in_another_field():
+def test_groups_of_several_ways_and_of_another_field():
     shapes = np.array([SQUARE, box(5, 0, 15, 10)], dtype=object)
     found = depths(
         shapes,
         row=np.array([0, 1, 0, 1]),
         field=np.array([0, 0, 1, 1]),
-        group=np.array([0, 1, 2, 2]),
         fields=2,
-        groups=3,
+        group=np.array([[0, 3], [1, 4], [2, 5], [2, 6]]),
+        groups=7,
         units=np.array([box(0, 0, 20, 5), box(0, 5, 20, 10)], dtype=object),
     )
-    assert found.lost_m2.tolist() == pytest.approx([25, 25, 75])
+    assert found.lost_m2.tolist() == pytest.approx([25, 25, 75, 25, 25, 25, 25])
 
 
 def test_nothing_has_no_area():
     none = np.zeros(0, np.int64)
-    found = depths(np.zeros(0, object), field=none, group=none, fields=3, groups=2)
+    found = depths(np.zeros(0, object), field=none, fields=3, group=none[:, None], groups=2)
     assert found.areas_m2.tolist() == [[0], [0], [0]]
     assert found.lost_m2.tolist() == [0, 0]
+    assert depths(np.zeros(0, object), field=none, fields=3).lost_m2.tolist() == []
 
 
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e3, 1e5])
@@ -471,7 +472,7 @@ def test_areas_on_real_data_against_geos(folder, file, n):
     shapes = seen.geometry.to_numpy()
     shapes = shapes[~shapely.is_empty(shapes)]
     none = np.zeros(len(shapes), np.int64)
-    areas = depths(shapes, field=none, group=none, fields=1, groups=1).areas_m2[0]
+    areas = depths(shapes, field=none, fields=1).areas_m2[0]
     union = shapely.disjoint_subset_union_all(shapes)
     assert areas[1] == pytest.approx(union.area, rel=1e-8)
     assert areas.sum() == pytest.approx(shapely.area(shapes).sum(), rel=1e-8)

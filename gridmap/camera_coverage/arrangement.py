@@ -61,8 +61,9 @@ class Outlines(NamedTuple):
 class Members(NamedTuple):
     """Which polygon lies in which field, and whom its box meets there.
 
-    ``polygon``, ``field``, ``kind``, ``group`` (m): a polygon that lies in several fields is a
-    member of each. ``near_first`` (m + 1), ``near``: the members whose boxes meet that of m.
+    ``polygon``, ``field``, ``kind`` (m), ``group`` (m, ways to group them): a polygon that lies in
+    several fields is a member of each. ``near_first`` (m + 1), ``near``: the members whose boxes
+    meet that of m.
     """
 
     polygon: Ints
@@ -228,7 +229,7 @@ def members_of(
     outlines
         From `in_whole_numbers`.
     polygon, field, kind, group
-        Arrays (m).
+        Arrays (m); groups (m, k), one column for each way to group them.
 
     Returns
     -------
@@ -471,58 +472,68 @@ def _scratch(outlines: Outlines) -> Ints:
 
 
 class _State(NamedTuple):
-    """What covers the present piece besides its own polygon: units; how many, whose (sums)."""
+    """What covers the present piece besides its own polygon: units; how many others.
+
+    Whose these are, sums tell (k, 2): of the numbers of their groups and of the squares of these,
+    for each way to group them; beside the state, since arrays in it would cost a third more.
+    """
 
     units: int
     several: int
-    groups: int
-    squares: int
 
 
 @jit
-def _changed(state: _State, sign: int, kind: int, group: int) -> _State:
-    """Return the state with one member more or less."""
+def _changed(state: _State, sums: Ints, sign: int, kind: int, groups: Ints, b: int) -> _State:
+    """Return the state with member b more or less; the sums are changed in place."""
     if kind == UNIT:
-        return _State(state.units + sign, state.several, state.groups, state.squares)
-    return _State(
-        state.units,
-        state.several + sign,
-        state.groups + sign * group,
-        state.squares + sign * group * group,
-    )
+        return _State(state.units + sign, state.several)
+    for k in range(len(sums)):
+        group = groups[b, k]
+        sums[k, 0] += sign * group
+        sums[k, 1] += sign * group * group
+    return _State(state.units, state.several + sign)
 
 
 @jit
-def _owner(state: _State) -> int:
+def _owner(several: int, total: int, squares: int) -> int:
     """Return the group that all covering polygons belong to; -1 if there are several or none.
 
     The mean of squares equals the square of the mean only where all numbers are the same.
     """
-    if state.several == 0 or state.squares * state.several != state.groups * state.groups:
+    if several == 0 or squares * several != total * total:
         return -1
-    return state.groups // state.several
+    return total // several
 
 
 @jit
 def _add(
-    piece: float, state: _State, kind: int, group: int, areas: Floats, row: int, lost: Floats
+    piece: float,
+    state: _State,
+    sums: Ints,
+    kind: int,
+    groups: Ints,
+    a: int,
+    areas: Floats,
+    row: int,
+    lost: Floats,
 ) -> None:
-    """Add a piece to the areas it bounds."""
+    """Add a piece of the outline of member a to the areas it bounds."""
     if piece == 0.0:
         return
     if kind == UNIT:
         for k in range(1, state.several + 1):
             areas[row, k] += piece
-        owner = _owner(state)
-        if owner >= 0:
-            lost[owner] += piece
+        for k in range(len(sums)):
+            owner = _owner(state.several, sums[k, 0], sums[k, 1])
+            if owner >= 0:
+                lost[owner] += piece
     elif state.units > 0:
         areas[row, state.several + 1] += piece
-        if state.several == 0:
-            lost[group] += piece
-        else:
-            owner = _owner(state)
-            if owner >= 0 and owner != group:
+        for k in range(len(sums)):
+            owner, group = _owner(state.several, sums[k, 0], sums[k, 1]), groups[a, k]
+            if state.several == 0:
+                lost[group] += piece
+            elif owner >= 0 and owner != group:
                 lost[owner] -= piece
 
 
@@ -533,6 +544,7 @@ def _walk(
     a: int,
     r: int,
     state: _State,
+    sums: Ints,
     events: _Events,
     order: Ints,
     place: int,
@@ -541,7 +553,7 @@ def _walk(
     lost: Floats,
 ) -> int:
     """Add the pieces of one ring to the areas they bound; return the place after its events."""
-    row, kind, group, xy = members.field[a], members.kind[a], members.group[a], outlines.xy
+    row, kind, groups, xy = members.field[a], members.kind, members.group, outlines.xy
     for v in range(outlines.ring[r], outlines.ring[r + 1] - 1):
         ax, ay = xy[v, 0] - origin[row, 0], xy[v, 1] - origin[row, 1]
         ex, ey = float(xy[v + 1, 0] - xy[v, 0]), float(xy[v + 1, 1] - xy[v, 1])
@@ -549,12 +561,13 @@ def _walk(
         done = 0.0
         while place < len(order) and events.edge[order[place]] == v:
             e = order[place]
-            _add(twice * (events.share[e] - done), state, kind, group, areas, row, lost)
+            piece = twice * (events.share[e] - done)
+            _add(piece, state, sums, kind[a], groups, a, areas, row, lost)
             done = events.share[e]
             b = events.other[e]
-            state = _changed(state, events.sign[e], members.kind[b], members.group[b])
+            state = _changed(state, sums, events.sign[e], kind[b], groups, b)
             place += 1
-        _add(twice * (1.0 - done), state, kind, group, areas, row, lost)
+        _add(twice * (1.0 - done), state, sums, kind[a], groups, a, areas, row, lost)
     return place
 
 
@@ -576,20 +589,24 @@ def measure(
     """
     events, total = _no_events(), 0
     mine, theirs = _scratch(outlines), _scratch(outlines)
+    sums = np.zeros((members.group.shape[1], 2), np.int64)
     for a in some:
         i = members.polygon[a]
         events, order = _all_events(outlines, members, a, mine, theirs, events)
         total += len(order)
         place = 0
         for r in range(outlines.first[i], outlines.first[i + 1]):
-            state = _State(unbounded, 0, 0, 0)
+            sums[:] = 0
+            state = _State(unbounded, 0)
             x, y = outlines.xy[outlines.ring[r], 0], outlines.xy[outlines.ring[r], 1]
             for k in range(members.near_first[a], members.near_first[a + 1]):
                 b = members.near[k]
                 j = members.polygon[b]
                 if _holds(outlines, j, x, y, 1 if i > j else -1):
-                    state = _changed(state, 1, members.kind[b], members.group[b])
-            place = _walk(outlines, members, a, r, state, events, order, place, origin, areas, lost)
+                    state = _changed(state, sums, 1, members.kind[b], members.group, b)
+            place = _walk(
+                outlines, members, a, r, state, sums, events, order, place, origin, areas, lost
+            )
     return total
 
 

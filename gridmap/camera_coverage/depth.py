@@ -59,9 +59,9 @@ def depths(
     polygons: Geometries | Corners,
     *,
     field: Ints,
-    group: Ints,
     fields: int,
-    groups: int,
+    group: Ints | None = None,
+    groups: int = 0,
     row: Ints | None = None,
     units: Geometries | Corners | None = None,
 ) -> Depths:
@@ -74,10 +74,13 @@ def depths(
         corners, where these are at hand.
     field
         Array (m): polygons of different fields never meet, wherever they lie.
+    fields
+        How many fields there are.
     group
-        Array (m): polygons of one group fail together.
-    fields, groups
-        How many there are.
+        Array (m, k): the number of its group, for each of k ways to group them, no number in two
+        ways; polygons of one group fail together. Nothing is lost if not given.
+    groups
+        How many groups there are.
     row
         Array (m): which polygon lies in which field; each in one, if not given.
     units
@@ -99,12 +102,13 @@ def depths(
         return Depths(np.zeros((fields, 1)), np.zeros(groups), 0)
     corners = polygons if isinstance(polygons, Corners) else corners_of(polygons)
     row = np.arange(len(field)) if row is None else row
+    group = np.zeros((len(row), 0), np.int64) if group is None else group
     kind = np.full(len(row), COVER)
     if units is not None:
         every = np.arange(fields)
         kind = np.append(kind, np.full(fields, UNIT))
         row, field = np.append(row, len(corners.first) - 1 + every), np.append(field, every)
-        group = np.append(group, np.zeros(fields, np.int64))
+        group = np.vstack([group, np.zeros((fields, group.shape[1]), np.int64)])
         corners = joined(corners, units if isinstance(units, Corners) else corners_of(units))
     scale = lattice(corners)
     outlines = in_whole_numbers(corners, scale)

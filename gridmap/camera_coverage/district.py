@@ -316,8 +316,8 @@ def _overlapping(bounds: Floats, shapes: Geometries) -> Ints:
     if len(shapes) == 0:
         return np.zeros(0, np.int64)
     west, south, east, north = shapely.total_bounds(shapes)
-    low, high = bounds[:, :2], bounds[:, 2:]
-    return np.flatnonzero(((low <= (east, north)) & (high >= (west, south))).all(axis=1))
+    left, low, right, high = bounds.T
+    return np.flatnonzero((left <= east) & (right >= west) & (low <= north) & (high >= south))
 
 
 def _reach_bounds(cameras: gpd.GeoDataFrame) -> Floats:
@@ -363,9 +363,10 @@ class _Sites(NamedTuple):
         every = np.concatenate([self.old, self.new])
         row = np.concatenate([np.arange(len(self.old)), self.row])
         spots = (every[:, :2] + every[:, 2:]) / 2.0
+        about = np.hstack([spots - 2.0 * POLE_M, spots + 2.0 * POLE_M])
         while True:  # chains of cameras are short: few rounds
             mine = shapely.points(spots[some[row] & ~np.isnan(spots[:, 0])])
-            near = _overlapping(np.hstack([spots, spots]), shapely.buffer(mine, 2.0 * POLE_M))
+            near = _overlapping(about, mine)
             tree = shapely.STRtree(shapely.points(spots[near]))
             # A hair farther than `poles` looks, for middles of boxes are rounded.
             _, found = tree.query(mine, predicate="dwithin", distance=POLE_M + 1e-6)

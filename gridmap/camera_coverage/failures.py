@@ -83,24 +83,27 @@ def failures(
     -----
     Rule: by possible views; a wall counts in the unit of the ground before it, and what lies in
     no unit nowhere. So units are independent, and `total_losses` adds them up. Source: domain.md
-    3 ("single points of failure"); own choice. Cost: crossings of outlines once a kind.
+    3 ("single points of failure"); own choice. Cost: crossings of outlines, once for all kinds.
     """
     require_columns(pd.DataFrame(index=units.index), [], "units")
     groupings = _groupings(cameras)
     seen = _seen(units, sights, roads)
+    numbered = [_numbered(names) for names in groupings.values()]
+    cells = [
+        np.unique(number[seen.camera] * len(units) + seen.unit, return_inverse=True)
+        for number, _ in numbered
+    ]
+    first = np.cumsum([0, *(len(cell) for cell, _ in cells)])
+    every = [group + low for (_, group), low in zip(cells, first[:-1], strict=True)]
+    areas = np.split(seen.ground.lost_m2(np.column_stack(every), first[-1]), first[1:-1])
     parts = []
-    for kind, names in groupings.items():
-        number, codes = _numbered(names)
-        cell, group = np.unique(number[seen.camera] * len(units) + seen.unit, return_inverse=True)
+    for kind, (_, codes), (cell, group), area_m2 in zip(
+        groupings, numbered, cells, areas, strict=True
+    ):
         fails, unit = np.divmod(cell, max(len(units), 1))
         named = fails < len(codes)
-        lost = np.column_stack(
-            [
-                seen.ground.lost_m2(group, named),
-                seen.roads.lost_m(group, named),
-                seen.walls.lost_m(group, named),
-            ]
-        )
+        metres = [lines.lost_m(group, named) for lines in (seen.roads, seen.walls)]
+        lost = np.column_stack([area_m2, *metres])
         lost[lost <= _ROUNDING] = 0.0
         kept = named & lost.any(axis=1)
         parts.append((np.repeat(kind, kept.sum()), codes[fails[kept]], unit[kept], lost[kept]))
@@ -126,29 +129,21 @@ class _Ground(NamedTuple):
     ``pair``: of each of these the number of its camera and unit.
     """
 
-    tree: shapely.STRtree
     views: Corners
     borders: Corners
     view: Ints
     unit: Ints
     pair: Ints
 
-    def lost_m2(self, group: Ints, named: Bools) -> Floats:
-        """Return the ground that only one group of pairs sees; right for those named."""
-        group = group[self.pair]
-        asked = np.zeros(len(self.tree), dtype=bool)
-        asked[self.view[named[group]]] = True
-        # What meets no view of a named group takes nothing from its losses.
-        near = np.zeros(len(asked), dtype=bool)
-        near[asked if asked.all() else self.tree.query(self.tree.geometries[asked])[1]] = True
-        mine = near[self.view]
+    def lost_m2(self, group: Ints, groups: int) -> Floats:
+        """Return the ground that only one group of pairs sees, for all ways to group them."""
         return depths(
             self.views,
-            row=self.view[mine],
-            field=self.unit[mine],
-            group=group[mine],
+            row=self.view,
+            field=self.unit,
             fields=len(self.borders.first) - 1,
-            groups=len(named),
+            group=group[self.pair],
+            groups=groups,
             units=self.borders,
         ).lost_m2
 
@@ -193,8 +188,7 @@ def _seen(
     """Return the ground, roads and walls of units that cameras see."""
     borders, shapes = units.geometry.to_numpy(), sights.views.geometry.to_numpy()
     camera = np.flatnonzero(~shapely.is_empty(shapes))
-    tree = shapely.STRtree(shapes[camera])
-    unit, view = tree.query(borders)
+    unit, view = shapely.STRtree(shapes[camera]).query(borders)
     lines = lines_in(borders, gpd.GeoSeries([]) if roads is None else roads.geometry)
     on_roads = road_stretches(lines, sights)
     length_m, before = sights.walls.walls.length, sights.walls.before
@@ -208,7 +202,7 @@ def _seen(
     in_ground, in_roads, in_walls, _ = np.split(place, sizes)
     return _Seen(
         *np.divmod(pair, max(len(borders), 1)),
-        _Ground(tree, corners_of(shapes[camera]), corners_of(borders), view, unit, in_ground),
+        _Ground(corners_of(shapes[camera]), corners_of(borders), view, unit, in_ground),
         _Lines(lines.length_m, on_roads, in_roads),
         _Lines(length_m, on_walls, in_walls),
     )

@@ -204,9 +204,7 @@ def _areas(borders: Corners, covers: Overlay) -> Floats:
         covers.corners,
         row=covers.row,
         field=covers.unit,
-        group=np.zeros(len(covers.row), np.int64),
         fields=len(borders.first) - 1,
-        groups=1,
         units=borders,
     ).areas_m2
 

@@ -115,8 +115,8 @@ def draw(units: Corners, covers: Overlay, solids: Overlay, *, least_m2: float) -
     polygon = np.concatenate([covers.row, starts[0] + solids.row, starts[1] + every])
     field = np.concatenate([covers.unit, solids.unit, every])
     kind = np.repeat([COVER, SOLID, UNIT], [len(covers.row), len(solids.row), len(every)])
-    alone = np.zeros(len(field), np.int64)
-    members, _ = members_of(outlines, polygon, field=field, kind=kind, group=alone)
+    of_none = np.zeros((len(field), 0), np.int64)
+    members, _ = members_of(outlines, polygon, field=field, kind=kind, group=of_none)
 
     def work(fields: Ints) -> Drawn:
         return _some(outlines, place, members, fields, least_m2)

@@ -163,7 +163,7 @@ def all_k(views, verdicts):
     shapes = views.geometry.to_numpy()
     shapes = shapes[~shapely.is_empty(shapes)]
     one = np.zeros(len(shapes), np.int64)
-    mine = best(5, lambda: depths(shapes, field=one, group=one, fields=1, groups=1))
+    mine = best(5, lambda: depths(shapes, field=one, fields=1))
     union = best(3, lambda: shapely.disjoint_subset_union_all(shapes))
     areas, single = mine.result.areas_m2[0], shapely.area(shapes).sum()
     whole, total = areas[1] / union.result.area - 1, areas.sum() / single - 1
@@ -330,7 +330,7 @@ def _off(one, other):
         size = shapely.area(other[differ])
         off = shapely.area(shapely.symmetric_difference(one[differ], other[differ]))
     else:
-        return 0.0 if (pd.Series(one) == pd.Series(other)).all() else np.inf
+        return 0.0 if pd.Series(one).equals(pd.Series(other)) else np.inf
     return float(np.nanmax(off / np.maximum(size, SMALL), initial=0.0))
 
 
