@@ -70,7 +70,11 @@ def _cell(at: float, least: float, cell: float, cells: int) -> int:
 
 @jit
 def _parts_about(scene: Scene, line: Floats, margin: float, found: Ints) -> tuple[int, Ints]:
-    """List the parts whose bounds come near to those of a line; return how many, and the list."""
+    """List the parts whose bounds come near to those of a line; return how many, and the list.
+
+    As `visibility.placement` does about a position: compiled code calls nothing in another file,
+    whose changes its cache would miss.
+    """
     west, east = min(line[0], line[2]) - margin, max(line[0], line[2]) + margin
     south, north = min(line[1], line[3]) - margin, max(line[1], line[3]) + margin
     i0 = _cell(west, scene.west, scene.cell, scene.columns)
