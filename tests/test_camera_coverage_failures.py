@@ -227,8 +227,9 @@ def test_a_loss_is_what_is_seen_by_nothing_else(seed):
         ground = only(seen.views.geometry.to_numpy(), members)
         for name, unit in units.items():
             lost = ground & unit
-            road_m = sum((lost & road).length for road in roads)
-            expected = [lost.area, road_m, wall_m(seen, members, unit)]
+            # Without a grid GEOS counts 159 of 48 m (sampled) where views run along each other.
+            cut = shapely.intersection(lost, roads.to_numpy(), grid_size=1e-6)
+            expected = [lost.area, shapely.length(cut).sum(), wall_m(seen, members, unit)]
             assert rows.loc[(kind, code, name)].tolist() == pytest.approx(expected, abs=2e-3)
     total = total_losses(found, frame)
     assert total.index.tolist() == every
