@@ -18,9 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import shapely
 
 from gridmap.visibility.kernel import jit, jit_entry
+from gridmap.visibility.scene import rings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,27 +98,13 @@ def corners_of(polygons: Geometries) -> Corners:
     Corners
         Rings are closed.
     """
-    xy = shapely.get_coordinates(polygons)
-    plain = shapely.get_type_id(polygons) == shapely.GeometryType.POLYGON
-    plain &= shapely.get_num_interior_rings(polygons) == 0
-    size = shapely.get_num_coordinates(polygons)
-    rings = np.ones(len(polygons), np.int64)
-    hole = np.zeros(len(polygons), bool)
-    if not plain.all():
-        parts, owner = shapely.get_parts(polygons[~plain], return_index=True)
-        inner, part = shapely.get_rings(parts, return_index=True)
-        rings[~plain] = np.bincount(owner[part], minlength=len(rings) - plain.sum())
-        size, hole = np.repeat(size, rings), np.repeat(hole, rings)
-        several = np.repeat(~plain, rings)
-        size[several] = shapely.get_num_coordinates(inner)
-        hole[several] = np.diff(part, prepend=-1) == 0
-    ring = np.append(0, np.cumsum(size))
-    wrong = (_turns(xy, ring) < 0.0) != hole
+    xy, ring, row, outer = rings_of(polygons)
+    wrong = (_turns(xy, ring) < 0.0) == outer
     if wrong.any():
-        of_corner = np.repeat(np.arange(len(size)), size)
+        of_corner = np.repeat(np.arange(len(row)), np.diff(ring))
         back = ring[of_corner] + ring[of_corner + 1] - 1 - np.arange(len(xy))
         xy = xy[np.where(wrong[of_corner], back, np.arange(len(xy)))]
-    return Corners(xy, ring, np.append(0, np.cumsum(rings)))
+    return Corners(xy, ring, np.searchsorted(row, np.arange(len(polygons) + 1)))
 
 
 @jit_entry
@@ -221,8 +207,8 @@ def with_boxes(whole: Ints, ring: Ints, first: Ints) -> Outlines:
 
 def members_of(
     outlines: Outlines, polygon: Ints, *, field: Ints, kind: Ints, group: Ints
-) -> tuple[Members, Ints]:
-    """Return the members of fields, and in which order they stand there.
+) -> Members:
+    """Return the members of fields.
 
     Parameters
     ----------
@@ -233,13 +219,13 @@ def members_of(
 
     Returns
     -------
-    tuple
-        Members by field and from west to east, and their places in the arrays.
+    Members
+        By field, and from west to east.
     """
     order = np.lexsort((outlines.box[polygon, 0], field))
     polygon, field = polygon[order], field[order]
     near_first, near = _neighbours(np.ascontiguousarray(outlines.box[polygon]), field)
-    return Members(polygon, field, kind[order], group[order], near_first, near), order
+    return Members(polygon, field, kind[order], group[order], near_first, near)
 
 
 def in_chunks(work: Callable[[Ints], Any], count: int, *, size: int) -> list[Any]:

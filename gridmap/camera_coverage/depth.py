@@ -112,7 +112,7 @@ def depths(
         corners = joined(corners, units if isinstance(units, Corners) else corners_of(units))
     scale = lattice(corners)
     outlines = in_whole_numbers(corners, scale)
-    members, _ = members_of(outlines, row, field=field, kind=kind, group=group)
+    members = members_of(outlines, row, field=field, kind=kind, group=group)
     most = int(np.diff(members.near_first)[members.kind == COVER].max()) + 1
     origin = _origins(outlines, members, fields)
 

@@ -85,7 +85,7 @@ def failures(
     no unit nowhere. So units are independent, and `total_losses` adds them up. Source: domain.md
     3 ("single points of failure"); own choice. Cost: crossings of outlines, once for all kinds.
     """
-    require_columns(pd.DataFrame(index=units.index), [], "units")
+    require_columns(units, [], "units")
     groupings = _groupings(cameras)
     seen = _seen(units, sights, roads)
     numbered = [_numbered(names) for names in groupings.values()]

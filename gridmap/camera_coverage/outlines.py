@@ -116,7 +116,7 @@ def draw(units: Corners, covers: Overlay, solids: Overlay, *, least_m2: float) -
     field = np.concatenate([covers.unit, solids.unit, every])
     kind = np.repeat([COVER, SOLID, UNIT], [len(covers.row), len(solids.row), len(every)])
     of_none = np.zeros((len(field), 0), np.int64)
-    members, _ = members_of(outlines, polygon, field=field, kind=kind, group=of_none)
+    members = members_of(outlines, polygon, field=field, kind=kind, group=of_none)
 
     def work(fields: Ints) -> Drawn:
         return _some(outlines, place, members, fields, least_m2)

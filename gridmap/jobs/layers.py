@@ -164,7 +164,7 @@ def _frame_issues(
         return []
     declared = None
     if rows is not None and spec.level:
-        levels = [DIVISION_LEVELS[DIVISION_LEVELS.index(spec.level) - 1]]
+        levels = [_above(spec.level)]
         declared = rows["code"].astype(object).str[:-3]
     elif rows is not None and "declared_unit" in rows:
         levels, declared = list(DIVISION_LEVELS), rows["declared_unit"].astype(object)
@@ -258,11 +258,16 @@ def _reference_issues(
     return issues
 
 
+def _above(level: Level) -> Level:
+    """Return the level of the parents; not asked of the district's."""
+    return DIVISION_LEVELS[DIVISION_LEVELS.index(level) - 1]
+
+
 def _parent_issues(
     conn: Connection, level: Level, rows: pd.DataFrame, effective: dt.date
 ) -> list[Issue]:
     """Find divisions whose parent is not stored (C02); malformed codes were told already."""
-    above = DIVISION_LEVELS[DIVISION_LEVELS.index(level) - 1]
+    above = _above(level)
     known = store.read_codes(conn, above, as_of=effective)
     issues = []
     for row, code in rows["code"].dropna().items():
@@ -283,7 +288,7 @@ def _tiling_issues(
     """
     if level is Level.DISTRICT:
         return []
-    above = DIVISION_LEVELS[DIVISION_LEVELS.index(level) - 1]
+    above = _above(level)
     parents = store.read_units(conn, above, as_of=effective)
     code = rows["code"].astype(object)
     parent = code.where(code.notna(), "").str[: CODE_LENGTH[above]]
