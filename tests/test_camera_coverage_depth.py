@@ -216,6 +216,17 @@ def test_fields_measure_as_if_alone(shapes, data):
         assert lost[mine].tolist() == pytest.approx(gone.tolist(), abs=1e-6)
 
 
+def test_many_crossings_in_one_place_stay_within_the_table():
+    """Two rings in one place and a spike through their corners: 4 are counted of 2 neighbours."""
+    ring = box(1, 2, 4, 6) - box(2, 3, 3, 5)
+    spike = Polygon([(0, 1), (3, 3), (4, 4)])
+    for shapes in ([spike, ring, ring], [ring, spike, ring], [ring, ring, spike]):
+        areas, lost = measured(shapes)
+        assert areas[0, 0] == pytest.approx(shapely.union_all(shapes).area, abs=1e-9)
+        assert areas.sum() == pytest.approx(sum(shape.area for shape in shapes), abs=1e-9)
+        assert sorted(lost)[:2] == pytest.approx([0, 0], abs=1e-9)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6))
 def test_turned_shapes_of_any_size_against_overlays(seed):

@@ -504,7 +504,9 @@ def _add(
     lost: Floats,
 ) -> None:
     """Add a piece of the outline of member a to the areas it bounds."""
-    if piece == 0.0:
+    # Between crossings in one place, which stand in any order, others may be counted that are left
+    # already or not entered yet: more than there are neighbours, on a piece of no length.
+    if piece == 0.0 or not 0 <= state.several < areas.shape[1] - 1:
         return
     if kind == UNIT:
         for k in range(1, state.several + 1):
