@@ -9,7 +9,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely import LineString, Point, box
+from shapely import LineString, MultiPolygon, Point, box
 from test_camera_coverage import EAST, WALL, camera_frame, cells, eyes, series, town
 from test_camera_coverage_ground import houses_of
 
@@ -228,7 +228,9 @@ def test_a_loss_is_what_is_seen_by_nothing_else(seed):
         for name, unit in units.items():
             lost = ground & unit
             # Without a grid GEOS counts 159 of 48 m (sampled) where views run along each other.
-            cut = shapely.intersection(lost, roads.to_numpy(), grid_size=1e-6)
+            # A grid overlays nothing mixed, and a border that is only touched leaves lines.
+            areas = [part for part in shapely.get_parts(lost) if part.area > 0]
+            cut = shapely.intersection(MultiPolygon(areas), roads.to_numpy(), grid_size=1e-6)
             expected = [lost.area, shapely.length(cut).sum(), wall_m(seen, members, unit)]
             assert rows.loc[(kind, code, name)].tolist() == pytest.approx(expected, abs=2e-3)
     total = total_losses(found, frame)
