@@ -3,6 +3,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import geopandas as gpd
 import pytest
@@ -235,7 +236,7 @@ def test_a_layer_must_be_named_where_there_are_several(tmp_path):
 def test_too_many_rows_are_refused_not_cut(tmp_path, monkeypatch):
     path = tmp_path / "a.gpkg"
     files.write_layer(points(code=["a", "b"]), path)
-    monkeypatch.setattr(files, "MAX_ROWS", 1)
+    monkeypatch.setattr(files.reading, "MAX_ROWS", 1)
     with pytest.raises(FileUnreadable, match="over"):
         files.read_layer(path)
 
@@ -258,7 +259,13 @@ def test_the_child_imports_no_more_than_it_needs(tmp_path):
     request = {"path": str(TOY / "grid.csv"), "out": str(tmp_path / "rows"), "max_rows": 9}
     request |= {"layer": None, "encoding": None, "wkt": None, "repair": True}
     child = subprocess.run(
-        [sys.executable, "-I", "-X", "importtime", files.__file__.replace("files", "reader")],
+        [
+            sys.executable,
+            "-I",
+            "-X",
+            "importtime",
+            str(Path(files.__file__).parents[1] / "reader.py"),
+        ],
         input=json.dumps(request),
         capture_output=True,
         text=True,

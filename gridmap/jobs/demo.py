@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from gridmap import demo, store
 from gridmap.errors import Conflict
 from gridmap.jobs.cameras import refresh_camera_coverage
+from gridmap.jobs.checks import derived_columns
 from gridmap.jobs.coverage import refresh_org_coverage
-from gridmap.jobs.layers import derived_columns
 from gridmap.model import LAYERS
 
 if TYPE_CHECKING:

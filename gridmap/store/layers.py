@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from gridmap import tables as t
 from gridmap.model import LAYERS, Level
-from gridmap.store.conditions import below, holds, inside, layer_table
+from gridmap.store.conditions import below, holds, inside, layer_table, state
 from gridmap.store.rows import frame_rows, table_rows
 
 if TYPE_CHECKING:
@@ -53,6 +53,42 @@ def read_units(
         .order_by(d.code)
     )
     return frame_rows(conn, query)
+
+
+def read_layer(conn: Connection, layer: str, *, as_of: dt.date, within: str = "") -> pd.DataFrame:
+    """Read a layer's rows as they were on a date, with the columns a file of it has.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    layer
+        A layer's name.
+    as_of
+        The date.
+    within
+        A code prefix: divisions below it, buildings and cameras in its grids; empty for all rows.
+        Other layers know no unit and are read whole.
+
+    Returns
+    -------
+    DataFrame or GeoDataFrame
+        Index 0..n-1, in the order of the key; the layer's columns; geometry in EPSG:4490 where
+        the layer has one.
+    """
+    spec, table = LAYERS[layer], layer_table(layer)
+    more = []
+    if spec.level:
+        more.append(lambda c: c.level == str(spec.level))
+    place = "code" if spec.level else "grid_code"
+    if within and place in table.c:
+        more += [lambda c: c[place] >= within, lambda c: c[place] < within + ":"]
+    shape = ["geom"] if spec.kinds else []
+    rows = state(table, [*spec.columns, *shape], as_of, *more)
+    query = sa.select(rows).order_by(*(rows.c[name] for name in spec.key))
+    if not spec.kinds:
+        return table_rows(conn, query, spec.columns[0]).reset_index()
+    return frame_rows(conn, query).reset_index()
 
 
 def read_buildings(
