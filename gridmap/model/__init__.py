@@ -36,7 +36,10 @@ from gridmap.model.layers import (
 )
 from gridmap.model.reports import (
     BLIND_COLUMNS,
+    CHANGES,
     FAILURE_KINDS,
+    Batch,
+    Change,
     ImportReport,
     Issue,
     Location,
@@ -48,6 +51,7 @@ from gridmap.model.reports import (
 __all__ = [
     "ALL_ROUND",
     "BLIND_COLUMNS",
+    "CHANGES",
     "CODE_LENGTH",
     "DIRECTION_DEG",
     "DIRECTION_TOLERANCE_DEG",
@@ -58,7 +62,9 @@ __all__ = [
     "REMOVED",
     "SERVICE_KINDS",
     "SERVICE_TARGET",
+    "Batch",
     "Breach",
+    "Change",
     "Field",
     "ImportReport",
     "Issue",
