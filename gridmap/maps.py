@@ -434,7 +434,7 @@ CHANGE_COLOURS = {
 
 _DIFFERENCES = {
     "ground": ("Ground seen", ("unit_code", "area_m2")),
-    "coverage": ("Covered", ("lens", "target_code", "status", "reason", "org_code")),
+    "coverage": ("Coverage", ("lens", "target_code", "status", "reason", "org_code")),
     "buildings": ("Buildings", ("code", "name", "address", "fields")),
     "divisions": ("Divisions", ("level", "code", "name", "fields")),
 }
@@ -491,7 +491,13 @@ def difference_page(
         frame = layers[name].reset_index()
         found = frame["change"].value_counts()
         counts += [
-            {"label": label, "change": change, "count": int(found[change]), "colour": colour}
+            {
+                "label": label,
+                "change": change,
+                "count": int(found[change]),
+                "area_m2": _area(frame[frame["change"] == change]),
+                "colour": colour,
+            }
             for change, colour in CHANGE_COLOURS.items()
             if change in found
         ]
@@ -505,7 +511,10 @@ def difference_page(
     folium.LayerControl(collapsed=False).add_to(drawn)
     figure: Any = drawn.get_root()
     figure.render()
+    labels = {lens.measure: lens.label for lens in LENSES}
     rates = layers["rates"].reset_index()
+    rates = rates[rates["measure"].isin(labels)]
+    rates = rates.assign(label=rates["measure"].map(labels)).sort_values("measure", ascending=False)
     return (
         _templates()
         .get_template("difference.html")
@@ -526,6 +535,10 @@ def difference_page(
             _=partial(translate, language=language),
         )
     )
+
+
+def _area(rows: pd.DataFrame) -> float | None:
+    return float(rows["area_m2"].sum()) if "area_m2" in rows else None
 
 
 def _changes_geojson(frame: pd.DataFrame, columns: Iterable[str]) -> dict[str, Any]:
