@@ -143,7 +143,7 @@ def read_layer(
     with tempfile.TemporaryDirectory(prefix="gridmap-") as folder:
         out = Path(folder) / "rows.arrow"
         answer = _ask_reader(path, request, out, limits)
-        rows = _rows(out)
+        rows = _rows(out, answer["rows"])
         drawn = _shapes(out.with_name("shapes.arrow"), rows.index)
     is_shapefile = Path(answer.get("member", path.name)).suffix.lower() == ".shp"
     named = _named(rows, columns, headings or {}, path, cut=is_shapefile)
@@ -168,16 +168,15 @@ def read_layer(
     return LayerFile(located, _locate(index, mended, declared, source_crs).geometry, **told)
 
 
-def _rows(out: Path) -> pd.DataFrame:
-    """Return the columns of the file, indexed by the numbers of its rows."""
+def _rows(out: Path, count: int) -> pd.DataFrame:
+    """Return the columns of the file, of which there may be none, indexed by its rows' numbers."""
     with pa.OSFile(str(out)) as source, pa.ipc.open_stream(source) as stream:
         # Codes are often numbers; as floats they would lose digits.
         rows = stream.read_all().to_pandas(integer_object_nulls=True)
-    index = pd.RangeIndex(1, len(rows) + 1)
+    index = pd.RangeIndex(1, count + 1)
     if f"{_OWN}number" in rows:
         index = pd.Index(rows.pop(f"{_OWN}number").astype("int64"))
-    rows.index = index.rename("row")
-    return rows
+    return rows.set_axis(index.rename("row")) if len(rows.columns) else pd.DataFrame(index=index)
 
 
 def _shapes(out: Path, index: pd.Index) -> _Shapes:
@@ -208,6 +207,8 @@ def _child_environment() -> dict[str, str]:
     return {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
+        # GDAL 3.12.4 miscounts the bytes of a shape that is behind an empty one.
+        "OGR_FLATGEOBUF_STREAM_BASE_IMPL": "YES",
         # A thread of its own would read ahead and double what is held.
         "OGR_GPKG_NUM_THREADS": "1",
         "OGR_SKIP": ",".join(skip),

@@ -28,8 +28,9 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "place_category": ("场所类别", "场所类型", "重点场所类别", "公共区域类别"),
     # Divisions.
     "district.code": ("区划代码", "行政区划代码", "行政区代码", "区县代码", "区编码", "adcode",
-                      "xzqdm", "xzqhdm", "qxdm"),
-    "district.name": ("区划名称", "行政区名称", "区县名称", "区名称", "xzqmc", "qxmc"),
+                      "admin_code", "xzqdm", "xzqhdm", "qxdm"),
+    "district.name": ("区划名称", "行政区名称", "区县名称", "区名称", "admin_name",
+                      "xzqmc", "qxmc"),
     "street.code": ("区划代码", "行政区划代码", "街道代码", "街道编码", "镇街代码", "镇街编码",
                     "乡镇代码", "乡镇街道代码", "jddm", "jdbm", "xzdm", "street_code"),
     "street.name": ("区划名称", "街道名称", "街道", "镇街名称", "镇街", "乡镇名称", "乡镇街道名称",

@@ -74,7 +74,7 @@ def _checked(
     for entry in entries:
         name = _name(entry)
         place = PurePosixPath(name.replace("\\", "/"))
-        if ".." in place.parts or place.is_absolute() or ":" in place.parts[:1] or "\0" in name:
+        if ".." in place.parts or place.is_absolute() or place.as_posix()[1:2] == ":":
             raise Problem("outside_archive", member=name[:80])
         if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise Problem("link_in_archive", member=name[:80])

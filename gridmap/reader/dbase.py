@@ -16,7 +16,7 @@ LANGUAGES = {
     0x7B: "cp932",
 }
 """Language bytes that name an encoding of East Asia. Those of the West (0x03, 0x57) are written by
-default, whatever the text is in, and are worth nothing."""
+default, whatever the text is in."""
 MOST_BYTES = 8 << 20
 
 
@@ -63,13 +63,3 @@ def cells(table: Path) -> list[bytes]:
         row = rows[at : at + width]
         found.update(row[a:b].strip(b" \0") for a, b in columns)
     return [cell for cell in found if not cell.isascii()]
-
-
-def fits(texts: list[bytes], encoding: str) -> bool:
-    """Whether all texts are in an encoding; a last character may be cut in half."""
-    try:
-        for text in texts:
-            codecs.getincrementaldecoder(encoding)().decode(text)
-    except UnicodeDecodeError:
-        return False
-    return True

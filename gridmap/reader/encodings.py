@@ -30,6 +30,14 @@ MARKS = {
 LEAST_SCORE, LEAST_LEAD = 0.8, 0.2
 """What the best encoding must reach, and by how much it must lead the next."""
 MOST_CELLS = 5000
+WESTERN = {"cp1252", "iso8859-1", "iso8859-15", "ascii", "latin_1", "cp437", "cp850"}
+FAMILIES = {
+    "utf-8": {"utf-8", "utf-8-sig"},
+    "gb18030": {"gb18030", "gbk", "gb2312"},
+    "cp932": {"cp932", "shift_jis"},
+    "big5": {"big5", "cp950", "big5hkscs"},
+}
+"""Names an encoding may be declared by, for each that is told apart; of others nothing is known."""
 
 
 def in_utf8(path: Path, request: dict[str, Any], *, table: bool) -> tuple[Path, str]:
@@ -51,6 +59,7 @@ def in_utf8(path: Path, request: dict[str, Any], *, table: bool) -> tuple[Path, 
 def spelled_or_refused(encoding: str) -> str:
     """Return the name of an encoding the user gave; refuse one nobody knows."""
     try:
+        "a".encode(encoding)  # not a codec that unpacks, which Python has too
         return spelled(encoding)
     except (LookupError, ValueError) as error:
         raise Problem("unknown_encoding", encoding=encoding[:40]) from error
@@ -113,6 +122,35 @@ def detected(cells: Iterable[bytes]) -> str:
     if len(scores) > 1 and scores[0][1] - scores[1][1] < LEAST_LEAD:
         raise Problem("encoding", likely=[spelled(name) for name, _ in scores])
     return scores[0][0]
+
+
+def believed(cells: Iterable[bytes], declared: str | None) -> str:
+    """Return the encoding of cells of which the file declares one, None where it does not.
+
+    It is believed where the bytes can be that and do not look more like another. Western ones are
+    no declaration: they are written by default, and every byte can be that.
+    """
+    some = list(cells)
+    if declared is None or codecs.lookup(declared).name in WESTERN or not fits(some, declared):
+        return detected(some)
+    scores = dict(scores_of(some))
+    own = next((scores.get(name, 0) for name, all_of in FAMILIES.items() if declared in all_of), 1)
+    best = max(scores, key=lambda name: scores[name], default=declared)
+    if own >= scores.get(best, 0) - LEAST_LEAD:
+        return declared
+    if best == "utf-8":
+        return best
+    raise Problem("encoding", likely=[spelled(declared), spelled(best)])
+
+
+def fits(cells: Iterable[bytes], encoding: str) -> bool:
+    """Whether all cells are in an encoding; a last character may be cut in half."""
+    try:
+        for cell in cells:
+            codecs.getincrementaldecoder(encoding)().decode(cell)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def best_of(cells: Iterable[bytes]) -> str:

@@ -88,8 +88,8 @@ def write(request: dict[str, Any], rows: Rows) -> dict[str, Any]:
                     cells = column_of(batch, source)
                     drawn.write_batch(shaped(cells, left, repair=request["repair"]))
     except (UnicodeDecodeError, pa.ArrowInvalid) as error:
-        raise Problem("encoding") from error
-    return told
+        raise Problem("encoding" if "utf" in str(error).lower() else "unreadable") from error
+    return told | {"rows": request["max_rows"] - left.rows}
 
 
 @contextmanager

@@ -85,10 +85,7 @@ def _ends(path: Path) -> bytes:
 
 
 def dbase_encoding(path: Path, request: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Return what to tell GDAL of a Shapefile's text and what to tell the user.
-
-    What is declared is believed only where the bytes can be that.
-    """
+    """Return what to tell GDAL of a Shapefile's text and what to tell the user."""
     with path.open("rb") as file:
         if file.read(4) != SHAPEFILE:
             return None, None
@@ -103,7 +100,5 @@ def dbase_encoding(path: Path, request: dict[str, Any]) -> tuple[str | None, str
     texts, declared = dbase.cells(table), dbase.declared(path, table)
     if not texts:
         return None, None
-    if declared and dbase.fits(texts, declared):
-        return encodings.spelled(declared), encodings.spelled(declared)
-    found = encodings.spelled(encodings.detected(texts))
-    return found, found
+    name = encodings.spelled(encodings.believed(texts, declared))
+    return name, name
