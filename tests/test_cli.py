@@ -42,7 +42,8 @@ def test_a_check_then_a_commit(run):
     words = ("import", "district", TOY / "district.csv", "--effective", "2026-01-01")
     code, out, _ = run(*words, "--source-crs", METRIC)
     assert code == 0
-    assert "1 rows, 0 errors, 0 warnings. Nothing was written: this was a check." in out
+    assert "1 rows, 0 errors, 0 warnings. From 2026-01-01 on it would be: 1 new, 0 changed" in out
+    assert "Nothing was written: this was a check." in out
     code, out, _ = run(*words, "--source-crs", METRIC, "--commit")
     assert "Written as batch 1, effective 2026-01-01: 1 new" in out
 

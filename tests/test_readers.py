@@ -3,6 +3,9 @@
 import datetime as dt
 import json
 import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -384,6 +387,13 @@ def test_the_map_wins_over_headings(tmp_path):
     assert got.frame["名称"].to_list() == ["甲"]
 
 
+def test_a_field_may_be_told_to_have_no_column(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", a=[["编码", "层数", "name"], ["1", "许多", "甲"]])
+    got = read(path, "building", columns={"floors": "-", "name": "-"})
+    assert got.columns == {"code": "编码"}
+    assert got.frame.columns.to_list() == ["层数", "code"]
+
+
 def test_a_workbook_is_limited_too(tmp_path):
     path = workbook(tmp_path / "a.xlsx", a=[["编码", "名称"], *[["1", "甲"]] * 9])
     with pytest.raises(FileUnreadable, match="over 5 rows"):
@@ -394,3 +404,42 @@ def test_a_workbook_is_limited_too(tmp_path):
         read(path, limits=Limits(file_mb=1))
     with pytest.raises(FileUnreadable, match="unpacks to"):
         read(path)
+
+
+LAUNCHER = """
+import resource, subprocess, sys
+subprocess.run([sys.executable, "-I", sys.argv[1]], stdout=sys.stderr, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""Starts the reader: a process counts as its own what its starter held, so that must be little."""
+
+
+@pytest.mark.slow
+def test_the_child_holds_one_batch_not_the_file(tmp_path):
+    """README: 600,000 polygons take 163 MB; three times as many rows take no more."""
+    angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    ring = np.stack([np.cos(angles), np.sin(angles)], 1) * 1e-4
+    peaks = {}
+    for count in (50_000, 150_000):
+        shapes = shapely.polygons(np.random.default_rng(1).random((count, 1, 2)) + ring)
+        path = tmp_path / f"{count}.fgb"
+        gpd.GeoDataFrame({"n": range(count)}, geometry=shapes, crs=4490).to_file(
+            path, SPATIAL_INDEX="NO"
+        )
+        request = {"path": str(path), "out": str(tmp_path / "rows"), "max_rows": count}
+        request |= {"layer": None, "encoding": None, "wkt": None, "wkt_names": [], "repair": True}
+        request |= {"max_bytes": 1 << 30, "max_vertices": 13 * count}
+        reader = str(Path(files.__file__).parents[1] / "reader")
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", LAUNCHER, reader],
+            input=json.dumps(request),
+            env=files.reading._child_environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert f'"rows": {count}' in done.stderr
+        peaks[count] = int(done.stdout) / 1024
+    print(f"the child's peak in MB by rows: {peaks}")
+    assert peaks[150_000] < 1.15 * peaks[50_000]
+    assert peaks[150_000] < 250

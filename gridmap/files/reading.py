@@ -44,6 +44,8 @@ FORMATS = (
     "GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet, KML, Excel or CSV, or a zip of one"
 )
 TIMEOUT_S = 300
+NO_COLUMN = "-"
+"""What the user says instead of a column for a field that is to stay empty."""
 MOST_NAMED = 30
 """How many layers an error lists."""
 
@@ -102,8 +104,8 @@ def read_layer(
         A GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet, KML, Excel or CSV file, or a zip
         archive (KMZ too) with one or several of them.
     columns
-        gridmap's field name -> the file's column name. Fields that are not named take the
-        column that bears one of their headings.
+        gridmap's field name -> the file's column name, `NO_COLUMN` where none is to be taken.
+        Fields that are not named take the column that bears one of their headings.
     headings
         Field -> the headings it is known by, from `model.headings_of`; without it a field takes
         the column of its own name only. Those of positions are always known.
@@ -139,6 +141,9 @@ def read_layer(
     limits = limits or Limits()
     _require_file(path, limits)
     columns = columns or {}
+    left_out = [name for name, column in columns.items() if column == NO_COLUMN]
+    columns = {name: column for name, column in columns.items() if column != NO_COLUMN}
+    headings = {name: some for name, some in (headings or {}).items() if name not in left_out}
     request = {"layer": layer, "encoding": encoding, "repair": repair, "wkt": columns.get("wkt")}
     with tempfile.TemporaryDirectory(prefix="gridmap-") as folder:
         out = Path(folder) / "rows.arrow"
@@ -146,8 +151,8 @@ def read_layer(
         rows = _rows(out, answer["rows"])
         drawn = _shapes(out.with_name("shapes.arrow"), rows.index)
     is_shapefile = Path(answer.get("member", path.name)).suffix.lower() == ".shp"
-    named = _named(rows, columns, headings or {}, path, cut=is_shapefile)
-    frame = _rename(rows, named)
+    named = _named(rows, columns, headings, path, cut=is_shapefile)
+    frame = _rename(rows, named).drop(columns=left_out, errors="ignore")
     shapes, declared = drawn.shapes, None if source_crs else _declared(answer, path)
     if shapes is None or (shapely.is_missing(shapes).all() and drawn.unread.empty):
         points = _points_of_columns(rows, columns, path)

@@ -50,9 +50,8 @@ HEADINGS: dict[str, tuple[str, ...]] = {
                       "房屋名称", "ldmc", "jzmc", "building_name"),
     "building.kind": ("建筑类型", "建筑类别", "楼栋类型", "建筑形式", "building_kind",
                       "building_type"),
-    "floors": ("层数", "楼层数", "总层数", "地上层数", "建筑层数", "cs", "floor_count", "levels",
-               "building_levels", "storeys"),
-    "height_m": ("高度", "建筑高度", "楼高", "建筑物高度", "gd", "height", "building_height"),
+    "floors": ("层数", "楼层数", "总层数", "地上层数", "建筑层数", "cs", "floor_count"),
+    "height_m": ("高度", "建筑高度", "楼高", "建筑物高度", "gd", "building_height"),
     "household_count": ("户数", "总户数", "住户数", "居民户数", "hs", "households"),
     "floor_area_m2": ("建筑面积", "总建筑面积", "jzmj", "floor_area", "gfa"),
     "management_kind": ("管理方式", "管理类型", "物管类型", "物业类型", "物业管理方式"),
@@ -63,8 +62,8 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     # Roads.
     "road.code": ("道路编码", "道路代码", "道路编号", "路段编码", "road_code", "road_id"),
     "road.name": ("道路名称", "路名", "道路名", "街路名称", "road_name"),
-    "road.kind": ("道路类型", "道路等级", "道路类别", "road_class", "highway"),
-    "width_m": ("宽度", "路宽", "道路宽度", "width"),
+    "road.kind": ("道路类型", "道路等级", "道路类别", "road_class"),
+    "width_m": ("宽度", "路宽", "道路宽度", "road_width"),
     # Cameras; the English names are those of GB/T 28181.
     "camera.code": ("国标编码", "国标编号", "国标id", "设备编码", "设备编号", "设备国标编码",
                     "摄像机编码", "摄像机编号", "监控编号", "点位编码", "device_id",
@@ -74,7 +73,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "hfov_deg": ("水平视场角", "视场角", "视角", "水平视角", "horizontal_field_angle", "hfov",
                  "fov"),
     "max_range_m": ("最大可视距离", "可视距离", "监控距离", "视距", "最大视距",
-                    "max_view_distance", "max_range", "range"),
+                    "max_view_distance", "max_range"),
     "mount_height_m": ("安装高度", "架设高度", "挂高", "杆高", "mount_height"),
     "point_type": ("点位类型", "监控点位类型", "摄像机点位类型"),
     "networked": ("是否联网", "联网", "联网状态", "is_networked"),
@@ -123,8 +122,9 @@ HEADINGS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """A field, or a layer and its field -> headings it is known by, beside its own name.
 
-A layer's own line is added to that of the field. Own choice, after the catalogue of GB/T 28181, the
-attributes of CJ/T 349 and the headings of public files of these layers.
+A layer's own line is added to that of the field. No tags of OpenStreetMap: its height may be in
+feet or "12 m", its levels 3.5, and a heading that is taken must be right. Own choice, after the
+catalogue of GB/T 28181, the attributes of CJ/T 349 and public files of these layers.
 """
 
 POSITIONS = ("lon", "lat", "wkt")
