@@ -613,6 +613,47 @@ def write_map(
     out.print(Text(f"{target}: {size / 1e6:.1f} MB, opens with the network off"))
 
 
+@app.command("diff")
+def diff(
+    before: Annotated[dt.datetime, typer.Argument(formats=["%Y-%m-%d"], help="The earlier day.")],
+    after: Annotated[dt.datetime, typer.Argument(formats=["%Y-%m-%d"], help="The later day.")],
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="GeoPackage to write, with all rows.")
+    ] = None,
+    drawing: Annotated[Path | None, typer.Option("--map", help="HTML file to write.")] = None,
+) -> None:
+    """List what differs between two days: divisions, buildings, coverage gained and lost."""
+    settings = Settings()
+    days = before.date(), after.date()
+    with jobs.database(settings) as engine, _progress() as tell:
+        found = jobs.diff(
+            engine,
+            *days,
+            target=out_file,
+            drawing=drawing,
+            language=settings.language,
+            progress=tell,
+        )
+    table = Table(Column("what", no_wrap=True), "change", "rows", "m2", "first", box=None)
+    for name, frame in found.layers().items():
+        for change, rows in frame.groupby("change") if "change" in frame else ():
+            area = f"{rows['area_m2'].sum():,.0f}" if "area_m2" in rows else ""
+            first = ", ".join(map(str, rows.index.get_level_values(-1)[:5]))
+            table.add_row(name, change, f"{len(rows):,}", area, Text(first))
+    out.print(table)
+    shares = Table(Column("measure", no_wrap=True), *(f"{day}" for day in days), "unit", box=None)
+    for measure, row in found.rates.iterrows():
+        sides = (
+            f"{row[f'covered_{side}']:,.0f} / {row[f'total_{side}']:,.0f}"
+            for side in ("before", "after")
+        )
+        shares.add_row(measure, *sides, row["unit_of_measure"])
+    out.print(shares)
+    for path in (out_file, drawing):
+        if path:
+            out.print(Text(f"{path}: written"))
+
+
 @app.command("views")
 def write_views(
     cameras: Annotated[Path, typer.Option(help="Points of cameras.")],

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import tempfile
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -29,10 +30,12 @@ from folium.utilities import JsCode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 
+from gridmap.errors import InputError
 from gridmap.language import catalogue, translate
 from gridmap.model import Level
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterable, Mapping
 
     import geopandas as gpd
@@ -420,6 +423,168 @@ def page(parts: MapParts, *, nonce: str | None = None, inline: bool = False) -> 
     )
 
 
+CHANGE_COLOURS = {
+    "gained": "#1b7837",
+    "lost": "#b2182b",
+    "added": "#2166ac",
+    "changed": "#e08214",
+    "ended": "#6b6b6b",
+}
+"""What became of a thing between two days; told by a word too, never by colour alone."""
+
+_DIFFERENCES = {
+    "ground": ("Ground seen", ("unit_code", "area_m2")),
+    "coverage": ("Covered", ("lens", "target_code", "status", "reason", "org_code")),
+    "buildings": ("Buildings", ("code", "name", "address", "fields")),
+    "divisions": ("Divisions", ("level", "code", "name", "fields")),
+}
+
+
+def difference_page(
+    layers: Mapping[str, pd.DataFrame],
+    districts: gpd.GeoDataFrame,
+    *,
+    days: tuple[dt.date, dt.date],
+    language: str,
+    synthetic: bool,
+) -> str:
+    """Return the map of what differs between two days, as one page that needs no network.
+
+    Parameters
+    ----------
+    layers
+        ``ground``, ``coverage``, ``buildings``, ``divisions``: a column ``change`` and geometry
+        (EPSG:4490); ``rates``: index measure, covered and total before and after.
+    districts
+        Index code; columns name, geometry (EPSG:4490); at least one row.
+    days
+        The earlier and the later day.
+    language
+        ``zh`` or ``en``.
+    synthetic
+        Whether the page must say that the data is invented.
+
+    Returns
+    -------
+    str
+        A whole document.
+    """
+    west, south, east, north = (float(v) for v in districts.total_bounds)
+    drawn = OfflineMap(
+        location=[(south + north) / 2, (west + east) / 2],  # Folium's order: latitude first
+        tiles=None,
+        prefer_canvas=True,
+        zoom_control="bottomright",
+        minZoom=9,
+        maxZoom=19,
+        attributionControl=False,
+    )
+    drawn.fit_bounds([[south, west], [north, east]])
+    outline = folium.GeoJson(
+        json.loads(districts[["geometry"]].to_json()),
+        control=False,
+        style=JsCode("gridmapDiff.outline"),
+    )
+    outline.add_to(drawn)
+    counts = []
+    for name, (label, columns) in reversed(_DIFFERENCES.items()):
+        frame = layers[name].reset_index()
+        found = frame["change"].value_counts()
+        counts += [
+            {"label": label, "change": change, "count": int(found[change]), "colour": colour}
+            for change, colour in CHANGE_COLOURS.items()
+            if change in found
+        ]
+        folium.GeoJson(
+            _changes_geojson(frame, columns),
+            name=translate(label, language),
+            style=JsCode("gridmapDiff.style"),
+            point_to_layer=JsCode("gridmapDiff.point"),
+            on_each_feature=JsCode("gridmapDiff.bind"),
+        ).add_to(drawn)
+    folium.LayerControl(collapsed=False).add_to(drawn)
+    figure: Any = drawn.get_root()
+    figure.render()
+    rates = layers["rates"].reset_index()
+    return (
+        _templates()
+        .get_template("difference.html")
+        .render(
+            heading=str(districts["name"].iloc[0]),
+            language=language,
+            days=[day.isoformat() for day in days],
+            synthetic=synthetic,
+            counts=counts[::-1],
+            rates=rates.astype(object).where(rates.notna(), None).to_dict("records"),
+            header=figure.header.render(),
+            html=figure.html.render(),
+            script=figure.script.render(),
+            config=htmlsafe_json_dumps(
+                {"messages": dict(catalogue(language)), "colours": CHANGE_COLOURS}, dumps=_COMPACT
+            ),
+            inline=_inline_assets(),
+            _=partial(translate, language=language),
+        )
+    )
+
+
+def _changes_geojson(frame: pd.DataFrame, columns: Iterable[str]) -> dict[str, Any]:
+    """Return changes as GeoJSON; what has no place is counted, not drawn."""
+    placed = frame[frame["geometry"].notna()]
+    shapes = shapely.transform(placed["geometry"].to_numpy(), partial(np.round, decimals=6))
+    names = ("change", *columns)
+    cells = [map(_plain, placed[name]) for name in names]
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {
+                    name: _plain(value)
+                    for name, value in zip(("change", *columns), row, strict=True)
+                },
+                "geometry": shapely.geometry.mapping(shape),
+            }
+            for shape, row in zip(shapes, zip(*cells, strict=True), strict=True)
+        ],
+    }
+
+
+def write_whole(target: Path, text: str) -> int:
+    """Write a file in one step, for its owner alone: the old one stays until the new is whole.
+
+    Parameters
+    ----------
+    target
+        The file.
+    text
+        What goes into it, as UTF-8.
+
+    Returns
+    -------
+    int
+        Its size in bytes.
+
+    Raises
+    ------
+    InputError
+        It cannot be written there.
+    """
+    part: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=target.parent, suffix=".part", delete=False
+        ) as file:
+            part = Path(file.name)
+            file.write(text)
+        part.replace(target)
+    except OSError as error:
+        if part:
+            part.unlink(missing_ok=True)
+        raise InputError(f"{target}: cannot be written: {error.strerror}") from error
+    return target.stat().st_size
+
+
 def empty_page(language: str) -> str:
     """Return the page of a store without a district: what to do next.
 
@@ -458,6 +623,7 @@ def _inline_assets() -> dict[str, str]:
         "leaflet_css": css,
         "leaflet_js": re.sub(r"//# sourceMappingURL=\S+", "", js),
         "gridmap_css": (WEB / "static" / "gridmap.css").read_text("utf-8"),
+        "difference_js": (WEB / "static" / "difference.js").read_text("utf-8"),
         "gridmap_js": (WEB / "static" / "gridmap.js").read_text("utf-8"),
     }
 

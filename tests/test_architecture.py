@@ -20,6 +20,7 @@ RANKS = {
     "reader": 0,
     "model": 1,
     "crs": 2,
+    "differences": 3,
     "topology": 3,
     "org_coverage": 3,
     "visibility": 3,
@@ -40,7 +41,8 @@ RANKS = {
 EDGES = {"store": {"tables"}, "cluster": set(), "files": set(), "maps": set(), "demo": set()}
 """What edges may use of ranks 3 to 5: never the core, never each other."""
 
-PURE = {"errors", "rules", "model", "crs", "topology", "org_coverage", "visibility",
+PURE = {"errors", "rules", "model", "crs", "topology", "differences",
+        "org_coverage", "visibility",
         "camera_coverage", "lawfulness"}  # fmt: skip
 FOREIGN = {"sqlalchemy", "psycopg2", "fastapi", "folium", "requests", "os", "subprocess", "socket",
            "time", "pyogrio", "pathlib", "io"}  # fmt: skip

@@ -4,7 +4,7 @@ from toy_town import REPO
 
 from gridmap.cli import VERDICTS
 from gridmap.language import catalogue, translate
-from gridmap.maps import _LEVEL_LABELS, DETAILS, LENSES
+from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, LENSES
 from gridmap.model import CHANGES
 from gridmap.rules import Severity
 
@@ -30,6 +30,7 @@ def messages_of_script() -> set[str]:
 
 def messages_of_maps() -> set[str]:
     found = set(DETAILS.values()) | set(_LEVEL_LABELS.values())
+    found |= {label for label, _ in _DIFFERENCES.values()} | set(CHANGE_COLOURS)
     for lens in LENSES:
         found |= {lens.label, lens.blank, lens.note} - {""}
     return found | {"buildings", "households", "grids"} | {"Zoom in", "Zoom out"}

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gridmap.jobs.cameras import refresh_camera_coverage
     from gridmap.jobs.connection import database
     from gridmap.jobs.coverage import refresh_org_coverage
+    from gridmap.jobs.days_apart import Difference, diff
     from gridmap.jobs.demo import build_demo
     from gridmap.jobs.layers import import_layer
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "BLIND_COLUMNS": "answers",
     "FAILURE_KINDS": "answers",
+    "Difference": "days_apart",
     "Source": "views",
     "batch_rows": "book",
     "batches": "book",
@@ -40,6 +42,7 @@ _MODULES = {
     "build_demo": "demo",
     "camera_issues": "answers",
     "database": "connection",
+    "diff": "days_apart",
     "empty_page": "pictures",
     "failure_losses": "answers",
     "features": "pictures",
@@ -61,6 +64,7 @@ _MODULES = {
 __all__ = [
     "BLIND_COLUMNS",
     "FAILURE_KINDS",
+    "Difference",
     "Source",
     "batch_rows",
     "batches",
@@ -68,6 +72,7 @@ __all__ = [
     "build_demo",
     "camera_issues",
     "database",
+    "diff",
     "empty_page",
     "failure_losses",
     "features",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -263,21 +262,4 @@ def write_map(
         progress("drawing", 0.0)
         parts = _parts(conn, language, as_of, packed)
     text = maps.page(parts, inline=True)
-    return _write_whole(target, text)
-
-
-def _write_whole(target: Path, text: str) -> int:
-    """Write a file in one step, for its owner alone: the old one stays until the new is whole."""
-    part: Path | None = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=target.parent, suffix=".part", delete=False
-        ) as file:
-            part = Path(file.name)
-            file.write(text)
-        part.replace(target)
-    except OSError as error:
-        if part:
-            part.unlink(missing_ok=True)
-        raise InputError(f"{target}: cannot be written: {error.strerror}") from error
-    return target.stat().st_size
+    return maps.write_whole(target, text)

@@ -258,6 +258,44 @@ def read_ground(
     return frame_rows(conn, query)
 
 
+def read_seen(conn: Connection) -> gpd.GeoDataFrame:
+    """Read the seen ground of the grids.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    GeoDataFrame
+        Index ``code`` of the grid, ascending; geometry (the seen MultiPolygon or None,
+        EPSG:4490).
+    """
+    g = t.ground_coverage.c
+    query = sa.select(g.unit_code.label("code"), g.seen.label("geom")).order_by(g.unit_code)
+    return frame_rows(conn, query)
+
+
+def read_statuses(conn: Connection) -> pd.DataFrame:
+    """Read who covers each target under each lens, or why nobody does.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    DataFrame
+        Index ``lens`` and ``target_code``, ascending; status, reason, org_code.
+    """
+    c = t.target_coverage.c
+    query = sa.select(c.lens, c.target_code, c.status, c.reason, c.org_code)
+    found = table_rows(conn, query.order_by(c.lens, c.target_code), "lens")
+    return found.set_index("target_code", append=True)
+
+
 def read_figures(conn: Connection) -> pd.DataFrame:
     """Read what the cameras see of each grid, in numbers.
 

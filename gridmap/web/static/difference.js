@@ -1,0 +1,42 @@
+"use strict";
+// The map of what differs between two days: colours, and a card for what is clicked.
+// Every word from data goes through textContent.
+const gridmapDiff = (() => {
+  let config = { messages: {}, colours: {} };
+  const t = (text) => config.messages[text] || text;
+
+  function colour(feature) {
+    return config.colours[feature.properties.change] || "#6b6b6b";
+  }
+
+  function style(feature) {
+    const gone = ["ended", "lost"].includes(feature.properties.change);
+    return { color: colour(feature), weight: 1.5, fillOpacity: 0.35, dashArray: gone ? "4 3" : null };
+  }
+
+  function card(feature) {
+    const { change, ...rest } = feature.properties;
+    const box = document.createElement("div");
+    const heading = document.createElement("h3");
+    heading.textContent = t(change);
+    const list = document.createElement("dl");
+    for (const [name, value] of Object.entries(rest)) {
+      if (value === null || value === "") continue;
+      const term = document.createElement("dt");
+      term.textContent = name;
+      const cell = document.createElement("dd");
+      cell.textContent = typeof value === "number" ? value.toLocaleString() : value;
+      list.append(term, cell);
+    }
+    box.append(heading, list);
+    return box;
+  }
+
+  return {
+    configure: (given) => { config = given; },
+    outline: () => ({ color: "#1d2430", weight: 2, fill: false, interactive: false }),
+    style,
+    point: (feature, place) => L.circleMarker(place, style(feature)),
+    bind: (feature, layer) => layer.bindPopup(() => card(feature)),
+  };
+})();
