@@ -37,7 +37,16 @@ from gridmap.errors import (
     StoreUnavailable,
 )
 from gridmap.language import translate
-from gridmap.model import BLIND_COLUMNS, FAILURE_KINDS, LAYERS, ImportReport, Issue
+from gridmap.model import (
+    BLIND_COLUMNS,
+    FAILURE_KINDS,
+    LAYERS,
+    ImportReport,
+    Issue,
+    Limits,
+    headings_of,
+)
+from gridmap.model import layer as layer_named
 from gridmap.settings import Settings
 
 if TYPE_CHECKING:
@@ -131,7 +140,7 @@ def exit_code(error: GridmapError) -> int:
 @app.command("import")
 def import_layer(
     layer: Annotated[str, typer.Argument(help=f"One of: {', '.join(LAYERS)}.")],
-    file: Annotated[Path, typer.Argument(help="GeoPackage, GeoJSON, Shapefile or CSV.")],
+    file: Annotated[Path, typer.Argument(help="A vector file, a table, or a zip of them.")],
     effective: Annotated[
         dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="First day the rows are true.")
     ],
@@ -143,7 +152,7 @@ def import_layer(
         str | None, typer.Option(help="EPSG:n, GCJ-02 or BD-09, where the file says it wrongly.")
     ] = None,
     file_layer: Annotated[
-        str | None, typer.Option("--layer", help="Layer of a file with several.")
+        str | None, typer.Option("--layer", help="Layer, sheet, folder or member of several.")
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of the text.")] = None,
     repair: Annotated[
@@ -178,6 +187,7 @@ def import_layer(
                 file_layer=file_layer,
                 source_crs=source_crs,
                 encoding=encoding,
+                limits=_limits(settings),
                 repair=repair,
                 tolerance_m=settings.tiling_tolerance_m,
                 complete=complete,
@@ -191,6 +201,28 @@ def import_layer(
         _print_report(error.report, as_json=as_json, language=settings.language)
         raise
     _print_report(report, as_json=as_json, language=settings.language)
+
+
+@app.command("layers")
+def list_layers(
+    layer: Annotated[str | None, typer.Argument(help="A layer, to list its fields.")] = None,
+) -> None:
+    """List the layers, or one's fields with the headings their columns may have."""
+    if layer is None:
+        out.print("\n".join(LAYERS))
+        return
+    spec = layer_named(layer)
+    kinds = {column.name: column for column in spec.fields}
+    table = Table("field", "kind", "needed", Column("headings", overflow="fold"), box=None)
+    for name, headings in headings_of(spec).items():
+        column = kinds.get(name)
+        kind, needed = (str(column.kind), column.required) if column else ("position", False)
+        table.add_row(name, kind, "*" if needed else "", ", ".join(headings[1:]))
+    out.print(table)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.max_file_mb, settings.max_rows, settings.max_vertices)
 
 
 def _day(as_of: dt.datetime | None) -> dt.date | None:
@@ -231,6 +263,7 @@ def _print_report(report: ImportReport, *, as_json: bool, language: str) -> None
                 "{rule}: {count} rows, {shown} shown; all of them with --json", language
             )
             out.print(Text(more.format(rule=rule, count=count, shown=SHOWN_PER_RULE)))
+    out.print(Text(_read_as(report, language)))
     _print_changes(report, language)
     out.print(Text(_verdict(report, language)))
 
@@ -264,13 +297,27 @@ _WRITTEN = (
     "{unchanged} unchanged, {ended} ended."
 )
 _NOT_WRITTEN = "Nothing was written."
+_READ_AS = {
+    "file_layer": "layer {file_layer}",
+    "encoding": "text in {encoding}",
+    "source_crs": "coordinates in {source_crs}",
+    "columns": "columns {columns}",
+}
 _CHECKED = (
     "From {effective} on it would be: {inserted} new, {updated} changed, {unchanged} unchanged, "
     "{ended} ended. Nothing was written: this was a check. Write it with --commit."
 )
 _MORE_CHANGES = "{count} rows change or end, {shown} shown; all of them with --json"
-VERDICTS = (_FOUND, _WRITTEN, _NOT_WRITTEN, _CHECKED, _MORE_CHANGES)
+VERDICTS = (_FOUND, _WRITTEN, _NOT_WRITTEN, _CHECKED, _MORE_CHANGES, *_READ_AS.values())
 """The closing sentences of an import, as message ids."""
+
+
+def _read_as(report: ImportReport, language: str) -> str:
+    """Say how the file was understood, so that a wrong guess is seen."""
+    columns = ", ".join(f"{field} = {column}" for field, column in report.columns.items())
+    told = {**vars(report), "columns": columns}
+    parts = [translate(text, language) for name, text in _READ_AS.items() if told[name]]
+    return f"{report.source}: " + "; ".join(part.format(**told) for part in parts)
 
 
 def _verdict(report: ImportReport, language: str) -> str:
@@ -627,7 +674,7 @@ def write_views(
 ) -> None:
     """Compute what the cameras of a file see among the buildings of another, without a database."""
     settings = Settings()
-    source = partial(jobs.Source, source_crs=source_crs)
+    source = partial(jobs.Source, source_crs=source_crs, limits=_limits(settings))
     try:
         with _progress() as tell:
             summary = jobs.write_views(

@@ -65,6 +65,17 @@ class Settings(BaseSettings):
         pattern="^(zh|en)$",
         description="First language of pages and reports.",
     )
+    max_file_mb: int = Field(
+        default=4096,
+        ge=1,
+        description="Megabytes a file to import may have, unpacked too.",
+    )
+    max_rows: int = Field(default=2_000_000, ge=1, description="Rows a file to import may have.")
+    max_vertices: int = Field(
+        default=50_000_000,
+        ge=1,
+        description="Vertices all shapes of a file to import may have together.",
+    )
     actor: str = Field(
         default_factory=account,
         max_length=200,

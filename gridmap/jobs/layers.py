@@ -25,6 +25,8 @@ from gridmap.model import (
     ImportReport,
     Issue,
     LayerSpec,
+    Limits,
+    headings_of,
     layer,
 )
 from gridmap.rules import Severity
@@ -48,6 +50,7 @@ def import_layer(
     file_layer: str | None = None,
     source_crs: str | None = None,
     encoding: str | None = None,
+    limits: Limits | None = None,
     repair: bool = False,
     tolerance_m: float = topology.TOLERANCE_M,
     complete: bool = False,
@@ -72,7 +75,7 @@ def import_layer(
         First day the rows are true.
     columns
         gridmap's field -> the file's column.
-    file_layer, source_crs, encoding
+    file_layer, source_crs, encoding, limits
         See `files.read_layer`.
     repair
         Take the proposed polygon for each that is not valid.
@@ -104,8 +107,9 @@ def import_layer(
     LayerNotFound
         There is no such layer.
     InputError
-        ``columns`` names a field the layer has not, or a column the file has not; ``unit`` is
-        given for a layer that knows none, or without ``complete``.
+        ``columns`` names a field the layer has not, or a column the file has not; two columns
+        have a heading of one field; ``unit`` is given for a layer that knows none, or without
+        ``complete``.
     FileUnreadable, CrsError
         See `files.read_layer`.
     LayerRejected
@@ -126,10 +130,12 @@ def import_layer(
     source = files.read_layer(
         path,
         columns=columns,
+        headings=headings_of(spec),
         layer=file_layer,
         source_crs=source_crs,
         encoding=encoding,
         repair=repair,
+        limits=limits,
     )
     tell("checking", 0.0)
     only = unit if complete else None
@@ -147,6 +153,8 @@ def import_layer(
         issues=tuple(issues),
         source_crs=source.source_crs,
         encoding=source.encoding,
+        file_layer=source.layer,
+        columns=source.columns,
         key=(key or uuid.uuid4().hex) if commit else None,
     )
     if key and commit and (earlier := done_before(engine, report)):

@@ -102,6 +102,8 @@ class ImportReport:
 
     ``inserted``, ``updated`` and ``unchanged`` count rows of the file, ``ended`` stored rows that
     a complete file has no more; all are 0 where there are errors. ``changes`` are those rows.
+    ``file_layer`` is the layer, sheet or member read; ``columns`` says which column of the file was
+    taken for which field, where their names differ.
     """
 
     layer: str
@@ -114,6 +116,8 @@ class ImportReport:
     batch_id: int | None = None
     source_crs: str | None = None
     encoding: str | None = None
+    file_layer: str | None = None
+    columns: Mapping[str, str] = attribute(default_factory=dict)
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
