@@ -144,9 +144,15 @@ def import_layer(
         bool, typer.Option("--commit", help="Write; without it the file is only checked.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    report_file: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write the report too: .json, or .gpkg to see on a map."),
+    ] = None,
 ) -> None:
     """Check a file and, with --commit, write it: all rows or none."""
     settings = Settings()
+    if report_file:
+        jobs.require_report(report_file)
     try:
         with jobs.database(settings) as engine, _progress() as tell:
             report = jobs.import_layer(
@@ -164,9 +170,52 @@ def import_layer(
                 progress=tell,
             )
     except LayerRejected as error:
-        _print_report(error.report, as_json=as_json, language=settings.language)
+        _tell_report(error.report, report_file, as_json=as_json, language=settings.language)
         raise
-    _print_report(report, as_json=as_json, language=settings.language)
+    _tell_report(report, report_file, as_json=as_json, language=settings.language)
+
+
+@app.command("export")
+def export_layer(
+    layer: Annotated[str, typer.Argument(help=f"One of: {', '.join(LAYERS)}.")],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="The file to write: .gpkg, .geojson, .parquet, .shp, .zip (a Shapefile), .xlsx, "
+            ".csv or .fgb.",
+        ),
+    ],
+    as_of: Effective = None,
+    crs: Annotated[
+        str, typer.Option(help="EPSG:n of CGCS2000 or WGS 84, GCJ-02 or BD-09.")
+    ] = "EPSG:4490",
+    unit: Annotated[str, typer.Option(help="Only what is in the division of this code.")] = "",
+) -> None:
+    """Write a layer, as it was on a date, to a file; importing it again changes nothing."""
+    settings = Settings()
+    day = as_of.date() if as_of else _today()
+    with jobs.database(settings) as engine:
+        done = jobs.export_layer(engine, layer, target, as_of=day, frame=crs, unit=unit)
+    language = settings.language
+    lines = [translate("{target}: {rows} rows of {layer} as of {as_of}, {crs}", language)]
+    if done.source_crs:
+        lines.append(
+            translate(
+                "The file cannot say its frame: import it with --source-crs {source_crs}", language
+            )
+        )
+    if done.exact:
+        lines.append(
+            translate("It holds exact positions of cameras: only you can read the file.", language)
+        )
+    if done.rounded:
+        lines.append(
+            translate("{rounded} numbers lost digits after the fifteenth decimal.", language)
+        )
+    told = {**vars(done), "target": target, "crs": done.crs or "-"}
+    for line in lines:
+        out.print(Text(line.format(**told)))
 
 
 def _today() -> dt.date:
@@ -181,6 +230,13 @@ def _columns(mapping: list[str]) -> dict[str, str]:
     if len(columns) < len(pairs):
         raise InputError("--map names a field twice; one column can fill it")
     return columns
+
+
+def _tell_report(report: ImportReport, file: Path | None, *, as_json: bool, language: str) -> None:
+    # Printed first: rows may be written already, and the file may fail.
+    _print_report(report, as_json=as_json, language=language)
+    if file:
+        jobs.write_report(report, file)
 
 
 def _print_report(report: ImportReport, *, as_json: bool, language: str) -> None:

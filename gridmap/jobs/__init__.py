@@ -25,8 +25,10 @@ if TYPE_CHECKING:
         unit_coverage,
     )
     from gridmap.jobs.demo import build_demo
+    from gridmap.jobs.exports import export_layer
     from gridmap.jobs.layers import import_layer
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
+    from gridmap.jobs.reports import require_report, write_report
     from gridmap.jobs.views import Source, write_views
 
 _MODULES = {
@@ -38,6 +40,7 @@ _MODULES = {
     "camera_issues": "coverage",
     "database": "connection",
     "empty_page": "pictures",
+    "export_layer": "exports",
     "failure_losses": "coverage",
     "features": "pictures",
     "import_layer": "layers",
@@ -46,10 +49,12 @@ _MODULES = {
     "map_parts": "pictures",
     "refresh_camera_coverage": "cameras",
     "refresh_org_coverage": "coverage",
+    "require_report": "reports",
     "uncovered_buildings": "coverage",
     "unit_coverage": "coverage",
     "version": "pictures",
     "write_map": "pictures",
+    "write_report": "reports",
     "write_views": "views",
 }
 """Where each job is; none may have the name of a module, which would hide it."""
@@ -63,6 +68,7 @@ __all__ = [
     "camera_issues",
     "database",
     "empty_page",
+    "export_layer",
     "failure_losses",
     "features",
     "import_layer",
@@ -71,10 +77,12 @@ __all__ = [
     "map_parts",
     "refresh_camera_coverage",
     "refresh_org_coverage",
+    "require_report",
     "uncovered_buildings",
     "unit_coverage",
     "version",
     "write_map",
+    "write_report",
     "write_views",
 ]
 

@@ -19,6 +19,7 @@ from gridmap.jobs.checks import (
     reference_issues,
     tiling_issues_of,
 )
+from gridmap.jobs.reports import placed
 from gridmap.model import (
     ImportReport,
     Issue,
@@ -120,6 +121,8 @@ def import_layer(
     present = today or dt.date.today()
     if effective > present:
         issues.append(Issue("T01.future", values={"date": effective, "today": present}))
+    shapes = frame.geometry if isinstance(frame, gpd.GeoDataFrame) else None
+    issues = placed(issues, shapes)
     report = ImportReport(
         layer=name,
         source=path.name,
@@ -130,7 +133,6 @@ def import_layer(
         source_crs=source.source_crs,
         encoding=source.encoding,
     )
-    shapes = frame.geometry if isinstance(frame, gpd.GeoDataFrame) else None
     if any(issue.rule == "F01" for issue in issues):
         if shapes is not None and any(issue.shape == "F01.crs" for issue in issues):
             with store.transaction(engine, writes=False) as conn:
@@ -141,16 +143,30 @@ def import_layer(
     if spec.kinds:
         rows = crs.to_storage(rows)
     with store.transaction(engine, writes=commit) as conn:
+        rows = _settled(conn, spec, rows, effective)
         found = frame_issues(conn, spec, shapes, rows, source_crs, effective)
         issues += one_cause(found, reference_issues(conn, spec, rows, effective))
         if spec.level and not any(issue.severity is Severity.ERROR for issue in found):
             issues += tiling_issues_of(conn, spec.level, rows, effective, tolerance_m)
         rows, assignment = derived_columns(conn, spec, rows, effective)
-        report = replace(report, issues=tuple(issues + assignment))
+        told = placed(issues + assignment, rows.geometry if spec.kinds else None)
+        report = replace(report, issues=tuple(told))
         if report.errors:
             raise _rejected(report)
         tell("writing", 0.0)
         return _written(conn, report, spec, rows, effective) if commit else report
+
+
+def _settled(
+    conn: Connection, spec: LayerSpec, rows: pd.DataFrame, effective: dt.date
+) -> pd.DataFrame:
+    """Leave shapes as they are stored where the way through another frame only rounded them."""
+    if not spec.kinds:
+        return rows
+    stored = store.read_layer(conn, spec.name, as_of=effective).set_index(list(spec.key)).geometry
+    keys = rows[list(spec.key)].squeeze(axis=1)
+    former = stored.reindex(keys).set_axis(rows.index)
+    return rows.set_geometry(crs.settled(rows.geometry, former))
 
 
 def _told_apart(issues: list[Issue], unreadable: pd.Series) -> list[Issue]:
