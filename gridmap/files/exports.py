@@ -103,25 +103,18 @@ def write_export(rows: pd.DataFrame, spec: LayerSpec, path: Path, *, private: bo
         EXPORT_ENDINGS[path.suffix.lower()](rows, spec, part)
 
 
-def _write_vector(
-    rows: pd.DataFrame, spec: LayerSpec, part: Path, driver: str, **options: str
-) -> None:
+def _write_vector(rows: pd.DataFrame, spec: LayerSpec, part: Path, **how: Any) -> None:
     """Write the rows through GDAL, in their order and with their types."""
+    short = how["driver"] == "ESRI Shapefile"
     where: dict[str, Any] = {}
     if isinstance(rows, gpd.GeoDataFrame):
         # The older form of the text, which every one of these formats can keep.
-        text = rows.crs.to_wkt("WKT1_GDAL") if rows.crs.to_authority() is None else None
-        crs = text or ":".join(rows.crs.to_authority())
+        authority = rows.crs.to_authority()
+        crs = ":".join(authority) if authority else rows.crs.to_wkt("WKT1_GDAL")
         where = {"geometry_name": "geometry", "geometry_type": _kind(spec), "crs": crs}
-    pyogrio.write_arrow(
-        _arrow(rows, spec, short=driver == "ESRI Shapefile"),
-        part,
-        layer=part.stem if driver == "ESRI Shapefile" else spec.name,
-        driver=driver,
-        layer_options=options,
-        **where,
-    )
-    if pyogrio.read_info(part, layer=0, force_feature_count=True)["features"] != len(rows):
+    layer = part.stem if short else spec.name
+    pyogrio.write_arrow(_arrow(rows, spec, short=short), part, layer=layer, **how, **where)
+    if pyogrio.read_info(part, force_feature_count=True)["features"] != len(rows):
         raise OSError(0, "the disk is full")  # the library tells of it only some of the times
 
 
@@ -136,8 +129,17 @@ def _arrow(rows: pd.DataFrame, spec: LayerSpec, *, short: bool = False) -> pa.Ta
         for column in spec.fields
     }
     if isinstance(rows, gpd.GeoDataFrame):
-        columns["geometry"] = pa.array(shapely.to_wkb(rows.geometry.array), pa.binary())
+        columns["geometry"] = pa.array(shapely.to_wkb(_multi(rows.geometry.array)), pa.binary())
     return pa.table(columns)
+
+
+def _multi(shapes: Any) -> Any:
+    """Return single parts as the only one of several: a file's layer has one kind of geometry."""
+    shapes = np.array(shapes, dtype=object)
+    for single, made in ((1, shapely.multilinestrings), (3, shapely.multipolygons)):
+        found = shapely.get_type_id(shapes) == single
+        shapes[found] = made(shapes[found], indices=np.arange(found.sum()))
+    return shapes
 
 
 def _kind(spec: LayerSpec) -> str:
@@ -145,17 +147,17 @@ def _kind(spec: LayerSpec) -> str:
 
 
 def _write_geopackage(rows: pd.DataFrame, spec: LayerSpec, part: Path) -> None:
-    _write_vector(rows, spec, part, "GPKG")
+    _write_vector(rows, spec, part, driver="GPKG")
 
 
 def _write_flatgeobuf(rows: pd.DataFrame, spec: LayerSpec, part: Path) -> None:
     # Its index would sort the rows, and refuses rows without geometry.
-    _write_vector(rows, spec, part, "FlatGeobuf", SPATIAL_INDEX="NO")
+    _write_vector(rows, spec, part, driver="FlatGeobuf", layer_options={"SPATIAL_INDEX": "NO"})
 
 
 def _write_shapefile(rows: pd.DataFrame, spec: LayerSpec, part: Path) -> None:
     shapefiles.require_texts(rows, spec)
-    _write_vector(rows, spec, part, "ESRI Shapefile", ENCODING=shapefiles.ENCODING)
+    _write_vector(rows, spec, part, driver="ESRI Shapefile", encoding=shapefiles.ENCODING)
 
 
 def _write_zip(rows: pd.DataFrame, spec: LayerSpec, part: Path) -> None:
@@ -167,13 +169,13 @@ def _write_zip(rows: pd.DataFrame, spec: LayerSpec, part: Path) -> None:
 def _write_geojson(rows: pd.DataFrame, spec: LayerSpec, part: Path) -> None:
     """Write GeoJSON with every digit, a line a feature.
 
-    GDAL would write no frame for one it does not know, and readers take that for WGS 84.
+    GDAL would write no frame for one that no register has, and readers take that for WGS 84.
     """
     shapes = np.full(len(rows), "null", dtype=object)
     head: dict[str, Any] = {"type": "FeatureCollection", "name": spec.name}
     if isinstance(rows, gpd.GeoDataFrame):
         shapes = shapely.to_geojson(shapely.orient_polygons(rows.geometry.array))
-        head |= _geojson_frame(rows.crs)
+        head |= _geojson_frame(spec.name, rows.crs)
     cells = [rows[name].astype(object) for name in spec.columns]
     start = json.dumps(head, ensure_ascii=False)[:-1]
     with part.open("w", encoding="utf-8", newline="\n") as file:
@@ -186,13 +188,15 @@ def _write_geojson(rows: pd.DataFrame, spec: LayerSpec, part: Path) -> None:
         file.write("\n]}\n")
 
 
-def _geojson_frame(crs: CRS) -> dict[str, Any]:
+def _geojson_frame(name: str, crs: CRS) -> dict[str, Any]:
     """Return the members that name a frame; without one a file is in WGS 84 (RFC 7946)."""
     if crs == frames.WGS84_CRS:
         return {}
     authority = crs.to_authority()
-    if authority is None:  # null: no frame may be assumed (GeoJSON 2008)
-        return {"crs": None, "frame": crs.name}
+    if authority is None:
+        # Null says that no frame may be assumed (GeoJSON 2008). GDAL assumes one all the same, so
+        # the name of the layer says it too, to whoever sees it in a list.
+        return {"crs": None, "frame": crs.name, "name": f"{name} {crs.name}"}
     urn = f"urn:ogc:def:crs:{authority[0]}::{authority[1]}"
     return {"crs": {"type": "name", "properties": {"name": urn}}}
 
@@ -209,7 +213,7 @@ def _write_parquet(rows: pd.DataFrame, spec: LayerSpec, part: Path) -> None:
     if isinstance(rows, gpd.GeoDataFrame):
         column = {
             "encoding": "WKB",
-            "geometry_types": sorted(set(rows.geom_type)),
+            "geometry_types": [_kind(spec)] if len(rows) else [],
             "crs": rows.crs.to_json_dict(),
         }
         geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}

@@ -30,6 +30,8 @@ from pyproj.exceptions import CRSError as ProjError
 
 from gridmap import crs as frames
 from gridmap.errors import CrsError, FileUnreadable, InputError
+from gridmap.files.shapefiles import full_names
+from gridmap.files.sheets import plain_cells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,6 +118,10 @@ def read_layer(
         # Codes are often numbers; as floats they would lose digits.
         rows = feather.read_table(out, memory_map=False).to_pandas(integer_object_nulls=True)
     rows.index = pd.RangeIndex(1, len(rows) + 1, name="row")
+    if path.suffix.lower() == ".csv":
+        rows = plain_cells(rows)
+    if path.suffix.lower() == ".shp":
+        rows = rows.rename(columns=full_names(rows.columns))
     own = {name: rows.pop(f"{_OWN}{name}") for name in _OWN_NAMES if f"{_OWN}{name}" in rows}
     frame = _rename(rows, columns, path)
     none = pd.Series(dtype=object)

@@ -16,6 +16,7 @@ from gridmap.errors import InputError
 from gridmap.model import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from gridmap.model import LayerSpec
@@ -31,19 +32,19 @@ SHORT_NAMES = {
     "azimuth_tolerance_deg": "azim_tol",
     "building_code": "bldg_code",
     "consent_distance_m": "consent_m",
-    "consent_ref": "consent",
+    "consent_ref": "consent_no",
     "declared_unit": "decl_unit",
     "direction_type": "dir_type",
     "floor_area_m2": "floor_area",
     "household_count": "households",
-    "in_use_since": "in_use",
+    "in_use_since": "used_since",
     "management_kind": "mgmt_kind",
     "max_range_m": "max_range",
-    "mount_height_m": "mount_hgt",
+    "mount_height_m": "mount_h_m",
     "place_category": "place_cat",
     "position_tolerance_m": "pos_tol",
-    "retention_days": "retention",
-    "sign_installed": "sign",
+    "retention_days": "keep_days",
+    "sign_installed": "sign_inst",
 }
 """What our columns are called where a name has ten bytes; a reader takes these for ours again."""
 
@@ -67,6 +68,27 @@ def short_name(name: str) -> str:
         At most `MAX_NAME` bytes.
     """
     return SHORT_NAMES.get(name, name)
+
+
+def full_names(names: Iterable[str]) -> dict[str, str]:
+    """Return which columns of a Shapefile have a short name of ours.
+
+    Parameters
+    ----------
+    names
+        The columns of the file.
+
+    Returns
+    -------
+    dict
+        The file's name -> our own.
+    """
+    columns = set(names)
+    return {
+        short: name
+        for name, short in SHORT_NAMES.items()
+        if short in columns and name not in columns
+    }
 
 
 def require_shapes(spec: LayerSpec) -> None:

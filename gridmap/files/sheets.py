@@ -82,6 +82,28 @@ def plain(text: str) -> str:
     return text[1:] if _KEPT.match(text) else text
 
 
+def plain_cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a CSV file with the text that `neutral` made cells of.
+
+    Parameters
+    ----------
+    rows
+        As they stand in the file.
+
+    Returns
+    -------
+    DataFrame
+        The same rows.
+    """
+    return rows.apply(
+        lambda cells: (
+            cells.map(lambda cell: plain(cell) if isinstance(cell, str) else cell)
+            if any(isinstance(cell, str) and cell.startswith("'") for cell in cells)
+            else cells
+        )
+    )
+
+
 def table_of(rows: pd.DataFrame, spec: LayerSpec) -> pd.DataFrame:
     """Return a layer as a plain table, its shapes in columns of their own.
 
