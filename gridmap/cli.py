@@ -37,7 +37,16 @@ from gridmap.errors import (
     StoreUnavailable,
 )
 from gridmap.language import translate
-from gridmap.model import BLIND_COLUMNS, FAILURE_KINDS, LAYERS, ImportReport, Issue
+from gridmap.model import (
+    BLIND_COLUMNS,
+    FAILURE_KINDS,
+    LAYERS,
+    ImportReport,
+    Issue,
+    Limits,
+    headings_of,
+)
+from gridmap.model import layer as layer_named
 from gridmap.settings import Settings
 
 if TYPE_CHECKING:
@@ -122,7 +131,7 @@ def exit_code(error: GridmapError) -> int:
 @app.command("import")
 def import_layer(
     layer: Annotated[str, typer.Argument(help=f"One of: {', '.join(LAYERS)}.")],
-    file: Annotated[Path, typer.Argument(help="GeoPackage, GeoJSON, Shapefile or CSV.")],
+    file: Annotated[Path, typer.Argument(help="A vector file, a table, or a zip of them.")],
     effective: Annotated[
         dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="First day the rows are true.")
     ],
@@ -134,7 +143,7 @@ def import_layer(
         str | None, typer.Option(help="EPSG:n, GCJ-02 or BD-09, where the file says it wrongly.")
     ] = None,
     file_layer: Annotated[
-        str | None, typer.Option("--layer", help="Layer of a file with several.")
+        str | None, typer.Option("--layer", help="Layer, sheet, folder or member of several.")
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of the text.")] = None,
     repair: Annotated[
@@ -164,6 +173,7 @@ def import_layer(
                 file_layer=file_layer,
                 source_crs=source_crs,
                 encoding=encoding,
+                limits=_limits(settings),
                 repair=repair,
                 tolerance_m=settings.tiling_tolerance_m,
                 commit=commit,
@@ -218,6 +228,28 @@ def export_layer(
         out.print(Text(line.format(**told)))
 
 
+@app.command("layers")
+def list_layers(
+    layer: Annotated[str | None, typer.Argument(help="A layer, to list its fields.")] = None,
+) -> None:
+    """List the layers, or one's fields with the headings their columns may have."""
+    if layer is None:
+        out.print("\n".join(LAYERS))
+        return
+    spec = layer_named(layer)
+    kinds = {column.name: column for column in spec.fields}
+    table = Table("field", "kind", "needed", Column("headings", overflow="fold"), box=None)
+    for name, headings in headings_of(spec).items():
+        column = kinds.get(name)
+        kind, needed = (str(column.kind), column.required) if column else ("position", False)
+        table.add_row(name, kind, "*" if needed else "", ", ".join(headings[1:]))
+    out.print(table)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.max_file_mb, settings.max_rows, settings.max_vertices)
+
+
 def _today() -> dt.date:
     return dt.datetime.now().date()
 
@@ -259,6 +291,7 @@ def _print_report(report: ImportReport, *, as_json: bool, language: str) -> None
                 "{rule}: {count} rows, {shown} shown; all of them with --json", language
             )
             out.print(Text(more.format(rule=rule, count=count, shown=SHOWN_PER_RULE)))
+    out.print(Text(_read_as(report, language)))
     out.print(Text(_verdict(report, language)))
 
 
@@ -277,8 +310,22 @@ _WRITTEN = (
 )
 _NOT_WRITTEN = "Nothing was written."
 _CHECKED = "Nothing was written: this was a check. Write it with --commit."
-VERDICTS = (_FOUND, _WRITTEN, _NOT_WRITTEN, _CHECKED)
+_READ_AS = {
+    "file_layer": "layer {file_layer}",
+    "encoding": "text in {encoding}",
+    "source_crs": "coordinates in {source_crs}",
+    "columns": "columns {columns}",
+}
+VERDICTS = (_FOUND, _WRITTEN, _NOT_WRITTEN, _CHECKED, *_READ_AS.values())
 """The closing sentences of an import, as message ids."""
+
+
+def _read_as(report: ImportReport, language: str) -> str:
+    """Say how the file was understood, so that a wrong guess is seen."""
+    columns = ", ".join(f"{field} = {column}" for field, column in report.columns.items())
+    told = {**vars(report), "columns": columns}
+    parts = [translate(text, language) for name, text in _READ_AS.items() if told[name]]
+    return f"{report.source}: " + "; ".join(part.format(**told) for part in parts)
 
 
 def _verdict(report: ImportReport, language: str) -> str:
@@ -529,7 +576,7 @@ def write_views(
 ) -> None:
     """Compute what the cameras of a file see among the buildings of another, without a database."""
     settings = Settings()
-    source = partial(jobs.Source, source_crs=source_crs)
+    source = partial(jobs.Source, source_crs=source_crs, limits=_limits(settings))
     try:
         with _progress() as tell:
             summary = jobs.write_views(

@@ -50,6 +50,17 @@ class Settings(BaseSettings):
         pattern="^(zh|en)$",
         description="First language of pages and reports.",
     )
+    max_file_mb: int = Field(
+        default=4096,
+        ge=1,
+        description="Megabytes a file to import may have, unpacked too.",
+    )
+    max_rows: int = Field(default=2_000_000, ge=1, description="Rows a file to import may have.")
+    max_vertices: int = Field(
+        default=50_000_000,
+        ge=1,
+        description="Vertices all shapes of a file to import may have together.",
+    )
     tiling_tolerance_m: float = Field(
         default=0.1,
         ge=0.0,

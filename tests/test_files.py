@@ -8,10 +8,11 @@ from pathlib import Path
 import geopandas as gpd
 import pytest
 from shapely import Point, Polygon, box
-from toy_town import TOY, frame, shared_data
+from toy_town import TOY, frame
 
 from gridmap import files
 from gridmap.errors import CrsError, FileUnreadable, InputError
+from gridmap.model import Limits
 
 SECRET = "the-server-keeps-this"
 VRT = (
@@ -190,7 +191,7 @@ def test_broken_polygons_come_with_a_proposal(tmp_path):
         ("empty.geojson", b"", "empty"),
         ("picture.geojson", b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "not a vector file"),
         ("text.shp", b"hello", "not a vector file"),
-        ("page.gpkg", b"<html></html>", "not a vector file"),
+        ("page.gpkg", b"<html></html>", "web page"),
         ("half.geojson", b'{"type":"FeatureCollection","features":[{"ty', "not a vector file"),
     ],
 )
@@ -233,12 +234,19 @@ def test_a_layer_must_be_named_where_there_are_several(tmp_path):
         files.read_layer(path, layer="three")
 
 
-def test_too_many_rows_are_refused_not_cut(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (Limits(rows=1), "over 1 rows.*GRIDMAP_MAX_ROWS"),
+        (Limits(vertices=1), "over 1 vertices.*GRIDMAP_MAX_VERTICES"),
+        (Limits(file_mb=0), "over 0 MB.*GRIDMAP_MAX_FILE_MB"),
+    ],
+)
+def test_what_is_too_large_is_refused_not_cut(tmp_path, limits, message):
     path = tmp_path / "a.gpkg"
     files.write_layer(points(code=["a", "b"]), path)
-    monkeypatch.setattr(files.reading, "MAX_ROWS", 1)
-    with pytest.raises(FileUnreadable, match="over"):
-        files.read_layer(path)
+    with pytest.raises(FileUnreadable, match=message):
+        files.read_layer(path, limits=limits)
 
 
 def test_unknown_endings_are_not_written(tmp_path):
@@ -257,14 +265,15 @@ def test_heights_of_shapes_are_left_out(tmp_path):
 
 def test_the_child_imports_no_more_than_it_needs(tmp_path):
     request = {"path": str(TOY / "grid.csv"), "out": str(tmp_path / "rows"), "max_rows": 9}
-    request |= {"layer": None, "encoding": None, "wkt": None, "repair": True}
+    request |= {"layer": None, "encoding": None, "wkt": None, "wkt_names": ["wkt"]}
+    request |= {"repair": True, "max_bytes": 1 << 20, "max_vertices": 99}
     child = subprocess.run(
         [
             sys.executable,
             "-I",
             "-X",
             "importtime",
-            str(Path(files.__file__).parents[1] / "reader.py"),
+            str(Path(files.__file__).parents[1] / "reader"),
         ],
         input=json.dumps(request),
         capture_output=True,
@@ -276,22 +285,9 @@ def test_the_child_imports_no_more_than_it_needs(tmp_path):
     assert {"pyogrio", "pyarrow", "shapely"} <= imported
     # A package that is refused is named once, by itself.
     packages = {name.partition(".")[0] for name in imported if "." in name}
-    assert not {"geopandas", "pandas", "pyproj", "gridmap"} & packages
-
-
-@pytest.mark.real
-def test_real_messy_files():
-    folder = shared_data("import_messy")
-    variants = folder / "derived_crs_variants"
-    read = files.read_layer(variants / "nanan_cgcs2000_3deg_zone36.shp", encoding="GB18030")
-    assert read.source_crs == "EPSG:4524"
-    assert "南岸区" in read.frame["name"].to_list()
-    no_prj = variants / "nanan_cgcs2000_3deg_cm108e_noprj.shp"
-    assert files.read_layer(no_prj, encoding="GB18030").frame.crs is None
-    with pytest.raises(FileUnreadable, match="--encoding GB18030"):
-        files.read_layer(no_prj)
-    read = files.read_layer(folder / "gbk_shp_chongqing" / "区县界_area.shp")
-    assert "南岸区" in read.frame["NAME"].to_list()
+    assert not {"geopandas", "pandas", "pyproj", "python_calamine"} & packages
+    own = {name for name in imported if name.startswith("gridmap.")}
+    assert all(name.startswith("gridmap.reader") for name in own)
 
 
 def test_the_copy_of_a_file_is_not_left_behind(tmp_path):

@@ -16,7 +16,6 @@ from gridmap.errors import InputError
 from gridmap.model import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from gridmap.model import LayerSpec
@@ -46,7 +45,8 @@ SHORT_NAMES = {
     "retention_days": "keep_days",
     "sign_installed": "sign_inst",
 }
-"""What our columns are called where a name has ten bytes; a reader takes these for ours again."""
+"""What our columns are called where a name has ten bytes; each is among `model.headings_of`, so
+that an import takes it for ours again."""
 
 SIDECARS = (".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx", ".qpj", ".fix", ".shp.xml")
 """What belongs to a ``.shp``: of a former one each would be wrong beside a new one."""
@@ -68,27 +68,6 @@ def short_name(name: str) -> str:
         At most `MAX_NAME` bytes.
     """
     return SHORT_NAMES.get(name, name)
-
-
-def full_names(names: Iterable[str]) -> dict[str, str]:
-    """Return which columns of a Shapefile have a short name of ours.
-
-    Parameters
-    ----------
-    names
-        The columns of the file.
-
-    Returns
-    -------
-    dict
-        The file's name -> our own.
-    """
-    columns = set(names)
-    return {
-        short: name
-        for name, short in SHORT_NAMES.items()
-        if short in columns and name not in columns
-    }
 
 
 def require_shapes(spec: LayerSpec) -> None:

@@ -25,6 +25,8 @@ from gridmap.model import (
     Issue,
     LayerSpec,
     Level,
+    Limits,
+    headings_of,
     layer,
 )
 from gridmap.rules import Severity
@@ -48,6 +50,7 @@ def import_layer(
     file_layer: str | None = None,
     source_crs: str | None = None,
     encoding: str | None = None,
+    limits: Limits | None = None,
     repair: bool = False,
     tolerance_m: float = topology.TOLERANCE_M,
     commit: bool = False,
@@ -68,7 +71,7 @@ def import_layer(
         First day the rows are true.
     columns
         gridmap's field -> the file's column.
-    file_layer, source_crs, encoding
+    file_layer, source_crs, encoding, limits
         See `files.read_layer`.
     repair
         Take the proposed polygon for each that is not valid.
@@ -91,7 +94,8 @@ def import_layer(
     LayerNotFound
         There is no such layer.
     InputError
-        ``columns`` names a field the layer has not, or a column the file has not.
+        ``columns`` names a field the layer has not, or a column the file has not; two columns
+        have a heading of one field.
     FileUnreadable, CrsError
         See `files.read_layer`.
     LayerRejected
@@ -110,10 +114,12 @@ def import_layer(
     source = files.read_layer(
         path,
         columns=columns,
+        headings=headings_of(spec),
         layer=file_layer,
         source_crs=source_crs,
         encoding=encoding,
         repair=repair,
+        limits=limits,
     )
     tell("checking", 0.0)
     frame, issues = _repaired(source, repair=repair)
@@ -132,6 +138,8 @@ def import_layer(
         issues=tuple(issues),
         source_crs=source.source_crs,
         encoding=source.encoding,
+        file_layer=source.layer,
+        columns=source.columns,
     )
     if any(issue.rule == "F01" for issue in issues):
         if shapes is not None and any(issue.shape == "F01.crs" for issue in issues):

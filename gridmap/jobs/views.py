@@ -14,7 +14,7 @@ import shapely
 
 from gridmap import crs, files
 from gridmap.errors import InputError, LayerRejected
-from gridmap.model import EXTENT, LAYERS, ImportReport, LayerSpec
+from gridmap.model import EXTENT, LAYERS, POSITIONS, ImportReport, LayerSpec, Limits, headings_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -54,6 +54,7 @@ class Source:
     layer: str | None = None
     source_crs: str | None = None
     encoding: str | None = None
+    limits: Limits | None = None
 
 
 def write_views(
@@ -114,7 +115,7 @@ def write_views(
     # Each file is read by a child of its own; one thread checks them all, for each thread would
     # look up for itself how two coordinate frames are related, which takes 0.1 s.
     with ThreadPoolExecutor(len(asked)) as readers, ThreadPoolExecutor(1) as checker:
-        reading = [readers.submit(_read, source, repair=repair) for _, source in asked]
+        reading = [readers.submit(_read, *one, repair=repair) for one in asked]
         checking = [
             checker.submit(_usable, *one, read, as_of)
             for one, read in zip(asked, reading, strict=True)
@@ -151,15 +152,18 @@ def write_views(
     return summary
 
 
-def _read(source: Source, *, repair: bool) -> files.LayerFile:
-    """Read a file as it says."""
+def _read(spec: LayerSpec, source: Source, *, repair: bool) -> files.LayerFile:
+    """Read a file as it says; only headings of what is needed of it are looked for."""
+    needed = (*_READ[spec.name], *POSITIONS)
     return files.read_layer(
         source.path,
         columns=source.columns,
+        headings={name: some for name, some in headings_of(spec).items() if name in needed},
         layer=source.layer,
         source_crs=source.source_crs,
         encoding=source.encoding,
         repair=repair,
+        limits=source.limits,
     )
 
 
@@ -186,6 +190,8 @@ def _usable(
         issues=tuple(issues),
         source_crs=read.source_crs,
         encoding=read.encoding,
+        file_layer=read.layer,
+        columns=read.columns,
     )
     if report.errors:
         count = len(report.errors)

@@ -4,8 +4,8 @@ Belongs here: the levels and their codes, the specification of each layer and th
 that follow from it alone, frozen dataclasses that cross rooms. Does not belong here: checks
 that need a second layer (``topology``), coordinates (``crs``), storage (``tables``).
 
-Inside, each module imports only those before it: ``codes``, ``reports``, ``fields``,
-``cameras``, ``layers``.
+Inside, each module imports only those before it: ``codes``, ``limits``, ``headings``,
+``reports``, ``fields``, ``cameras``, ``layers``.
 """
 
 from gridmap.model.cameras import (
@@ -25,6 +25,7 @@ from gridmap.model.codes import (
     parent_code,
 )
 from gridmap.model.fields import Field, Kind
+from gridmap.model.headings import POSITIONS, headings_of, matches
 from gridmap.model.layers import (
     EXTENT,
     LAYERS,
@@ -34,6 +35,7 @@ from gridmap.model.layers import (
     layer,
     require_columns,
 )
+from gridmap.model.limits import Limits
 from gridmap.model.reports import (
     BLIND_COLUMNS,
     FAILURE_KINDS,
@@ -55,6 +57,7 @@ __all__ = [
     "EXTENT",
     "FAILURE_KINDS",
     "LAYERS",
+    "POSITIONS",
     "REMOVED",
     "SERVICE_KINDS",
     "SERVICE_TARGET",
@@ -65,12 +68,15 @@ __all__ = [
     "Kind",
     "LayerSpec",
     "Level",
+    "Limits",
     "Location",
     "Rate",
     "Unit",
+    "headings_of",
     "kind_of",
     "layer",
     "level_of",
+    "matches",
     "parent_code",
     "rate_as_dict",
     "require_columns",

@@ -41,6 +41,10 @@ _TRUE = {"1", "1.0", "true", "yes", "是", "y", "t"}
 _FALSE = {"0", "0.0", "false", "no", "否", "n", "f"}
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?")
 
+SHEET_DIGITS = 15
+"""How many digits of a number a spreadsheet keeps; of more the rest become 0."""
+_SCIENTIFIC = re.compile(r"\d[.,]\d+[Ee]\+\d{1,3}")
+"""How it writes such a number into a table of text."""
 MAX_CODE, MAX_TEXT = 64, 500
 """Characters of a key and of any other text: what a label, an index and a page can bear."""
 
@@ -162,12 +166,19 @@ def _check_text(column: Field, values: pd.Series, parsed: pd.Series) -> list[Iss
     most = MAX_CODE if "code" in column.name else MAX_TEXT
     issues = []
     for row, text, cell in zip(parsed.index, parsed, values.astype(object), strict=True):
-        if isinstance(cell, float) and abs(cell) >= 2**53:
+        if _lost_digits(cell, code="code" in column.name):
             issues.append(Issue("F03.digits", int(row), column.name, {"value": text}))
         elif isinstance(text, str) and len(text) > most:
             told = {"value": text, "most": most, "length": len(text)}
             issues.append(Issue("F04.length", int(row), column.name, told))
     return issues
+
+
+def _lost_digits(cell: object, *, code: bool) -> bool:
+    """Whether a cell of text is a number from which a spreadsheet has cut digits: it keeps 15."""
+    if isinstance(cell, float):
+        return bool(abs(cell) >= 10**SHEET_DIGITS)
+    return code and isinstance(cell, str) and bool(_SCIENTIFIC.fullmatch(cell.strip()))
 
 
 def check_unique(frame: pd.DataFrame, key: tuple[str, ...]) -> list[Issue]:

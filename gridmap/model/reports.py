@@ -85,6 +85,8 @@ class ImportReport:
     """What an import found and did.
 
     ``inserted``, ``updated`` and ``unchanged`` count rows of the file; all are 0 in a check.
+    ``file_layer`` is the layer, sheet or member read; ``columns`` says which column of the file was
+    taken for which field, where their names differ.
     """
 
     layer: str
@@ -97,6 +99,8 @@ class ImportReport:
     batch_id: int | None = None
     source_crs: str | None = None
     encoding: str | None = None
+    file_layer: str | None = None
+    columns: Mapping[str, str] = attribute(default_factory=dict)
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
