@@ -457,6 +457,14 @@ def test_a_shape_longer_than_a_cell_is_continued(tmp_path):
     assert (back.geometry.array == rows.geometry.array).all()
 
 
+def test_metres_are_written_as_people_read_them(tmp_path):
+    rows = typed(frame([box(364_000, 3_266_000, 364_100, 3_266_200.25)], code=["a"]).to_crs(4490))
+    path = _written(crs.to_target(rows, "EPSG:4545"), tmp_path / "building.csv")
+    assert "364100 3266200.25, " in path.read_text("utf-8-sig")
+    back = crs.to_storage(read_again(path, "building", "EPSG:4545").frame)
+    assert crs.settled(back.geometry, rows.geometry)[1] == rows.geometry[1]
+
+
 def test_a_sheet_has_its_end(tmp_path, monkeypatch):
     monkeypatch.setattr(sheets, "MAX_SHEET_ROWS", 1)
     rows = typed(frame([box(0, 0, 1, 1)] * 2, code=["a", "b"]))

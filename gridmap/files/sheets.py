@@ -35,6 +35,9 @@ MAX_SHEET_ROWS = 1_048_575
 MAX_CELL = 32_767
 """Rows below the heading, and characters of a cell: the limits of Excel."""
 
+_METRE_DECIMALS = 6
+"""Of coordinates that people read: what a projection adds behind them is its own rounding."""
+
 _FIRST_EXCEL_DAY = dt.date(1901, 1, 1)
 """Excel has no days before 1900, and one too many in that year."""
 
@@ -118,17 +121,20 @@ def table_of(rows: pd.DataFrame, spec: LayerSpec) -> pd.DataFrame:
     -------
     DataFrame
         Points as ``lon``, ``lat``, or ``x``, ``y`` in a projected frame; other shapes as ``wkt``.
-        All digits are kept.
+        Degrees have all their digits, metres six decimals.
     """
     table = pd.DataFrame({name: rows[name] for name in spec.columns})
     if not isinstance(rows, gpd.GeoDataFrame):
         return table
     shapes = rows.geometry.array
+    projected = rows.crs is not None and rows.crs.is_projected
     if spec.kinds == {"Point"}:
-        projected = rows.crs is not None and rows.crs.is_projected
-        names = ("x", "y") if projected else ("lon", "lat")
-        return table.assign(**dict(zip(names, shapely.get_coordinates(shapes).T, strict=True)))
-    return table.assign(wkt=shapely.to_wkt(shapes, rounding_precision=-1))
+        x, y = shapely.get_coordinates(shapes).T
+        if projected:
+            return table.assign(x=x.round(_METRE_DECIMALS), y=y.round(_METRE_DECIMALS))
+        return table.assign(lon=x, lat=y)
+    digits = _METRE_DECIMALS if projected else -1
+    return table.assign(wkt=shapely.to_wkt(shapes, rounding_precision=digits))
 
 
 def write_csv(rows: pd.DataFrame, spec: LayerSpec, part: Path) -> None:
