@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     Progress = Callable[[str, float], None]
 
 
+SETTLED_ROWS = 50_000
+"""Stored shapes compared at a time: all of a large layer would be held twice otherwise."""
+
+
 def import_layer(
     engine: Engine,
     path: Path,
@@ -171,10 +175,13 @@ def _settled(
     """Leave shapes as they are stored where the way through another frame only rounded them."""
     if not spec.kinds:
         return rows
-    stored = store.read_layer(conn, spec.name, as_of=effective).set_index(list(spec.key)).geometry
-    keys = rows[list(spec.key)].squeeze(axis=1)
-    former = stored.reindex(keys).set_axis(rows.index)
-    return rows.set_geometry(crs.settled(rows.geometry, former))
+    kept = []
+    for start in range(0, len(rows), SETTLED_ROWS):
+        some = rows.iloc[start : start + SETTLED_ROWS]
+        stored = store.read_shapes(conn, spec.name, some["code"], as_of=effective)
+        former = stored.reindex(some["code"]).set_axis(some.index)
+        kept.append(crs.settled(some.geometry, former))
+    return rows.set_geometry(pd.concat(kept)) if kept else rows
 
 
 def _told_apart(issues: list[Issue], unreadable: pd.Series) -> list[Issue]:

@@ -30,6 +30,7 @@ from gridmap.store.layers import (
     read_orgs,
     read_places,
     read_roads,
+    read_shapes,
     read_units,
     read_walls,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "read_rates",
     "read_roads",
     "read_runs",
+    "read_shapes",
     "read_sources",
     "read_uncovered",
     "read_unit_rates",
