@@ -248,7 +248,7 @@ def _ask_reader(path: Path, asked: dict[str, Any], out: Path, limits: Limits) ->
     if done.returncode != 0:
         raise FileUnreadable(
             f"{path.name}: the file broke the reader or its limits of time and memory; open it "
-            "in a GIS and save it anew as GeoPackage"
+            "in the program it is from and save it anew, best as GeoPackage or .xlsx"
         )
     answer: dict[str, Any] = json.loads(done.stdout)
     if "problem" in answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,6 +20,8 @@ PACKED = {".zip", ".kmz", ".7z", ".rar", ".gz", ".tgz", ".tar", ".bz2", ".xz"}
 WHOLE = {".gpkg", ".geojson", ".json", ".fgb", ".csv", ".tsv", ".txt", ".kml", ".parquet",
          ".geoparquet", ".xlsx", ".xlsm", ".xls", ".shp"}  # fmt: skip
 """Endings of members that are a file of rows."""
+BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, EOFError)
+"""What Python's reader of archives raises at damaged ones."""
 BESIDE = {".shp": (".shx", ".dbf", ".prj", ".cpg")}
 """What belongs to a member and is unpacked with it."""
 
@@ -32,7 +35,7 @@ def is_workbook(path: Path) -> bool:
             if workbook:
                 _checked(archive, path.stat().st_size, workbook=True)
             return workbook
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except BROKEN as error:
         raise Problem("broken_archive") from error
 
 
@@ -53,7 +56,7 @@ def unpack(path: Path, request: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
                 member = _beside(members, place, ending)
                 if member is not None:
                     left -= _copied(archive, member, folder / f"rows{ending}", left)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+    except BROKEN as error:
         raise Problem("broken_archive") from error
     except RuntimeError as error:  # a password, which the flags did not tell
         raise Problem("encrypted") from error

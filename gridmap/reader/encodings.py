@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import dataclass
+from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gridmap.reader.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 CHUNK = 1 << 20
 SAMPLE_BYTES = 4 << 20
@@ -27,8 +29,11 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 """Marks at the start of a text; the longer of those that begin alike come first."""
-LEAST_SCORE, LEAST_LEAD = 0.8, 0.2
-"""What the best encoding must reach, and by how much it must lead the next."""
+LEAST_COMMON, LEAST_LEAD = 0.6, 5.0
+"""The share of common characters that text must have, and how much likelier the best encoding must
+be than the next, as a logarithm: 150 times."""
+HOME, HOME_LEAD = "gb18030", 2.3
+"""What is likeliest before a byte is seen, and by how much: files of a Chinese district."""
 MOST_CELLS = 5000
 WESTERN = {"cp1252", "iso8859-1", "iso8859-15", "ascii", "latin_1", "cp437", "cp850"}
 FAMILIES = {
@@ -43,10 +48,8 @@ FAMILIES = {
 def in_utf8(path: Path, request: dict[str, Any], *, table: bool) -> tuple[Path, str]:
     """Return a file of text in UTF-8, a copy where it is in another encoding, and which that is."""
     encoding = request["encoding"] or marked(path)
-    if encoding is None and is_utf8(path):
-        encoding = "utf-8"
     if encoding is None:
-        encoding = detected(cells_of(path, table=table))
+        encoding = believed(cells_of(path, table=table), "utf-8" if is_utf8(path) else None)
     name = spelled_or_refused(encoding)
     # GDAL reads this encoding itself, with its mark or without; a table only under such a name.
     if name == "UTF-8" and (not table or path.suffix.lower() == ".csv"):
@@ -114,14 +117,24 @@ def cells_of(path: Path, *, table: bool) -> list[bytes]:
     return [piece for piece in pieces[: -1 if len(sample) == SAMPLE_BYTES else None] if piece]
 
 
+@dataclass(frozen=True)
+class Guess:
+    """An encoding that can write some text: how likely it is, and how common its characters are."""
+
+    name: str
+    likelihood: float
+    common: float
+
+
 def detected(cells: Iterable[bytes]) -> str:
-    """Return the encoding of cells, some of which are not UTF-8; ask where it is not clear."""
-    scores = scores_of(cells)
-    if not scores or scores[0][1] < LEAST_SCORE:
-        raise Problem("encoding", likely=[spelled(name) for name, _ in scores])
-    if len(scores) > 1 and scores[0][1] - scores[1][1] < LEAST_LEAD:
-        raise Problem("encoding", likely=[spelled(name) for name, _ in scores])
-    return scores[0][0]
+    """Return the encoding of cells; ask where it is not clear."""
+    guesses = guesses_of(cells)
+    clear = bool(guesses) and guesses[0].common >= LEAST_COMMON
+    if len(guesses) > 1:
+        clear &= guesses[0].likelihood - guesses[1].likelihood >= LEAST_LEAD
+    if not clear:
+        raise Problem("encoding", likely=[spelled(guess.name) for guess in guesses])
+    return guesses[0].name
 
 
 def believed(cells: Iterable[bytes], declared: str | None) -> str:
@@ -133,14 +146,15 @@ def believed(cells: Iterable[bytes], declared: str | None) -> str:
     some = list(cells)
     if declared is None or codecs.lookup(declared).name in WESTERN or not fits(some, declared):
         return detected(some)
-    scores = dict(scores_of(some))
-    own = next((scores.get(name, 0) for name, all_of in FAMILIES.items() if declared in all_of), 1)
-    best = max(scores, key=lambda name: scores[name], default=declared)
-    if own >= scores.get(best, 0) - LEAST_LEAD:
+    guesses = guesses_of(some)
+    family = next((name for name, names in FAMILIES.items() if declared in names), None)
+    own = next((guess.likelihood for guess in guesses if guess.name == family), None)
+    # Of no other text is anything known, and where all is ASCII nothing need be.
+    if own is None or own >= guesses[0].likelihood - LEAST_LEAD:
         return declared
-    if best == "utf-8":
-        return best
-    raise Problem("encoding", likely=[spelled(declared), spelled(best)])
+    if guesses[0].name == "utf-8":
+        return "utf-8"
+    raise Problem("encoding", likely=[spelled(declared), spelled(guesses[0].name)])
 
 
 def fits(cells: Iterable[bytes], encoding: str) -> bool:
@@ -155,71 +169,120 @@ def fits(cells: Iterable[bytes], encoding: str) -> bool:
 
 def best_of(cells: Iterable[bytes]) -> str:
     """Return the likeliest encoding where a wrong one does no harm: of a file's name."""
-    scores = scores_of(cells)
-    return scores[0][0] if scores else "utf-8"
+    guesses = guesses_of(cells)
+    return guesses[0].name if guesses else "utf-8"
 
 
-def scores_of(cells: Iterable[bytes]) -> list[tuple[str, float]]:
-    """Return the encodings that can write all cells, the likeliest first, each with its score.
+def guesses_of(cells: Iterable[bytes]) -> list[Guess]:
+    """Return the encodings that can write all cells, the likeliest first.
 
-    The score is the share of its characters that are common in the language it is made for. A
-    last character may be cut in half: tables of fixed width do that.
+    Each character counts by how many others are as common as it in the language an encoding is
+    made for. A last character may be cut in half: tables of fixed width do that.
     """
     some = list(dict.fromkeys(cell for cell in cells if not cell.isascii()))[:MOST_CELLS]
     found = []
-    for name, share in CANDIDATES.items():
+    for name, marked_by in CANDIDATES.items():
         decoder = codecs.getincrementaldecoder(name)
         try:
             texts = [decoder().decode(cell) for cell in some]
         except UnicodeDecodeError:
             continue
-        marks = [common for text in texts for common in share(text)]
+        marks = [mark for text in texts for mark in marked_by(text)]
         if marks:
-            found.append((name, sum(marks) / len(marks)))
-    return sorted(found, key=lambda one: -one[1])
+            lead = HOME_LEAD if name == HOME else 0.0
+            total = sum(log(share / of) for share, of in marks) + lead
+            common = sum(mark in COMMON for mark in marks) / len(marks)
+            found.append(Guess(name, total, common))
+    return sorted(found, key=lambda guess: -guess.likelihood)
 
 
-def _utf8(text: str) -> list[float]:
-    """Score text in UTF-8, which nothing else looks like."""
-    return [1.0 + LEAST_LEAD for character in text if not character.isascii()]
+GB_COMMON, GB_SIGN, GB_RARE, GB_OTHER = (0.95, 3755), (0.015, 282), (0.03, 3008), (0.005, 14000)
+JIS_KANA, JIS_COMMON, JIS_SIGN = (0.35, 170), (0.6, 2965), (0.03, 250)
+JIS_NARROW, JIS_OTHER = (0.005, 63), (0.015, 4000)
+BIG_COMMON, BIG_SIGN, BIG_OTHER = (0.96, 5401), (0.02, 408), (0.02, 7652)
+LETTER, LETTERS, LATIN_SIGN = (0.9, 62), (0.02, 60), (0.002, 66)
+WIDE, WIDE_LETTER, WIDE_OTHER = (0.95, 7000), (0.3, 100), (0.01, 3000)
+COMMON = {GB_COMMON, GB_SIGN, JIS_KANA, JIS_COMMON, JIS_SIGN, BIG_COMMON, BIG_SIGN, LETTER, WIDE,
+          WIDE_LETTER}  # fmt: skip
+"""Of each class of characters the share of text that is in it, about, and how many there are."""
 
 
-def _double(encoding: str, low: int, high: int) -> Callable[[str], list[float]]:
-    """Return a score: 1 for each character whose first byte is that of a common one."""
-
-    def score(text: str) -> list[float]:
-        marks = []
-        for character in text:
-            if character.isascii():
-                continue
-            try:
-                raw = character.encode(encoding)
-            except UnicodeEncodeError:
-                raw = b"\0"
-            marks.append(float(len(raw) == 2 and low <= raw[0] <= high))
-        return marks
-
-    return score
+def _gb(text: str) -> list[tuple[float, int]]:
+    """Mark characters by the levels of GB 2312."""
+    return [_level(code, GB_LEVELS, GB_OTHER) for code in _codes(text, "gb2312")]
 
 
-def _latin(text: str) -> list[float]:
-    """Score western text: its accents stand alone, between letters of the alphabet."""
-    marks = []
-    for before, character, after in zip(" " + text, text, text[1:] + " ", strict=False):
+def _jis(text: str) -> list[tuple[float, int]]:
+    """Mark characters by the levels of JIS; katakana of half width are rare in what is kept now."""
+    return [_level(code, JIS_LEVELS, JIS_OTHER) for code in _codes(text, "cp932")]
+
+
+def _big(text: str) -> list[tuple[float, int]]:
+    """Mark characters by the levels of Big5."""
+    return [_level(code, BIG_LEVELS, BIG_OTHER) for code in _codes(text, "big5")]
+
+
+GB_LEVELS = {
+    (0xB0A1, 0xD7FE): GB_COMMON,
+    (0xD8A1, 0xF7FE): GB_RARE,
+    (0xA1A1, 0xA1FE): GB_SIGN,
+    (0xA3A1, 0xA3FE): GB_SIGN,
+}
+JIS_LEVELS = {
+    (0x829F, 0x82F1): JIS_KANA,
+    (0x8340, 0x8396): JIS_KANA,
+    (0x889F, 0x9872): JIS_COMMON,
+    (0x8140, 0x829A): JIS_SIGN,
+    (0x00A1, 0x00DF): JIS_NARROW,
+}
+BIG_LEVELS = {(0xA440, 0xC67E): BIG_COMMON, (0xA140, 0xA3BF): BIG_SIGN}
+
+
+def _codes(text: str, encoding: str) -> Iterator[int]:
+    """Yield the code of each character that is not ASCII, 0 where it has none."""
+    for character in text:
         if not character.isascii():
-            alone = before.isascii() and after.isascii() and (before + after).strip() != ""
-            marks.append(float(alone and character.isalpha()))
-    return marks
+            try:
+                yield int.from_bytes(character.encode(encoding))
+            except UnicodeEncodeError:
+                yield 0
 
 
-CANDIDATES: dict[str, Callable[[str], list[float]]] = {
+def _level(
+    code: int, levels: dict[tuple[int, int], tuple[float, int]], other: tuple[float, int]
+) -> tuple[float, int]:
+    return next((mark for (low, high), mark in levels.items() if low <= code <= high), other)
+
+
+def _latin(text: str) -> list[tuple[float, int]]:
+    """Mark western text: its accents stand alone, between letters of the alphabet."""
+    return [
+        LETTER if alone else LETTERS if one.isalpha() and one >= "\u00c0" else LATIN_SIGN
+        for one, alone in _accents(text)
+    ]
+
+
+def _utf8(text: str) -> list[tuple[float, int]]:
+    """Mark text that need not be of this part of the world."""
+    return [
+        WIDE if "\u2e80" <= one <= "\uffef" else WIDE_LETTER if alone else WIDE_OTHER
+        for one, alone in _accents(text)
+    ]
+
+
+def _accents(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield each character that is not ASCII, and whether it is a letter among letters that are."""
+    for before, one, after in zip(" " + text, text, text[1:] + " ", strict=False):
+        if not one.isascii():
+            beside = before.isascii() and after.isascii() and (before + after).strip() != ""
+            yield one, beside and one.isalpha() and one >= "\u00c0"
+
+
+CANDIDATES: dict[str, Callable[[str], list[tuple[float, int]]]] = {
     "utf-8": _utf8,
-    # The 3,755 commonest characters of GB 2312, and its signs.
-    "gb18030": _double("gb2312", 0xA1, 0xD7),
-    # Signs, kana and the kanji of level 1; katakana of half width are rare in what is kept today.
-    "cp932": _double("cp932", 0x81, 0x98),
-    # The 5,401 characters of its first level, and its signs.
-    "big5": _double("big5", 0xA1, 0xC6),
+    "gb18030": _gb,
+    "cp932": _jis,
+    "big5": _big,
     "cp1252": _latin,
 }
-"""The encodings that are told apart, each with what is common in it."""
+"""The encodings that are told apart, each with how its characters are marked."""
