@@ -90,6 +90,15 @@ Effective = Annotated[
     typer.Option(formats=["%Y-%m-%d"], help="The date the answer is for; today if not given."),
 ]
 
+OnDay = Annotated[
+    dt.datetime | None,
+    typer.Option(
+        "--as-of",
+        formats=["%Y-%m-%d"],
+        help="Compute the answer for this day; else it is what was computed last.",
+    ),
+]
+
 
 def main() -> None:
     """Run the command line; every error gridmap knows is one sentence and an exit code."""
@@ -149,9 +158,20 @@ def import_layer(
     repair: Annotated[
         bool, typer.Option("--repair", help="Repair invalid polygons as the report lists.")
     ] = False,
+    complete: Annotated[
+        bool,
+        typer.Option("--complete", help="The file has all rows: what it lacks ends on that day."),
+    ] = False,
+    unit: Annotated[
+        str, typer.Option(help="With --complete: it has all rows of this unit only.")
+    ] = "",
     commit: Annotated[
         bool, typer.Option("--commit", help="Write; without it the file is only checked.")
     ] = False,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Name of this import: with the same key nothing is written twice."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     report_file: Annotated[
         Path | None,
@@ -176,7 +196,11 @@ def import_layer(
                 limits=_limits(settings),
                 repair=repair,
                 tolerance_m=settings.tiling_tolerance_m,
+                complete=complete,
+                unit=unit,
                 commit=commit,
+                key=key,
+                actor=settings.actor,
                 progress=tell,
             )
     except LayerRejected as error:
@@ -207,24 +231,15 @@ def export_layer(
     day = as_of.date() if as_of else _today()
     with jobs.database(settings) as engine:
         done = jobs.export_layer(engine, layer, target, as_of=day, frame=crs, unit=unit)
-    language = settings.language
-    lines = [translate("{target}: {rows} rows of {layer} as of {as_of}, {crs}", language)]
-    if done.source_crs:
-        lines.append(
-            translate(
-                "The file cannot say its frame: import it with --source-crs {source_crs}", language
-            )
-        )
-    if done.exact:
-        lines.append(
-            translate("It holds exact positions of cameras: only you can read the file.", language)
-        )
-    if done.rounded:
-        lines.append(
-            translate("{rounded} numbers lost digits after the fifteenth decimal.", language)
-        )
+    say = settings.language
+    lines = (
+        (True, translate("{target}: {rows} rows of {layer} as of {as_of}, {crs}", say)),
+        (done.source_crs, translate("Import it again with --source-crs {source_crs}.", say)),
+        (done.exact, translate("With exact positions of cameras: only you can read it.", say)),
+        (done.rounded, translate("{rounded} numbers lost digits after the fifteenth.", say)),
+    )
     told = {**vars(done), "target": target, "crs": done.crs or "-"}
-    for line in lines:
+    for line in (text for applies, text in lines if applies):
         out.print(Text(line.format(**told)))
 
 
@@ -248,6 +263,10 @@ def list_layers(
 
 def _limits(settings: Settings) -> Limits:
     return Limits(settings.max_file_mb, settings.max_rows, settings.max_vertices)
+
+
+def _day(as_of: dt.datetime | None) -> dt.date | None:
+    return as_of.date() if as_of else None
 
 
 def _today() -> dt.date:
@@ -291,8 +310,24 @@ def _print_report(report: ImportReport, *, as_json: bool, language: str) -> None
                 "{rule}: {count} rows, {shown} shown; all of them with --json", language
             )
             out.print(Text(more.format(rule=rule, count=count, shown=SHOWN_PER_RULE)))
+    _print_changes(report, language)
     out.print(Text(_read_as(report, language)))
     out.print(Text(_verdict(report, language)))
+
+
+def _print_changes(report: ImportReport, language: str) -> None:
+    """List the rows that change or end; new ones are counted only."""
+    found = [change for change in report.changes if change.change != "added"]
+    headings = ("code", "change", "fields")
+    table = Table(*(translate(heading, language) for heading in headings), box=None)
+    for change in found[:SHOWN_PER_RULE]:
+        cells = (change.key, translate(change.change, language), ", ".join(change.fields))
+        table.add_row(*(Text(cell) for cell in cells))
+    if found:
+        out.print(table)
+    if len(found) > SHOWN_PER_RULE:
+        told = translate(_MORE_CHANGES, language)
+        out.print(Text(told.format(count=len(found), shown=SHOWN_PER_RULE)))
 
 
 def _shown(issues: tuple[Issue, ...]) -> Iterator[Issue]:
@@ -306,17 +341,21 @@ def _shown(issues: tuple[Issue, ...]) -> Iterator[Issue]:
 _FOUND = "{source}: {rows} rows, {errors} errors, {warnings} warnings."
 _WRITTEN = (
     "Written as batch {batch_id}, effective {effective}: {inserted} new, {updated} changed, "
-    "{unchanged} unchanged."
+    "{unchanged} unchanged, {ended} ended."
 )
 _NOT_WRITTEN = "Nothing was written."
-_CHECKED = "Nothing was written: this was a check. Write it with --commit."
 _READ_AS = {
     "file_layer": "layer {file_layer}",
     "encoding": "text in {encoding}",
     "source_crs": "coordinates in {source_crs}",
     "columns": "columns {columns}",
 }
-VERDICTS = (_FOUND, _WRITTEN, _NOT_WRITTEN, _CHECKED, *_READ_AS.values())
+_CHECKED = (
+    "From {effective} on it would be: {inserted} new, {updated} changed, {unchanged} unchanged, "
+    "{ended} ended. Nothing was written: this was a check. Write it with --commit."
+)
+_MORE_CHANGES = "{count} rows change or end, {shown} shown; all of them with --json"
+VERDICTS = (_FOUND, _WRITTEN, _NOT_WRITTEN, _CHECKED, _MORE_CHANGES, *_READ_AS.values())
 """The closing sentences of an import, as message ids."""
 
 
@@ -333,6 +372,62 @@ def _verdict(report: ImportReport, language: str) -> str:
     told = {**vars(report), "errors": errors, "warnings": len(report.issues) - errors}
     end = _WRITTEN if report.committed else _NOT_WRITTEN if report.errors else _CHECKED
     return " ".join(translate(part, language).format(**told) for part in (_FOUND, end))
+
+
+@app.command("batches")
+def batches(
+    number: Annotated[
+        int | None, typer.Argument(help="Show this one, with its rows before and after.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=100_000, help="The most to list.")
+    ] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """List the writes, the last first: who, when, from which file, what changed."""
+    with jobs.database(Settings()) as engine:
+        answer = jobs.batch_rows(engine, number) if number else jobs.batches(engine, limit=limit)
+    if as_json or isinstance(answer, dict):
+        out.print_json(json.dumps(answer, ensure_ascii=False, default=str))
+        return
+    columns = ("batch", "at", "by", "what", "layer", "effective", "new", "changed", "ended", "file")
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)
+    for one in answer:
+        what = f"undoes {one['undoes']}" if one["undoes"] else one["action"]
+        if one["undone_by"]:
+            what += f", undone by {one['undone_by']}"
+        cells = (
+            one["id"],
+            f"{one['at']:%Y-%m-%d %H:%M}",
+            one["actor"] or "",
+            what,
+            one["layer"],
+            one["effective"],
+            one["inserted"],
+            one["updated"],
+            one["ended"],
+            f"{one['source']} {one['sha256'][:8]}",
+        )
+        # Text, not markup: names of files are anyone's.
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    out.print(table)
+
+
+@app.command("undo")
+def undo(
+    number: Annotated[int, typer.Argument(help="The batch to take back.")],
+) -> None:
+    """Take back what a write changed: every row is then exactly as it was before."""
+    settings = Settings()
+    with jobs.database(settings) as engine:
+        done = jobs.undo(engine, number, actor=settings.actor)
+    out.print(
+        Text(
+            f"batch {number} ({done['batch']['source']}) was undone by batch {done['undone_by']}: "
+            f"{done['inserted']} rows are back, {done['updated']} as before, "
+            f"{done['ended']} gone; run `gridmap coverage refresh`"
+        )
+    )
 
 
 @coverage_app.command("refresh")
@@ -358,11 +453,12 @@ def coverage_refresh(
 @coverage_app.command("show")
 def coverage_show(
     code: Annotated[str, typer.Argument(help="Code of a district, street, community or grid.")],
+    as_of: OnDay = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Show the rates of one unit, with denominators and dates."""
     with jobs.database(Settings()) as engine:
-        answer = jobs.unit_coverage(engine, code)
+        answer = jobs.unit_coverage(engine, code, as_of=_day(as_of))
     if as_json:
         out.print_json(json.dumps(answer, ensure_ascii=False, default=str))
         return
@@ -387,11 +483,12 @@ def coverage_blind(
         str, typer.Option(help=f"Rank by one of: {', '.join(BLIND_COLUMNS)}.")
     ] = "household_count",
     limit: Limit = 20,
+    as_of: OnDay = None,
     as_json: AsJson = False,
 ) -> None:
     """List the blind areas of a unit, those that matter most first."""
     with jobs.database(Settings()) as engine:
-        answer = jobs.blind_areas(engine, code, by=by, limit=limit)
+        answer = jobs.blind_areas(engine, code, by=by, limit=limit, as_of=_day(as_of))
     _print_rows(
         answer,
         ("unit_code", "number", *BLIND_COLUMNS, "longitude", "latitude"),
@@ -409,20 +506,25 @@ def coverage_loss(
         bool, typer.Option("--redundant", help="Only cameras whose view adds nothing.")
     ] = False,
     limit: Limit = 20,
+    as_of: OnDay = None,
     as_json: AsJson = False,
 ) -> None:
     """List what nobody sees any more if a camera, a pole or a named group of a unit fails."""
     with jobs.database(Settings()) as engine:
-        answer = jobs.failure_losses(engine, code, kind=kind, redundant=redundant, limit=limit)
+        answer = jobs.failure_losses(
+            engine, code, kind=kind, redundant=redundant, limit=limit, as_of=_day(as_of)
+        )
     _print_rows(answer, ("code", "cameras", "area_m2", "road_m", "frontage_m"), as_json=as_json)
 
 
 @coverage_app.command("law")
-def coverage_law(code: Unit, limit: Limit = 200, as_json: AsJson = False) -> None:
+def coverage_law(
+    code: Unit, limit: Limit = 200, as_of: OnDay = None, as_json: AsJson = False
+) -> None:
     """List the rules that the cameras of a unit break (V00 to V11)."""
     settings = Settings()
     with jobs.database(settings) as engine:
-        answer = jobs.camera_issues(engine, code, limit=limit)
+        answer = jobs.camera_issues(engine, code, limit=limit, as_of=_day(as_of))
     if not as_json:
         for row in answer["rows"]:
             row["message"] = row["message"][settings.language]
@@ -541,6 +643,7 @@ def write_map(
     cameras: Annotated[
         bool, typer.Option("--cameras/--no-cameras", help="With exact positions of cameras.")
     ] = True,
+    as_of: OnDay = None,
 ) -> None:
     """Write the map as one HTML file that needs no network."""
     settings = Settings()
@@ -549,7 +652,8 @@ def write_map(
             engine,
             target,
             language=language or settings.language,
-            as_of=_today(),
+            as_of=_day(as_of) or _today(),
+            past=as_of is not None,
             cameras=cameras,
             progress=tell,
         )

@@ -81,6 +81,12 @@ class LayerNotFound(NotFound):
     code = "layer_not_found"
 
 
+class BatchNotFound(NotFound):
+    """No batch with this number is in the book."""
+
+    code = "batch_not_found"
+
+
 class Conflict(GridmapError):
     """The request contradicts the present state of the store."""
 

@@ -116,6 +116,12 @@ RULES: dict[str, Rule] = {
         "code {value!r} was written for a later date than {date}; choose a later --effective date",
         "编码 {value!r} 已有晚于 {date} 的记录，请选择更晚的 --effective 日期",
     ),
+    "C04.reused": Rule(
+        _E,
+        "code {value!r} was given before and has ended; an ended code is never given again, choose "
+        "a new one",
+        "编码 {value!r} 曾经使用且已终止，已终止的编码不得再用，请另取新编码",
+    ),
     "C06.parent": Rule(
         _E,
         "{child} has no parent among the units it is checked against; correct its code or import "
@@ -306,6 +312,19 @@ RULES: dict[str, Rule] = {
         "{kind} {value!r} 在 {date} 不存在，请先导入或改正编码",
     ),
     # T: periods
+    "T01.children": Rule(
+        _E,
+        "{value!r} ends on {date}, but {count} divisions below it do not; end them first: import "
+        "their level with --complete, or give this file the unit again",
+        "{value!r} 于 {date} 终止，但其下仍有 {count} 个有效区划；请先用 --complete "
+        "导入其下级使之终止，或在本文件中保留该区划",
+    ),
+    "T01.left": Rule(
+        _W,
+        "{value!r} ends on {date}, but {count} rows of {kind} still refer to it; end or change "
+        "them too",
+        "{value!r} 于 {date} 终止，但仍有 {count} 条{kind}指向它，请一并终止或修改",
+    ),
     "T01.future": Rule(
         _E,
         "--effective {date} is after today, {today}; import it on that day",
@@ -488,6 +507,7 @@ NAMES_ZH = {
     "privacy_zone": "隐私区域",
     "restricted_site": "涉密单位",
     "party_org": "党组织",
+    "division": "区划",
     "duty": "服务关系",
     "district": "区",
     "street": "街道/镇",

@@ -6,6 +6,7 @@ and passed down as plain arguments; no other room reads the environment.
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 
@@ -28,6 +29,20 @@ def default_data_dir() -> Path:
         return Path("/var/lib/gridmap")
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(base).expanduser() / "gridmap"
+
+
+def account() -> str:
+    """Return the name of the account that runs the program.
+
+    Returns
+    -------
+    str
+        Its number where it has no name.
+    """
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.geteuid())
 
 
 class Settings(BaseSettings):
@@ -60,6 +75,11 @@ class Settings(BaseSettings):
         default=50_000_000,
         ge=1,
         description="Vertices all shapes of a file to import may have together.",
+    )
+    actor: str = Field(
+        default_factory=account,
+        max_length=200,
+        description="Who writes, for the book of writes; the name of the account if not set.",
     )
     tiling_tolerance_m: float = Field(
         default=0.1,

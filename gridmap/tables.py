@@ -4,9 +4,14 @@ Belongs here: columns, constraints and indexes, each index with its reason. Does
 here: statements (``store``), the history trigger and extensions (``migrations``).
 
 Two ways of keeping history (reliability.md 3, measured): *periods* with an exclusion constraint
-for what is small and is asked by date (divisions, organisations, duties); a *current table with
-a history table* filled by a statement trigger for what is large (buildings, cameras), because
+for what is small and is asked by date (divisions, organisations, duties); a *current table* whose
+former rows are in its history table for what is large (buildings, cameras, places), because
 exclusion constraints cost 10 to 20 times there. Both sorts carry effective dates.
+
+Every table of a layer has a history table, filled by a statement trigger with each row as it was
+before a write changed it. It is append-only and is what a write can be undone by; of a current
+table it answers for past days too. What an undone write did to it stands there still: rows whose
+``ended_by`` was undone, or undoes, were never true.
 
 Codes are ``COLLATE "C"``: a code prefix is then the half-open range [prefix, prefix || ':'),
 which a b-tree serves and which fails closed in a row policy (reliability.md 0.2).
@@ -24,6 +29,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    DefaultClause,
     Double,
     ForeignKey,
     Identity,
@@ -93,7 +99,31 @@ import_batch = Table(
     Column("updated", Integer, nullable=False),
     Column("unchanged", Integer, nullable=False),
     Column("synthetic", Boolean, nullable=False, server_default=text("false")),
-    comment="One row a write: which file, of which day, what it changed.",
+    Column("actor", Text),
+    Column("action", Text, nullable=False, server_default=text("'import'")),
+    Column("key", Text, unique=True),
+    Column("ended", Integer, nullable=False, server_default=text("0")),
+    Column("undoes", BigInteger, ForeignKey("import_batch.id"), unique=True),
+    comment="One row a write: who, when, from which file, of which day, how many rows it changed.",
+)
+
+lineage = Table(
+    "lineage",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("level", Text, nullable=False),
+    _code("old_code", nullable=False),
+    _code("new_code", nullable=False),
+    Column("effective", Date, nullable=False),
+    Column("area_m2", Double, nullable=False),
+    Column("old_share", Double, nullable=False),
+    Column("new_share", Double, nullable=False),
+    _batch(),
+    # Usage: what became of a division.
+    Index(None, "old_code"),
+    # Usage: where a division came from.
+    Index(None, "new_code"),
+    comment="What became of a division: the ground that one had and another got, with both shares.",
 )
 
 division = Table(
@@ -120,60 +150,14 @@ division = Table(
         name="parent",
     ),
     CheckConstraint("NOT isempty(valid)", name="valid"),
+    # Usage: what a write did.
+    Index(None, "batch_id"),
     # Usage: a unit and all below it, as the code range of its prefix.
     Index(None, "code"),
     # Usage: locate, and features in a window.
     Index(None, "geom", postgresql_using="gist"),
     comment="District, streets, communities, grids: one row a code and period.",
 )
-
-
-def _building_columns() -> list[Column[object]]:
-    return [
-        Column("name", Text),
-        Column("address", Text),
-        Column("kind", Text),
-        Column("floors", Integer),
-        Column("height_m", Double),
-        Column("household_count", Integer),
-        Column("floor_area_m2", Double),
-        Column("management_kind", Text),
-        _code("grid_code"),  # type: ignore[list-item]
-        Column("grid_share", Double),
-        *_change_columns(),
-        _geometry("MULTIPOLYGON"),
-    ]
-
-
-def _camera_columns() -> list[Column[object]]:
-    return [
-        Column("name", Text),
-        Column("azimuth_deg", Double),
-        Column("hfov_deg", Double),
-        Column("max_range_m", Double),
-        Column("mount_height_m", Double),
-        Column("place_category", Text),
-        Column("point_type", Integer),
-        Column("networked", Boolean),
-        Column("hd", Boolean),
-        Column("state", Text),
-        Column("in_use_since", Date),
-        Column("filed_at", Date),
-        Column("direction_type", Integer),
-        Column("azimuth_tolerance_deg", Double),
-        Column("position_tolerance_m", Double),
-        Column("h_pixels", Integer),
-        _code("group_code"),
-        Column("indoor", Boolean),
-        _code("declared_unit"),
-        Column("filing_no", Text),
-        Column("sign_installed", Boolean),
-        Column("consent_ref", Text),
-        Column("retention_days", Integer),
-        _code("grid_code"),
-        *_change_columns(),
-        _geometry("POINT"),
-    ]
 
 
 def _change_columns() -> list[Column[object]]:
@@ -186,20 +170,66 @@ def _change_columns() -> list[Column[object]]:
     ]
 
 
-def _end_columns() -> list[Column[object]]:
-    """Return what a history row adds: until when, and which write ended it."""
+def _place_columns() -> list[Column[Any]]:
+    """Return the same for a place, in the order in which its table grew."""
     return [
-        Column("valid_to", Date, nullable=False),
+        Column("valid_from", Date, nullable=False),
+        _batch(),
+        Column("version", Integer, nullable=False, server_default=text("1")),
+        Column("sys_from", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    ]
+
+
+def _history(table: Table, comment: str, *indexes: Index) -> Table:
+    """Return the table of a table's former rows: its columns, until when, and who ended them."""
+    columns = [
+        Column(c.name, c.type, nullable=c.nullable, server_default=_default(c)) for c in table.c
+    ]
+    if "valid" not in table.c:
+        columns.append(Column("valid_to", Date, nullable=False))
+    return Table(
+        f"{table.name}_history",
+        metadata,
+        *columns,
         Column("sys_to", DateTime(timezone=True), nullable=False),
         Column("ended_by", BigInteger, nullable=False),
-    ]
+        # Usage: what a write changed; what a write can be undone by.
+        Index(None, "ended_by"),
+        *indexes,
+        comment=comment,
+    )
+
+
+def _default(column: Column[Any]) -> Any:
+    """Return a column's default; an identity is none."""
+    default = column.server_default
+    return default.arg if isinstance(default, DefaultClause) else None
+
+
+def _past() -> Index:
+    """Return the index by which former rows of a current table are found."""
+    # Usage: one row's past; the rows that were valid on a date.
+    return Index(None, "code", "valid_from")
 
 
 building = Table(
     "building",
     metadata,
     _code(primary_key=True),
-    *_building_columns(),
+    Column("name", Text),
+    Column("address", Text),
+    Column("kind", Text),
+    Column("floors", Integer),
+    Column("height_m", Double),
+    Column("household_count", Integer),
+    Column("floor_area_m2", Double),
+    Column("management_kind", Text),
+    _code("grid_code"),
+    Column("grid_share", Double),
+    *_change_columns(),
+    _geometry("MULTIPOLYGON"),
+    # Usage: what a write did.
+    Index(None, "batch_id"),
     # Usage: the buildings of a unit, as a code range over its grids.
     Index(None, "grid_code"),
     # Usage: locate, and features in a window.
@@ -207,38 +237,43 @@ building = Table(
     comment="Buildings as they are now; what they were is in building_history.",
 )
 
-building_history = Table(
-    "building_history",
-    metadata,
-    _code(nullable=False),
-    *_building_columns(),
-    *_end_columns(),
-    # Usage: one building's past; the rows that were valid on a date.
-    Index(None, "code", "valid_from"),
-    comment="Former states of buildings, written by trigger, never changed.",
-)
-
 camera = Table(
     "camera",
     metadata,
     _code(primary_key=True),
-    *_camera_columns(),
+    Column("name", Text),
+    Column("azimuth_deg", Double),
+    Column("hfov_deg", Double),
+    Column("max_range_m", Double),
+    Column("mount_height_m", Double),
+    Column("place_category", Text),
+    Column("point_type", Integer),
+    Column("networked", Boolean),
+    Column("hd", Boolean),
+    Column("state", Text),
+    Column("in_use_since", Date),
+    Column("filed_at", Date),
+    Column("direction_type", Integer),
+    Column("azimuth_tolerance_deg", Double),
+    Column("position_tolerance_m", Double),
+    Column("h_pixels", Integer),
+    _code("group_code"),
+    Column("indoor", Boolean),
+    _code("declared_unit"),
+    Column("filing_no", Text),
+    Column("sign_installed", Boolean),
+    Column("consent_ref", Text),
+    Column("retention_days", Integer),
+    _code("grid_code"),
+    *_change_columns(),
+    _geometry("POINT"),
+    # Usage: what a write did.
+    Index(None, "batch_id"),
     # Usage: the cameras of a unit, as a code range over its grids.
     Index(None, "grid_code"),
     # Usage: cameras in a window.
     Index(None, "geom", postgresql_using="gist"),
     comment="Cameras as they are now; exact positions are for roles that need them.",
-)
-
-camera_history = Table(
-    "camera_history",
-    metadata,
-    _code(nullable=False),
-    *_camera_columns(),
-    *_end_columns(),
-    # Usage: one camera's past; the rows that were valid on a date.
-    Index(None, "code", "valid_from"),
-    comment="Former states of cameras, written by trigger, never changed.",
 )
 
 road = Table(
@@ -248,9 +283,10 @@ road = Table(
     Column("name", Text),
     Column("kind", Text),
     Column("width_m", Double),
-    Column("valid_from", Date, nullable=False),
-    _batch(),
+    *_place_columns(),
     _geometry("MULTILINESTRING"),
+    # Usage: what a write did.
+    Index(None, "batch_id"),
     # Usage: roads in a window.
     Index(None, "geom", postgresql_using="gist"),
     comment="Roads, for orientation and for the length of road in a blind area.",
@@ -265,9 +301,10 @@ def _place(name: str, kind: str, comment: str, *columns: Column[Any]) -> Table:
         _code(primary_key=True),
         Column("name", Text),
         *columns,
-        Column("valid_from", Date, nullable=False),
-        _batch(),
+        *_place_columns(),
         _geometry(kind),
+        # Usage: what a write did.
+        Index(None, "batch_id"),
         # Usage: places in a window.
         Index(None, "geom", postgresql_using="gist"),
         comment=comment,
@@ -318,6 +355,8 @@ party_org = Table(
     _batch(),
     _no_overlap("party_org", "code"),
     CheckConstraint("NOT isempty(valid)", name="valid"),
+    # Usage: what a write did.
+    Index(None, "batch_id"),
     # Usage: organisations below one.
     Index(None, "parent_code"),
     # Usage: organisations of a unit, as the code range of its prefix.
@@ -337,6 +376,8 @@ duty = Table(
     _batch(),
     _no_overlap("duty", "org_code", "service", "target_code"),
     CheckConstraint("NOT isempty(valid)", name="valid"),
+    # Usage: what a write did.
+    Index(None, "batch_id"),
     # Usage: who serves this building or grid.
     Index(None, "target_code", "service"),
     comment="Which organisation serves which grid or building, from when to when.",
@@ -497,5 +538,30 @@ camera_issue = Table(
     comment="Broken rules V00-V11 of each camera, with the numbers of the sentence.",
 )
 
-HISTORY = {building: building_history, camera: camera_history}
-"""Current tables and where their former rows go."""
+HISTORY = {
+    building: _history(
+        building,
+        "Former states of buildings, written by trigger, never changed.",
+        _past(),
+        # Usage: locate, and features in a window, on a past day.
+        Index(None, "geom", postgresql_using="gist"),
+    ),
+    camera: _history(
+        camera,
+        "Former states of cameras, written by trigger, never changed.",
+        _past(),
+        # Usage: cameras in a window, on a past day.
+        Index(None, "geom", postgresql_using="gist"),
+    ),
+    road: _history(road, "Former states of roads.", _past()),
+    entrance: _history(entrance, "Former states of entrances.", _past()),
+    key_public_area: _history(key_public_area, "Former states of key public areas.", _past()),
+    privacy_zone: _history(privacy_zone, "Former states of privacy zones.", _past()),
+    restricted_site: _history(restricted_site, "Former states of restricted sites.", _past()),
+    division: _history(division, "Rows of divisions as they were before a write changed them."),
+    party_org: _history(
+        party_org, "Rows of organisations as they were before a write changed them."
+    ),
+    duty: _history(duty, "Rows of duties as they were before a write changed them."),
+}
+"""The table of each layer and where its former rows go."""

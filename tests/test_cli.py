@@ -42,7 +42,8 @@ def test_a_check_then_a_commit(run):
     words = ("import", "district", TOY / "district.csv", "--effective", "2026-01-01")
     code, out, _ = run(*words, "--source-crs", METRIC)
     assert code == 0
-    assert "1 rows, 0 errors, 0 warnings. Nothing was written: this was a check." in out
+    assert "1 rows, 0 errors, 0 warnings. From 2026-01-01 on it would be: 1 new, 0 changed" in out
+    assert "Nothing was written: this was a check." in out
     code, out, _ = run(*words, "--source-crs", METRIC, "--commit")
     assert "Written as batch 1, effective 2026-01-01: 1 new" in out
 
@@ -156,8 +157,8 @@ def test_an_export_says_what_it_is(run_toy, tmp_path, monkeypatch):
     assert code == 0
     shown = out.replace("\n", " ")
     assert "[red]相机.csv: 2 rows of camera as of 2026-06-01, GCJ-02" in shown
-    assert "import it with --source-crs GCJ-02" in shown
-    assert "only you can read the file" in shown
+    assert "Import it again with --source-crs GCJ-02" in shown
+    assert "only you can read it" in shown
     code, out, _ = run_toy("export", "duty", tmp_path / "d.xlsx", "--as-of", "2026-06-01")
     assert code == 0
     assert "--source-crs" not in out, "a table has no frame"

@@ -55,7 +55,7 @@ def test_every_building_of_tokyo_comes_in(tokyo):
     assert len(repaired) == 13
     assert all(abs(issue.values["area"]) < 1 for issue in repaired)
     with store.transaction(engine) as conn:
-        assert len(store.read_buildings(conn)) == 36_663
+        assert len(store.read_buildings(conn, as_of=dt.date.today())) == 36_663
 
 
 def test_assignment_agrees_with_the_register(tokyo):
@@ -65,7 +65,7 @@ def test_assignment_agrees_with_the_register(tokyo):
     register = gpd.read_file(folder / "buildings_4326.gpkg", columns=["bid", "chome_by_register"])
     register = register.set_index("bid")["chome_by_register"].dropna().astype(str)
     with store.transaction(engine) as conn:
-        grid = store.read_buildings(conn)["grid_code"]
+        grid = store.read_buildings(conn, as_of=dt.date.today())["grid_code"]
     expected = "131059001" + register.str[5:11]
     agrees = (grid.reindex(expected.index) == expected).mean()
     assert len(expected) > 34_000
@@ -107,8 +107,8 @@ def helsinki(new_database, tmp_path_factory):
 
 def test_cameras_without_directions_look_all_round_and_say_so(helsinki):
     with store.transaction(helsinki) as conn:
-        views = store.read_views(conn)
-        buildings = store.read_buildings(conn)
+        views = store.read_views(conn, as_of=dt.date.today())
+        buildings = store.read_buildings(conn, as_of=dt.date.today())
         inputs = store.read_runs(conn)[0]["inputs"]
     assert len(buildings) == 446
     assert len(views) == 221
@@ -123,8 +123,8 @@ def test_cameras_without_directions_look_all_round_and_say_so(helsinki):
 
 def test_no_view_enters_a_building(helsinki):
     with store.transaction(helsinki) as conn:
-        views = store.read_views(conn).to_crs(3067)
-        buildings = store.read_buildings(conn).to_crs(3067)
+        views = store.read_views(conn, as_of=dt.date.today()).to_crs(3067)
+        buildings = store.read_buildings(conn, as_of=dt.date.today()).to_crs(3067)
     walls = buildings.union_all()
     inside = views.geometry.dropna().intersection(walls).area
     assert inside.max() < 0.05

@@ -41,7 +41,7 @@ def test_each_kind_of_place_is_in_one_layer_and_the_rest_in_a_table(tmp_path):
         Issue("F02.null", 3, "code", {"layer": "building"}),
     ]  # fmt: skip
     jobs.write_report(report_of(*issues), path)
-    assert layers_of(path) == ["issues", "issues_without_geometry", "report"]
+    assert layers_of(path) == ["issues", "issues_without_geometry", "changes", "report"]
     seen = gpd.read_file(path, layer="issues")
     assert seen.crs.to_epsg() == 4490
     assert seen.geom_type.to_list() == ["Polygon", "Point", "LineString"]
@@ -66,7 +66,7 @@ def test_a_report_without_issues_is_a_report(tmp_path, name):
     if name == "a.json":
         assert json.loads(path.read_text("utf-8"))["issues"] == []
     else:
-        assert layers_of(path) == ["issues", "issues_without_geometry", "report"]
+        assert layers_of(path) == ["issues", "issues_without_geometry", "changes", "report"]
         assert gpd.read_file(path, layer="issues").empty
 
 

@@ -124,7 +124,7 @@ def test_a_lost_database_is_503_with_retry_after(client, monkeypatch):
     def gone(*_args, **_kwargs):
         raise StoreUnavailable("the database cannot be reached")
 
-    monkeypatch.setattr("gridmap.jobs.coverage.store.locate", gone)
+    monkeypatch.setattr("gridmap.jobs.answers.store.locate", gone)
     answer = client.get("/api/locate", params={"lon": 1, "lat": 1})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.json()["code"] == "store_unavailable"

@@ -12,7 +12,7 @@ import psycopg2
 from psycopg2 import sql
 
 from gridmap.cluster.clients import session
-from gridmap.cluster.place import DATABASE, ROLE, Place
+from gridmap.cluster.place import APP_ROLE, DATABASE, ROLE, Place
 from gridmap.errors import Conflict
 
 EXTENSIONS = ("postgis", "btree_gist", "pg_trgm", "pgcrypto")
@@ -20,14 +20,19 @@ FRESH = "gridmap_new"  # a database that is not complete yet; dropped whenever i
 
 
 def complete(place: Place) -> None:
-    """Create the role and the database unless they are there."""
+    """Create the roles and the database unless they are there."""
+    owner, app = sql.Identifier(ROLE), sql.Identifier(APP_ROLE)
     with session(place) as cursor:
+        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [[ROLE, APP_ROLE]])
+        roles = {name for (name,) in cursor.fetchall()}
+        if ROLE not in roles:
+            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(owner))
+        if APP_ROLE not in roles:
+            # Owns nothing: what it may do is granted by the migrations.
+            cursor.execute(sql.SQL("CREATE ROLE {}; GRANT {} TO {}").format(app, app, owner))
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
         if cursor.fetchone():
             return
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE])
-        if not cursor.fetchone():
-            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(ROLE)))
     create_fresh(place)
     with session(place) as cursor:
         cursor.execute(_renaming(FRESH, DATABASE))

@@ -31,6 +31,8 @@ from gridmap.errors import ClusterError
 
 DATABASE = "gridmap"
 ROLE = "gridmap"
+APP_ROLE = "gridmap_app"
+"""What every transaction but a migration works as; the same name as in ``store``."""
 SUPERUSER = "postgres"
 PORT = 5432  # names the socket file only: the server listens on no network
 # A new cluster takes 70 MB (reliability.md 6), and its first write-ahead log wants room.

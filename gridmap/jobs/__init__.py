@@ -11,19 +11,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gridmap.jobs.cameras import refresh_camera_coverage
-    from gridmap.jobs.connection import database
-    from gridmap.jobs.coverage import (
+    from gridmap.jobs.answers import (
         BLIND_COLUMNS,
         FAILURE_KINDS,
         blind_areas,
         camera_issues,
         failure_losses,
         locate,
-        refresh_org_coverage,
         uncovered_buildings,
         unit_coverage,
     )
+    from gridmap.jobs.book import batch_rows, batches, undo
+    from gridmap.jobs.cameras import refresh_camera_coverage
+    from gridmap.jobs.connection import database
+    from gridmap.jobs.coverage import refresh_org_coverage
     from gridmap.jobs.demo import build_demo
     from gridmap.jobs.exports import export_layer
     from gridmap.jobs.layers import import_layer
@@ -32,26 +33,29 @@ if TYPE_CHECKING:
     from gridmap.jobs.views import Source, write_views
 
 _MODULES = {
-    "BLIND_COLUMNS": "coverage",
-    "FAILURE_KINDS": "coverage",
+    "BLIND_COLUMNS": "answers",
+    "FAILURE_KINDS": "answers",
     "Source": "views",
-    "blind_areas": "coverage",
+    "batch_rows": "book",
+    "batches": "book",
+    "blind_areas": "answers",
     "build_demo": "demo",
-    "camera_issues": "coverage",
+    "camera_issues": "answers",
     "database": "connection",
     "empty_page": "pictures",
     "export_layer": "exports",
-    "failure_losses": "coverage",
+    "failure_losses": "answers",
     "features": "pictures",
     "import_layer": "layers",
-    "locate": "coverage",
+    "locate": "answers",
     "map_page": "pictures",
     "map_parts": "pictures",
     "refresh_camera_coverage": "cameras",
     "refresh_org_coverage": "coverage",
     "require_report": "reports",
-    "uncovered_buildings": "coverage",
-    "unit_coverage": "coverage",
+    "uncovered_buildings": "answers",
+    "undo": "book",
+    "unit_coverage": "answers",
     "version": "pictures",
     "write_map": "pictures",
     "write_report": "reports",
@@ -63,6 +67,8 @@ __all__ = [
     "BLIND_COLUMNS",
     "FAILURE_KINDS",
     "Source",
+    "batch_rows",
+    "batches",
     "blind_areas",
     "build_demo",
     "camera_issues",
@@ -79,6 +85,7 @@ __all__ = [
     "refresh_org_coverage",
     "require_report",
     "uncovered_buildings",
+    "undo",
     "unit_coverage",
     "version",
     "write_map",

@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from gridmap import __version__, camera_coverage, crs, lawfulness, store
-from gridmap.jobs.rates import INPUT_LAYERS, all_rates, require_present
+from gridmap.jobs.rates import INPUT_LAYERS, all_rates
 from gridmap.model import CODE_LENGTH, Level
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ def refresh_camera_coverage(
     engine
         The store.
     as_of
-        The date of the divisions; buildings and cameras are the present ones. Cameras under
-        repair or removed see nothing.
+        The date of everything. Cameras under repair or removed see nothing.
     full
         Compute everything, even where nothing changed.
     progress
@@ -93,8 +92,6 @@ def refresh_camera_coverage(
 
     Raises
     ------
-    InputError
-        See `refresh_org_coverage`.
     StoreUnavailable, Conflict, StoreError
         See `store.transaction`.
 
@@ -105,35 +102,54 @@ def refresh_camera_coverage(
     a full run. More than 500 changes are computed as everything is. Two-dimensional: terrain and
     heights are not considered, and every figure says so.
     """
-    tell = progress or (lambda _step, _share: None)
     with store.transaction(engine, writes=True) as conn:
-        require_present(conn, as_of)
-        here = _read(conn, as_of)
-        if here.cameras.empty:
-            return all_rates(conn, {}, as_of)
-        last = None if full else _last_run(conn, as_of)
-        changes = _changes(conn, here, last) if last else None
-        if changes and len(changes.cameras) + len(changes.buildings) <= _PART_MOST:
-            results = _part(conn, here, changes, tell)
-        else:
-            results, last = _whole(conn, here, tell), None
-        tell("writing", 0.0)
-        run_id = store.write_run(conn, "camera", as_of, _inputs(conn, here, results, last))
-        for name, frame in _tables(results).items():
-            only = results.only.get(name)
-            store.replace_results(conn, name, frame, run_id=run_id, subject="camera", only=only)
-        table = all_rates(conn, _counted(store.read_figures(conn), here), as_of)
-        store.replace_results(conn, "coverage_rate", table, run_id=run_id, subject="camera")
+        return write_camera_coverage(conn, as_of, full=full, progress=progress)
+
+
+def write_camera_coverage(
+    conn: Connection, as_of: dt.date, *, full: bool = False, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Compute and write within a transaction; see `refresh_camera_coverage`.
+
+    Parameters
+    ----------
+    conn
+        An open connection that writes.
+    as_of, full, progress
+        See `refresh_camera_coverage`.
+
+    Returns
+    -------
+    DataFrame
+        See `refresh_camera_coverage`.
+    """
+    tell = progress or (lambda _step, _share: None)
+    here = _read(conn, as_of)
+    if here.cameras.empty:
+        return all_rates(conn, {}, as_of)
+    last = None if full else _last_run(conn, as_of)
+    changes = _changes(conn, here, last) if last else None
+    if changes and len(changes.cameras) + len(changes.buildings) <= _PART_MOST:
+        results = _part(conn, here, changes, tell)
+    else:
+        results, last = _whole(conn, here, tell), None
+    tell("writing", 0.0)
+    run_id = store.write_run(conn, "camera", as_of, _inputs(conn, here, results, last))
+    for name, frame in _tables(results).items():
+        only = results.only.get(name)
+        store.replace_results(conn, name, frame, run_id=run_id, subject="camera", only=only)
+    table = all_rates(conn, _counted(store.read_figures(conn), here), as_of)
+    store.replace_results(conn, "coverage_rate", table, run_id=run_id, subject="camera")
     return table[table["level"] == "district"]
 
 
 def _read(conn: Connection, as_of: dt.date) -> _District:
     units = store.read_units(conn, Level.GRID, as_of=as_of)
-    cameras = store.read_cameras(conn)
+    cameras = store.read_cameras(conn, as_of=as_of)
     placed = cameras if units.empty else units
     metric = crs.metric_crs_of(placed) if len(placed) else crs.metric_crs(0.0, 0.0)
     places = {
-        name: store.read_places(conn, layer).to_crs(metric)
+        name: store.read_places(conn, layer, as_of=as_of).to_crs(metric)
         for name, layer in (
             ("key_areas", "key_public_area"),
             ("entrances", "entrance"),
@@ -146,7 +162,7 @@ def _read(conn: Connection, as_of: dt.date) -> _District:
         as_of=as_of,
         units=units.to_crs(metric),
         cameras=cameras.to_crs(metric),
-        roads=store.read_roads(conn).to_crs(metric),
+        roads=store.read_roads(conn, as_of=as_of).to_crs(metric),
         **places,
     )
 
@@ -154,6 +170,9 @@ def _read(conn: Connection, as_of: dt.date) -> _District:
 def _last_run(conn: Connection, as_of: dt.date) -> dict[str, Any] | None:
     """Return the last run if all but cameras and buildings is as it was then."""
     runs = [run for run in store.read_runs(conn) if run["subject"] == "camera"]
+    newest = store.read_newest(conn)
+    if newest and as_of < newest:
+        return None  # what was written since then may not be true on that day yet
     if not runs or runs[0]["as_of"] != as_of or runs[0]["inputs"]["program"] != __version__:
         return None
     now, then = store.read_inputs(conn, INPUT_LAYERS["camera"]), runs[0]["inputs"]["layers"]
@@ -173,7 +192,7 @@ def _walls(conn: Connection, here: _District, boxes: np.ndarray) -> gpd.GeoDataF
         gpd.GeoSeries([box], crs=here.metric).to_crs(crs.STORAGE_CRS).total_bounds.tolist()
     )
     window = (low_x, low_y, high_x, high_y)
-    found = store.read_walls(conn, window=window).to_crs(here.metric)
+    found = store.read_walls(conn, as_of=here.as_of, window=window).to_crs(here.metric)
     return _meeting(found, boxes)
 
 
@@ -316,7 +335,7 @@ def _changes(conn: Connection, here: _District, last: dict[str, Any]) -> _Change
     old = pd.concat([kept, former[kept.columns]])
     old = old[old["state"].fillna("in_use") == "in_use"]
     buildings, houses = sides["building"]
-    now = store.read_walls(conn, codes=buildings).to_crs(here.metric)
+    now = store.read_walls(conn, as_of=here.as_of, codes=buildings).to_crs(here.metric)
     houses = houses[["household_count", "grid_code", "geometry"]].to_crs(here.metric)
     both = pd.concat([houses, now])
     before = camera_coverage.Places(

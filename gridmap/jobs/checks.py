@@ -135,14 +135,58 @@ def reference_issues(
         values = {"kind": "building", "date": effective}
         issues += _unknown(rows, "building_code", known, "P02.target", values)
     if spec.name == "camera":
-        issues += _privacy_issues(conn, rows)
+        issues += _privacy_issues(conn, rows, effective)
     later = store.read_later_keys(conn, spec.name, effective)
-    parts = (rows[name].astype(object).map(str) for name in spec.key)
-    keys = pd.Series(["/".join(cells) for cells in zip(*parts, strict=True)], index=rows.index)
+    keys = _keys(spec, rows)
     for row in rows.index[keys.isin(later)]:
         values = {"value": keys[row], "date": effective}
         issues.append(Issue("C04.overlap", int(row), spec.key[0], values))
+    ended = store.read_ended_codes(conn, spec.name, effective)
+    for row in rows.index[keys.isin(ended) & ~keys.isin(later)]:
+        issues.append(Issue("C04.reused", int(row), spec.key[0], {"value": keys[row]}))
     return issues
+
+
+def ended_issues(
+    conn: Connection, spec: LayerSpec, rows: pd.DataFrame, effective: dt.date, only: str
+) -> list[Issue]:
+    """Check the stored rows that a complete file has no more: later news, what refers to them.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    spec
+        The layer's specification.
+    rows
+        Parsed rows.
+    effective
+        The day the others end.
+    only
+        A code prefix: the file has all rows of that unit; of the layer if it is empty.
+
+    Returns
+    -------
+    list of Issue
+        Rules C04 and T01; of no row, because none stands in the file.
+    """
+    stored = store.read_keys(conn, spec.name, as_of=effective, within=only)
+    gone = stored[~stored.isin(_keys(spec, rows))]
+    date = {"date": effective}
+    later = gone[gone.isin(store.read_later_keys(conn, spec.name, effective))]
+    issues = [Issue("C04.overlap", None, spec.key[0], {"value": key, **date}) for key in later]
+    for left in store.read_left(conn, spec.name, gone, effective).itertuples():
+        values = {"value": left.code, "count": left.count, "kind": left.kind, **date}
+        shape = "T01.children" if left.kind == "division" else "T01.left"
+        issues.append(Issue(shape, None, spec.key[0], values))
+    return issues
+
+
+def _keys(spec: LayerSpec, rows: pd.DataFrame) -> pd.Series:
+    """Return each row's key as the store says it."""
+    parts = (rows[name].astype(object).map(str) for name in spec.key)
+    keys = ["/".join(cells) for cells in zip(*parts, strict=True)]
+    return pd.Series(keys, index=rows.index, dtype=object)
 
 
 def _above(level: Level) -> Level:
@@ -166,7 +210,12 @@ def _parent_issues(
 
 
 def tiling_issues_of(
-    conn: Connection, level: Level, rows: gpd.GeoDataFrame, effective: dt.date, tolerance_m: float
+    conn: Connection,
+    level: Level,
+    rows: gpd.GeoDataFrame,
+    effective: dt.date,
+    tolerance_m: float,
+    only: str | None = None,
 ) -> list[Issue]:
     """Find where divisions and their stored siblings do not tile their parents (C06, G02-G05).
 
@@ -185,6 +234,8 @@ def tiling_issues_of(
         First day the rows are true.
     tolerance_m
         Width in metres up to which an overlap or gap is a warning only.
+    only
+        A code prefix: stored rows below it that the file lacks end on that day.
 
     Returns
     -------
@@ -208,6 +259,8 @@ def tiling_issues_of(
     stored = store.read_units(conn, level, as_of=effective)
     stored = stored[stored.index.str[: CODE_LENGTH[above]].isin(some.index)]
     stored = stored[~stored.index.isin(mine["code"])]
+    if only is not None:
+        stored = stored[~stored.index.str.startswith(only)]
     metric = crs.metric_crs_of(some)
     fresh = gpd.GeoDataFrame(
         {"row": list(mine.index)},
@@ -255,9 +308,9 @@ def _duty_issues(conn: Connection, rows: pd.DataFrame, effective: dt.date) -> li
     return issues
 
 
-def _privacy_issues(conn: Connection, rows: gpd.GeoDataFrame) -> list[Issue]:
+def _privacy_issues(conn: Connection, rows: gpd.GeoDataFrame, effective: dt.date) -> list[Issue]:
     """Find cameras that stand in a privacy zone (V06); a removed one stands nowhere."""
-    zones = store.read_places(conn, "privacy_zone")
+    zones = store.read_places(conn, "privacy_zone", as_of=effective)
     there = rows[rows["state"].fillna("in_use") != REMOVED]
     pairs = zones.sindex.query(there.geometry, predicate="intersects")
     return [

@@ -1,16 +1,14 @@
-"""Computing who covers which building and grid, and answering for one unit."""
+"""Computing who covers which building and grid."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gridmap import __version__, camera_coverage, org_coverage, store
-from gridmap.errors import InputError
-from gridmap.jobs.rates import INPUT_LAYERS, all_rates, require_present
-from gridmap.model import SERVICE_KINDS, Issue, Level, rate_as_dict
+from gridmap import __version__, org_coverage, store
+from gridmap.jobs.rates import INPUT_LAYERS, all_rates
+from gridmap.model import SERVICE_KINDS, Level
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -27,8 +25,7 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
     engine
         The store.
     as_of
-        The date of divisions, organisations and duties; buildings are the present ones, so a
-        day before their last change cannot be asked for.
+        The date of divisions, buildings, organisations and duties.
 
     Returns
     -------
@@ -37,8 +34,6 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
 
     Raises
     ------
-    InputError
-        Buildings or cameras were changed from a later day on.
     StoreUnavailable, Conflict, StoreError
         See `store.transaction`.
 
@@ -47,41 +42,57 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
     Without any organisation stored there is no figure: nothing known is not nobody there.
     """
     with store.transaction(engine, writes=True) as conn:
-        require_present(conn, as_of)
-        buildings = store.read_buildings(conn)
-        grids = store.read_units(conn, Level.GRID, as_of=as_of).assign(grid_code=lambda g: g.index)
-        orgs = store.read_orgs(conn)
-        targets = {} if orgs.empty else {"party_group": buildings, "party_branch": grids}
-        statuses = {
-            lens: org_coverage.status(
-                frame[["grid_code"]],
-                store.read_duties(conn, lens),
-                orgs,
-                kinds=SERVICE_KINDS[lens],
-                as_of=as_of,
-            )
-            for lens, frame in targets.items()
-        }
-        table = _org_rates(conn, buildings, grids, statuses, as_of)
-        inputs = {
-            "layers": store.read_inputs(conn, INPUT_LAYERS["org"]),
-            "group_min_members": org_coverage.GROUP_MIN_MEMBERS,
-            "buildings": len(buildings),
-            "buildings_without_grid": int(buildings["grid_code"].isna().sum()),
-            "buildings_without_household_count": int(buildings["household_count"].isna().sum()),
-            "buildings_without_floor_area": int(buildings["floor_area_m2"].isna().sum()),
-            "program": __version__,
-        }
-        run_id = store.write_run(conn, "org", as_of, inputs)
-        covered = [
-            frame.reset_index(names="target_code").assign(lens=lens)
-            for lens, frame in statuses.items()
-        ]
-        columns = ["lens", "target_code", "status", "reason", "org_code"]
-        found = pd.concat(covered) if covered else pd.DataFrame(columns=columns)
-        results = {"target_coverage": found, "coverage_rate": table}
-        for name, frame in results.items():
-            store.replace_results(conn, name, frame, run_id=run_id, subject="org")
+        return write_org_coverage(conn, as_of)
+
+
+def write_org_coverage(conn: Connection, as_of: dt.date) -> pd.DataFrame:
+    """Compute and write within a transaction; see `refresh_org_coverage`.
+
+    Parameters
+    ----------
+    conn
+        An open connection that writes.
+    as_of
+        The date.
+
+    Returns
+    -------
+    DataFrame
+        See `refresh_org_coverage`.
+    """
+    buildings = store.read_buildings(conn, as_of=as_of)
+    grids = store.read_units(conn, Level.GRID, as_of=as_of).assign(grid_code=lambda g: g.index)
+    orgs = store.read_orgs(conn)
+    targets = {} if orgs.empty else {"party_group": buildings, "party_branch": grids}
+    statuses = {
+        lens: org_coverage.status(
+            frame[["grid_code"]],
+            store.read_duties(conn, lens),
+            orgs,
+            kinds=SERVICE_KINDS[lens],
+            as_of=as_of,
+        )
+        for lens, frame in targets.items()
+    }
+    table = _org_rates(conn, buildings, grids, statuses, as_of)
+    inputs = {
+        "layers": store.read_inputs(conn, INPUT_LAYERS["org"]),
+        "group_min_members": org_coverage.GROUP_MIN_MEMBERS,
+        "buildings": len(buildings),
+        "buildings_without_grid": int(buildings["grid_code"].isna().sum()),
+        "buildings_without_household_count": int(buildings["household_count"].isna().sum()),
+        "buildings_without_floor_area": int(buildings["floor_area_m2"].isna().sum()),
+        "program": __version__,
+    }
+    run_id = store.write_run(conn, "org", as_of, inputs)
+    covered = [
+        frame.reset_index(names="target_code").assign(lens=lens) for lens, frame in statuses.items()
+    ]
+    columns = ["lens", "target_code", "status", "reason", "org_code"]
+    found = pd.concat(covered) if covered else pd.DataFrame(columns=columns)
+    results = {"target_coverage": found, "coverage_rate": table}
+    for name, frame in results.items():
+        store.replace_results(conn, name, frame, run_id=run_id, subject="org")
     return table[table["level"] == "district"]
 
 
@@ -109,250 +120,3 @@ def _org_rates(
     branch = (statuses["party_branch"]["status"] != "uncovered").astype(float)
     counted["party_branch.grids"] = (grids["grid_code"], branch, pd.Series(1.0, index=grids.index))
     return all_rates(conn, counted, as_of)
-
-
-def unit_coverage(engine: Engine, code: str) -> dict[str, Any]:
-    """Answer how far a unit is covered, each figure with its denominator, date and run.
-
-    Parameters
-    ----------
-    engine
-        The store.
-    code
-        A division code.
-
-    Returns
-    -------
-    dict
-        For JSON: ``unit``, ``synthetic``, ``stale`` (see `is_stale`), ``rates`` (see
-        `model.Rate`, with as_of, computed_at, run).
-
-    Raises
-    ------
-    UnitNotFound
-        There is no such unit.
-    StoreUnavailable, Conflict, StoreError
-        See `store.transaction`.
-    """
-    with store.transaction(engine) as conn:
-        found = store.read_unit_rates(conn, code)
-        synthetic = store.has_synthetic(conn)
-        stale = is_stale(conn)
-    rates = [
-        {**rate_as_dict(rate), "as_of": as_of, "computed_at": at, "run": run}
-        for rate, as_of, at, run in found["rates"]
-    ]
-    return {"unit": vars(found["unit"]), "synthetic": synthetic, "stale": stale, "rates": rates}
-
-
-def is_stale(conn: Connection) -> bool:
-    """Tell whether data was written after the figures were computed from it.
-
-    Parameters
-    ----------
-    conn
-        An open connection.
-
-    Returns
-    -------
-    bool
-        True if a layer's last batch is not the one a computation read.
-    """
-    for run in store.read_runs(conn):
-        if store.read_inputs(conn, INPUT_LAYERS[run["subject"]]) != run["inputs"]["layers"]:
-            return True
-    return False
-
-
-def uncovered_buildings(engine: Engine, code: str, *, limit: int) -> dict[str, Any]:
-    """List a unit's buildings without a Party group, those with most households first.
-
-    Parameters
-    ----------
-    engine
-        The store.
-    code
-        A division code.
-    limit
-        The most rows to return.
-
-    Returns
-    -------
-    dict
-        For JSON: ``unit``, ``total`` (all uncovered buildings of the unit; a district's with
-        those in no grid, which no rate counts), ``rows``.
-
-    Raises
-    ------
-    UnitNotFound
-        There is no such unit.
-    StoreUnavailable, Conflict, StoreError
-        See `store.transaction`.
-    """
-    with store.transaction(engine) as conn:
-        unit = store.read_unit_rates(conn, code)["unit"]
-        total, rows = store.read_uncovered(conn, code, limit=limit)
-    return {"unit": vars(unit), "total": total, "rows": rows}
-
-
-BLIND_COLUMNS = camera_coverage.BLIND_COLUMNS
-"""What blind areas can be ranked by."""
-
-FAILURE_KINDS = camera_coverage.FAILURE_KINDS
-"""What can fail: a camera, a pole, a named group."""
-
-
-def blind_areas(engine: Engine, code: str, *, by: str, limit: int) -> dict[str, Any]:
-    """List a unit's blind areas, those that matter most first.
-
-    Parameters
-    ----------
-    engine
-        The store.
-    code
-        A division code.
-    by
-        One of `BLIND_COLUMNS`.
-    limit
-        The most rows to return.
-
-    Returns
-    -------
-    dict
-        For JSON: ``unit``, ``by``, ``as_of``, ``total``, ``rows``.
-
-    Raises
-    ------
-    UnitNotFound
-        There is no such unit.
-    InputError
-        They cannot be ranked by that.
-    StoreUnavailable, Conflict, StoreError
-        See `store.transaction`.
-    """
-    if by not in BLIND_COLUMNS:
-        raise InputError(f"blind areas are ranked by {', '.join(BLIND_COLUMNS)}, not {by[:40]!r}")
-    with store.transaction(engine) as conn:
-        unit = store.read_unit_rates(conn, code)["unit"]
-        total, rows = store.read_blind_areas(conn, code, by=by, limit=limit)
-        day = _day(conn)
-    return {"unit": vars(unit), "by": by, "as_of": day, "total": total, "rows": rows}
-
-
-def failure_losses(
-    engine: Engine, code: str, *, kind: str, redundant: bool, limit: int
-) -> dict[str, Any]:
-    """List what nobody sees any more if something of a unit fails, greatest loss first.
-
-    Parameters
-    ----------
-    engine
-        The store.
-    code
-        A division code: what stands in the unit, with all that it loses.
-    kind
-        One of `FAILURE_KINDS`.
-    redundant
-        Only what adds nothing to what the others see.
-    limit
-        The most rows to return.
-
-    Returns
-    -------
-    dict
-        For JSON: ``unit``, ``kind``, ``as_of``, ``total``, ``rows``.
-
-    Raises
-    ------
-    UnitNotFound
-        There is no such unit.
-    InputError
-        There is no such kind.
-    StoreUnavailable, Conflict, StoreError
-        See `store.transaction`.
-    """
-    if kind not in FAILURE_KINDS:
-        raise InputError(f"what can fail is {', '.join(FAILURE_KINDS)}, not {kind[:40]!r}")
-    with store.transaction(engine) as conn:
-        unit = store.read_unit_rates(conn, code)["unit"]
-        total, rows = store.read_losses(conn, code, kind=kind, limit=limit, least=redundant)
-        day = _day(conn)
-    return {"unit": vars(unit), "kind": kind, "as_of": day, "total": total, "rows": rows}
-
-
-def camera_issues(engine: Engine, code: str, *, limit: int) -> dict[str, Any]:
-    """List the rules that a unit's cameras break.
-
-    Parameters
-    ----------
-    engine
-        The store.
-    code
-        A division code.
-    limit
-        The most rows to return.
-
-    Returns
-    -------
-    dict
-        For JSON: ``unit``, ``as_of``, ``total``, ``counts`` (by shape of the rule), ``rows``
-        with camera_code, rule, severity, field, message in both languages, run.
-
-    Raises
-    ------
-    UnitNotFound
-        There is no such unit.
-    StoreUnavailable, Conflict, StoreError
-        See `store.transaction`.
-    """
-    with store.transaction(engine) as conn:
-        unit = store.read_unit_rates(conn, code)["unit"]
-        counts, found = store.read_camera_issues(conn, code, limit=limit)
-        day = _day(conn)
-    rows = [
-        {
-            "camera_code": row["camera_code"],
-            **Issue(row["shape"], field=row["field"], values=row["values"]).as_dict(),
-            "run": row["run"],
-        }
-        for row in found
-    ]
-    return {
-        "unit": vars(unit),
-        "as_of": day,
-        "total": sum(counts.values()),
-        "counts": counts,
-        "rows": rows,
-    }
-
-
-def _day(conn: Connection) -> dt.date | None:
-    """Return the day that camera figures are for."""
-    runs = [run["as_of"] for run in store.read_runs(conn) if run["subject"] == "camera"]
-    return runs[0] if runs else None
-
-
-def locate(engine: Engine, longitude: float, latitude: float, *, as_of: dt.date) -> dict[str, Any]:
-    """Answer in which unit of each level, and in which building, a position lies.
-
-    Parameters
-    ----------
-    engine
-        The store.
-    longitude, latitude
-        Degrees, CGCS2000 or WGS 84.
-    as_of
-        The date for the divisions.
-
-    Returns
-    -------
-    dict
-        For JSON: the fields of `model.Location`.
-
-    Raises
-    ------
-    StoreUnavailable, Conflict, StoreError
-        See `store.transaction`.
-    """
-    with store.transaction(engine) as conn:
-        return asdict(store.locate(conn, longitude, latitude, as_of=as_of))

@@ -83,7 +83,10 @@ def _write(engine: Engine, seed: int, source: str, progress: Progress) -> None:
                 effective=effective,
                 rows=len(rows),
                 synthetic=True,
+                action="demo",
             )
-            store.write_layer(conn, name, rows, effective=effective, batch_id=batch_id)
-    with store.transaction(engine) as conn:
+            store.write_counts(conn, batch_id, inserted=len(rows))
+            with store.staged_layer(conn, name, rows, effective=effective) as staged:
+                store.write_changes(conn, staged, batch_id=batch_id)
+    with store.transaction(engine, owner=True) as conn:
         store.analyze(conn)

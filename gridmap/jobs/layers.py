@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+import uuid
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import pandas as pd
 
 from gridmap import crs, files, store, topology
-from gridmap.errors import InputError, LayerRejected
+from gridmap.errors import InputError, LayerRejected, StoreUnavailable
+from gridmap.jobs.book import applied, compared, done_before, settled
 from gridmap.jobs.checks import (
-    assigned_to,
     derived_columns,
+    ended_issues,
     frame_issues,
     one_cause,
     reference_issues,
@@ -24,7 +26,6 @@ from gridmap.model import (
     ImportReport,
     Issue,
     LayerSpec,
-    Level,
     Limits,
     headings_of,
     layer,
@@ -57,7 +58,11 @@ def import_layer(
     limits: Limits | None = None,
     repair: bool = False,
     tolerance_m: float = topology.TOLERANCE_M,
+    complete: bool = False,
+    unit: str = "",
     commit: bool = False,
+    key: str | None = None,
+    actor: str | None = None,
     today: dt.date | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
@@ -81,8 +86,17 @@ def import_layer(
         Take the proposed polygon for each that is not valid.
     tolerance_m
         Width up to which units may overlap or leave gaps with a warning only.
+    complete
+        The file has all rows of the layer: stored rows that it lacks end on that day.
+    unit
+        A code prefix: it has all rows of that unit only. For divisions, buildings, cameras.
     commit
         Write; without it the store is only read.
+    key
+        Names this import: with a key that is in the book nothing is written again. One is made
+        if none is given.
+    actor
+        Who imports, for the book.
     today
         The day after which no row may begin; the present day if not given.
     progress
@@ -99,13 +113,15 @@ def import_layer(
         There is no such layer.
     InputError
         ``columns`` names a field the layer has not, or a column the file has not; two columns
-        have a heading of one field.
+        have a heading of one field; ``unit`` is given for a layer that knows none, or without
+        ``complete``.
     FileUnreadable, CrsError
         See `files.read_layer`.
     LayerRejected
         Rows have errors; nothing was written; the error holds the report.
     StoreUnavailable, Conflict, StoreError
-        See `store.transaction`.
+        See `store.transaction`. After a lost connection the book was looked up first, and the
+        message says whether anything was written.
 
     Notes
     -----
@@ -114,6 +130,7 @@ def import_layer(
     tell = progress or (lambda _step, _share: None)
     spec = layer(name)
     _require_fields(spec, columns or {})
+    _require_unit(spec, unit, complete=complete)
     tell("reading", 0.0)
     source = files.read_layer(
         path,
@@ -126,13 +143,13 @@ def import_layer(
         limits=limits,
     )
     tell("checking", 0.0)
+    only = unit if complete else None
     frame, issues = _repaired(source, repair=repair)
     issues = _told_apart(spec.check(frame), source.unreadable) + issues
     present = today or dt.date.today()
     if effective > present:
         issues.append(Issue("T01.future", values={"date": effective, "today": present}))
-    shapes = frame.geometry if isinstance(frame, gpd.GeoDataFrame) else None
-    issues = placed(issues, shapes)
+    issues = placed(issues, _shapes(frame))
     report = ImportReport(
         layer=name,
         source=path.name,
@@ -144,32 +161,84 @@ def import_layer(
         encoding=source.encoding,
         file_layer=source.layer,
         columns=source.columns,
+        key=(key or uuid.uuid4().hex) if commit else None,
     )
+    if key and commit and (earlier := done_before(engine, report)):
+        return earlier
     if any(issue.rule == "F01" for issue in issues):
-        if shapes is not None and any(issue.shape == "F01.crs" for issue in issues):
-            with store.transaction(engine, writes=False) as conn:
-                found = frame_issues(conn, spec, shapes, None, source_crs, effective)
-            report = replace(report, issues=(*issues, *found))
-        raise _rejected(report)
+        raise _rejected(_with_frames(engine, report, spec, frame, source_crs))
+    how = _Import(spec, effective, source_crs, tolerance_m, only, commit, actor, tell)
+    try:
+        return _against_store(engine, report, frame, how)
+    except StoreUnavailable as error:
+        if not commit:
+            raise
+        return settled(engine, report, error)
+
+
+@dataclass(frozen=True)
+class _Import:
+    """How a file is to be checked and written; see `import_layer`."""
+
+    spec: LayerSpec
+    effective: dt.date
+    source_crs: str | None
+    tolerance_m: float
+    only: str | None
+    commit: bool
+    actor: str | None
+    tell: Progress
+
+
+def _shapes(frame: pd.DataFrame) -> gpd.GeoSeries | None:
+    return frame.geometry if isinstance(frame, gpd.GeoDataFrame) else None
+
+
+def _with_frames(
+    engine: Engine,
+    report: ImportReport,
+    spec: LayerSpec,
+    frame: pd.DataFrame,
+    source_crs: str | None,
+) -> ImportReport:
+    """Add in which frame a file may be that does not say it."""
+    if not any(issue.shape == "F01.crs" for issue in report.issues):
+        return report
+    day = dt.date.fromisoformat(report.effective)
+    with store.transaction(engine) as conn:
+        found = frame_issues(conn, spec, _shapes(frame), None, source_crs, day)
+    return replace(report, issues=(*report.issues, *found))
+
+
+def _against_store(
+    engine: Engine, report: ImportReport, frame: pd.DataFrame, how: _Import
+) -> ImportReport:
+    """Check rows against what is stored, compare them with it, and write them if told to."""
+    spec, effective, only = how.spec, how.effective, how.only
     rows = spec.parse(frame)
     if spec.kinds:
         rows = crs.to_storage(rows)
-    with store.transaction(engine, writes=commit) as conn:
-        rows = _settled(conn, spec, rows, effective)
-        found = frame_issues(conn, spec, shapes, rows, source_crs, effective)
+    issues = list(report.issues)
+    with store.transaction(engine, writes=how.commit) as conn:
+        rows = _unrounded(conn, spec, rows, effective)
+        found = frame_issues(conn, spec, _shapes(frame), rows, how.source_crs, effective)
         issues += one_cause(found, reference_issues(conn, spec, rows, effective))
+        if only is not None:
+            issues += ended_issues(conn, spec, rows, effective, only)
         if spec.level and not any(issue.severity is Severity.ERROR for issue in found):
-            issues += tiling_issues_of(conn, spec.level, rows, effective, tolerance_m)
+            issues += tiling_issues_of(conn, spec.level, rows, effective, how.tolerance_m, only)
         rows, assignment = derived_columns(conn, spec, rows, effective)
         told = placed(issues + assignment, rows.geometry if spec.kinds else None)
         report = replace(report, issues=tuple(told))
         if report.errors:
             raise _rejected(report)
-        tell("writing", 0.0)
-        return _written(conn, report, spec, rows, effective) if commit else report
+        how.tell("writing" if how.commit else "comparing", 0.0)
+        with store.staged_layer(conn, spec.name, rows, effective=effective, only=only) as staged:
+            report = compared(conn, report, staged)
+            return applied(conn, report, spec, staged, rows, how.actor) if how.commit else report
 
 
-def _settled(
+def _unrounded(
     conn: Connection, spec: LayerSpec, rows: pd.DataFrame, effective: dt.date
 ) -> pd.DataFrame:
     """Leave shapes as they are stored where the way through another frame only rounded them."""
@@ -205,6 +274,16 @@ def _require_fields(spec: LayerSpec, columns: Mapping[str, str]) -> None:
         )
 
 
+def _require_unit(spec: LayerSpec, unit: str, *, complete: bool) -> None:
+    """Refuse a unit where rows have none, or where nothing ends."""
+    if unit and not complete:
+        raise InputError("--unit says of which unit the file is complete; give --complete too")
+    if unit and not (spec.level or spec.name in ("building", "camera")):
+        raise InputError(f"rows of {spec.name} are in no unit; leave --unit out")
+    if not unit.isdigit() and unit:
+        raise InputError(f"{unit[:20]!r} is no code of a division")
+
+
 def _rejected(report: ImportReport) -> LayerRejected:
     count = len(report.errors)
     return LayerRejected(
@@ -226,42 +305,3 @@ def _repaired(source: files.LayerFile, *, repair: bool) -> tuple[pd.DataFrame, l
     frame = frame.copy()
     frame.loc[repairs.index, frame.geometry.name] = repairs
     return frame, issues
-
-
-def _written(
-    conn: Connection, report: ImportReport, spec: LayerSpec, rows: pd.DataFrame, effective: dt.date
-) -> ImportReport:
-    batch_id = store.write_batch(
-        conn,
-        layer=spec.name,
-        source=report.source,
-        sha256=report.sha256,
-        source_crs=report.source_crs,
-        encoding=report.encoding,
-        effective=effective,
-        rows=report.rows,
-    )
-    written = store.write_layer(conn, spec.name, rows, effective=effective, batch_id=batch_id)
-    if spec.level is Level.GRID:
-        _reassign(conn, effective, batch_id)
-    return replace(
-        report,
-        committed=True,
-        batch_id=batch_id,
-        inserted=written.inserted,
-        updated=written.updated,
-        unchanged=written.unchanged,
-    )
-
-
-def _reassign(conn: Connection, effective: dt.date, batch_id: int) -> None:
-    """Assign what is stored to grids that have just changed."""
-    grids = store.read_units(conn, Level.GRID, as_of=effective)
-    for name, read in (("building", store.read_buildings), ("camera", store.read_cameras)):
-        stored = read(conn)
-        if stored.empty:
-            continue
-        assigned = assigned_to(stored, grids).rename(
-            columns={"unit_code": "grid_code", "share": "grid_share"}
-        )
-        store.write_assignment(conn, name, assigned, effective=effective, batch_id=batch_id)

@@ -11,7 +11,8 @@ import shapely
 
 from gridmap import maps, store
 from gridmap.errors import InputError, LayerNotFound, UnitNotFound
-from gridmap.jobs.coverage import is_stale
+from gridmap.jobs.days import figures
+from gridmap.jobs.rates import is_stale
 from gridmap.model import Level
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def map_parts(
     language
         ``zh`` or ``en``.
     as_of
-        The date of the divisions.
+        The date of the divisions; the figures say theirs.
     packed
         Details for a file; without them the page asks the server.
 
@@ -82,12 +83,19 @@ def map_parts(
         See `store.transaction`.
     """
     with store.transaction(engine, snapshot=True) as conn:
-        levels = (Level.DISTRICT, Level.STREET, Level.COMMUNITY, Level.GRID)
-        units = {level: store.read_units(conn, level, as_of=as_of) for level in levels}
-        rates = store.read_rates(conn)
-        runs = {run["subject"]: run["as_of"].isoformat() for run in store.read_runs(conn)}
-        synthetic = store.has_synthetic(conn)
-        stale = is_stale(conn)
+        return _parts(conn, language, as_of, packed)
+
+
+def _parts(
+    conn: Connection, language: str, as_of: dt.date, packed: dict[str, Any] | None
+) -> maps.MapParts:
+    """Compose the map from what a transaction sees."""
+    levels = (Level.DISTRICT, Level.STREET, Level.COMMUNITY, Level.GRID)
+    units = {level: store.read_units(conn, level, as_of=as_of) for level in levels}
+    rates = store.read_rates(conn)
+    runs = {run["subject"]: run["as_of"].isoformat() for run in store.read_runs(conn)}
+    synthetic = store.has_synthetic(conn)
+    stale = is_stale(conn)
     if units[Level.DISTRICT].empty:
         raise UnitNotFound("the store has no district; import one, or run `gridmap demo`")
     subject = {"party_group": "org", "party_branch": "org", "camera": "camera"}
@@ -139,7 +147,7 @@ def empty_page(language: str) -> str:
     return maps.empty_page(language)
 
 
-def features(engine: Engine, layer: str, window: Window) -> dict[str, Any]:
+def features(engine: Engine, layer: str, window: Window, *, as_of: dt.date) -> dict[str, Any]:
     """Return the details of a layer that lie in a window.
 
     Parameters
@@ -150,6 +158,8 @@ def features(engine: Engine, layer: str, window: Window) -> dict[str, Any]:
         A key of `maps.DETAILS`.
     window
         West, south, east, north in degrees.
+    as_of
+        The date of what is drawn; the figures say theirs.
 
     Returns
     -------
@@ -171,24 +181,24 @@ def features(engine: Engine, layer: str, window: Window) -> dict[str, Any]:
     if layer not in maps.DETAILS:
         raise LayerNotFound(f"no layer {layer[:20]!r}; layers are {', '.join(maps.DETAILS)}")
     with store.transaction(engine) as conn:
-        frame = _details(conn, layer, window, FEATURE_LIMIT + 1)
+        frame = _details(conn, layer, as_of, window, FEATURE_LIMIT + 1)
     too_many = len(frame) > FEATURE_LIMIT
     shown = frame.head(0) if too_many else frame
     return maps.feature_collection(shown, maps.DETAIL_COLUMNS[layer], truncated=too_many)
 
 
 def _details(
-    conn: Connection, layer: str, window: Window | None, limit: int | None
+    conn: Connection, layer: str, as_of: dt.date, window: Window | None, limit: int | None
 ) -> gpd.GeoDataFrame:
     if layer == "road":
-        return store.read_roads(conn, window=window, limit=limit)
+        return store.read_roads(conn, as_of=as_of, window=window, limit=limit)
     if layer == "building":
-        return store.read_buildings(conn, window=window, limit=limit)
+        return store.read_buildings(conn, as_of=as_of, window=window, limit=limit)
     if layer == "blind":
         return store.read_ground(conn, window=window, limit=limit)
     if layer == "camera":
-        return store.read_watching(conn, window=window, limit=limit)
-    return store.read_views(conn, window=window, limit=limit)
+        return store.read_watching(conn, as_of=as_of, window=window, limit=limit)
+    return store.read_views(conn, as_of=as_of, window=window, limit=limit)
 
 
 def write_map(
@@ -197,6 +207,7 @@ def write_map(
     *,
     language: str,
     as_of: dt.date,
+    past: bool = False,
     cameras: bool = True,
     progress: Progress,
 ) -> int:
@@ -211,7 +222,9 @@ def write_map(
     language
         ``zh`` or ``en``.
     as_of
-        The date of the divisions.
+        The date of what is drawn.
+    past
+        Compute the figures for that date too; else they are those computed last.
     cameras
         Whether cameras and their views are in it: exact positions are for roles that need them.
     progress
@@ -236,19 +249,19 @@ def write_map(
     packed = {}
     kinds = {"road": "LineString", "camera": "Point"}
     exact = () if cameras else ("camera", "view", "blind")
-    with store.transaction(engine, snapshot=True) as conn:
+    with figures(engine, as_of if past else None, progress=progress) as conn:
         for done, layer in enumerate(maps.DETAILS):
             progress("packing", done / len(maps.DETAILS))
             if layer in exact:
                 continue
-            frame = _details(conn, layer, None, None)
+            frame = _details(conn, layer, as_of, None, None)
             if layer in SIMPLIFY_DEG:
                 thin = shapely.simplify(frame.geometry.to_numpy(), SIMPLIFY_DEG[layer])
                 frame = frame.set_geometry(gpd.GeoSeries(thin, frame.index, crs=frame.crs))
             columns = maps.DETAIL_COLUMNS[layer]
             packed[layer] = maps.pack(frame, columns, kind=kinds.get(layer, "Polygon"))
-    progress("drawing", 0.0)
-    parts = map_parts(engine, language=language, as_of=as_of, packed=packed)
+        progress("drawing", 0.0)
+        parts = _parts(conn, language, as_of, packed)
     text = maps.page(parts, inline=True)
     return _write_whole(target, text)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from gridmap import org_coverage, store
-from gridmap.errors import InputError
 from gridmap.model import Level
 
 if TYPE_CHECKING:
@@ -52,27 +51,23 @@ UNIT_OF_MEASURE = {
 """What each measure counts."""
 
 
-def require_present(conn: Connection, as_of: dt.date) -> None:
-    """Refuse a day on which buildings or cameras were not yet as they are now.
+def is_stale(conn: Connection) -> bool:
+    """Tell whether data was written after the figures were computed from it.
 
     Parameters
     ----------
     conn
         An open connection.
-    as_of
-        The day asked for.
 
-    Raises
-    ------
-    InputError
-        They were changed from a later day on.
+    Returns
+    -------
+    bool
+        True if a layer's last batch is not the one a computation read.
     """
-    newest = store.read_newest(conn)
-    if newest and as_of < newest:
-        raise InputError(
-            f"buildings or cameras were changed from {newest} on; coverage of {as_of} would count "
-            f"what was not there: choose {newest} or a later day"
-        )
+    for run in store.read_runs(conn):
+        if store.read_inputs(conn, INPUT_LAYERS[run["subject"]]) != run["inputs"]["layers"]:
+            return True
+    return False
 
 
 def all_rates(

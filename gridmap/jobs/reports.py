@@ -106,8 +106,9 @@ def write_report(report: ImportReport, path: Path) -> None:
     Notes
     -----
     Rule: a GeoPackage has the layer ``issues`` (EPSG:4490, shapes of any kind), the table
-    ``issues_without_geometry`` for those that have no place, and the table ``report`` with one
-    row: a GIS shows all three. The file is for its owner alone: an issue of a camera has its
+    ``issues_without_geometry`` for those that have no place, the table ``changes`` of the rows
+    that are new, change or end, and the table ``report`` with one row: a GIS shows all four. The
+    file is for its owner alone: an issue of a camera has its
     exact position.
     """
     require_report(path)
@@ -122,6 +123,7 @@ def write_report(report: ImportReport, path: Path) -> None:
     layers = {
         "issues": gpd.GeoDataFrame(_table(somewhere), geometry=shapes).set_index("rule"),
         "issues_without_geometry": _table(nowhere).set_index("rule"),
+        "changes": _changes(report).set_index("key"),
         "report": _summary(report).set_index("layer"),
     }
     files.write_layers(layers, path, private=True)
@@ -136,12 +138,17 @@ def _table(issues: list[Issue]) -> pd.DataFrame:
     return table.astype({"row": "Int64"} | {c: "string" for c in _COLUMNS if c != "row"})
 
 
+def _changes(report: ImportReport) -> pd.DataFrame:
+    told = [(one.key, one.change, ", ".join(one.fields)) for one in report.changes]
+    return pd.DataFrame(told, columns=["key", "change", "fields"]).astype("string")
+
+
 def _summary(report: ImportReport) -> pd.DataFrame:
-    """Return all the report says beside its issues, as one row."""
+    """Return all the report says beside its issues and changes, as one row."""
     told: dict[str, Any] = {
         name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
         for name, value in report.as_dict().items()
-        if name != "issues"
+        if name not in ("issues", "changes")
     }
     errors = len(report.errors)
     table = pd.DataFrame([{**told, "errors": errors, "others": len(report.issues) - errors}])

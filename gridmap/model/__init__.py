@@ -38,7 +38,10 @@ from gridmap.model.layers import (
 from gridmap.model.limits import Limits
 from gridmap.model.reports import (
     BLIND_COLUMNS,
+    CHANGES,
     FAILURE_KINDS,
+    Batch,
+    Change,
     ImportReport,
     Issue,
     Location,
@@ -50,6 +53,7 @@ from gridmap.model.reports import (
 __all__ = [
     "ALL_ROUND",
     "BLIND_COLUMNS",
+    "CHANGES",
     "CODE_LENGTH",
     "DIRECTION_DEG",
     "DIRECTION_TOLERANCE_DEG",
@@ -61,7 +65,9 @@ __all__ = [
     "REMOVED",
     "SERVICE_KINDS",
     "SERVICE_TARGET",
+    "Batch",
     "Breach",
+    "Change",
     "Field",
     "ImportReport",
     "Issue",

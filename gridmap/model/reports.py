@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from dataclasses import field as attribute
-from typing import Any
+from typing import Any, NamedTuple
 
 import shapely
 
@@ -80,11 +81,27 @@ def _short(text: str) -> str:
 MAX_SHOWN = 400
 
 
+CHANGES = ("added", "changed", "ended")
+"""What can become of a row in an import, if it is not as it was."""
+
+
+class Change(NamedTuple):
+    """A row that an import changes: its key, one of `CHANGES`, and what differs.
+
+    ``key`` has its columns joined by ``/``; ``fields`` is empty but for ``changed``.
+    """
+
+    key: str
+    change: str
+    fields: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import found and did.
+    """What an import found, and what it did, or would do if it were committed.
 
-    ``inserted``, ``updated`` and ``unchanged`` count rows of the file; all are 0 in a check.
+    ``inserted``, ``updated`` and ``unchanged`` count rows of the file, ``ended`` stored rows that
+    a complete file has no more; all are 0 where there are errors. ``changes`` are those rows.
     ``file_layer`` is the layer, sheet or member read; ``columns`` says which column of the file was
     taken for which field, where their names differ.
     """
@@ -104,6 +121,9 @@ class ImportReport:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+    ended: int = 0
+    key: str | None = None
+    changes: tuple[Change, ...] = ()
 
     @property
     def errors(self) -> tuple[Issue, ...]:
@@ -112,8 +132,37 @@ class ImportReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report for JSON."""
-        plain = {k: v for k, v in self.__dict__.items() if k != "issues"}
-        return {**plain, "issues": [issue.as_dict() for issue in self.issues]}
+        plain = {k: v for k, v in self.__dict__.items() if k not in ("issues", "changes")}
+        return {
+            **plain,
+            "issues": [issue.as_dict() for issue in self.issues],
+            "changes": [change._asdict() for change in self.changes],
+        }
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One write in the book: who, when, from which file, of which day, what it changed.
+
+    ``action`` is ``import``, ``undo`` or ``demo``; ``undoes`` and ``undone_by`` are other batches.
+    """
+
+    id: int
+    at: dt.datetime
+    actor: str | None
+    action: str
+    layer: str
+    source: str
+    sha256: str
+    effective: dt.date
+    rows: int
+    inserted: int
+    updated: int
+    ended: int
+    unchanged: int
+    key: str | None = None
+    undoes: int | None = None
+    undone_by: int | None = None
 
 
 @dataclass(frozen=True)

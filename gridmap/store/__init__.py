@@ -7,16 +7,27 @@ to write (``jobs``), computing (the core), declaring tables (``tables``).
 Driver errors are translated once, in `transaction`; their text never leaves this room.
 
 Inside, each module imports only those before it: ``conditions``, ``rows``, ``schema``,
-``layers``, ``results``, ``origins``, ``position``, ``transfer``, ``changes``.
+``layers``, ``results``, ``origins``, ``position``, ``transfer``, ``batches``, ``changes``.
 """
 
-from gridmap.store.changes import (
-    Written,
-    analyze,
-    replace_results,
-    write_assignment,
+from gridmap.store.batches import (
+    read_batches,
+    read_images,
+    read_left,
+    read_lineage,
+    undo_batch,
     write_batch,
-    write_layer,
+    write_counts,
+    write_lineage,
+)
+from gridmap.store.changes import (
+    Staged,
+    analyze,
+    read_changes,
+    replace_results,
+    staged_layer,
+    write_assignment,
+    write_changes,
     write_run,
 )
 from gridmap.store.layers import (
@@ -25,6 +36,8 @@ from gridmap.store.layers import (
     read_changed,
     read_codes,
     read_duties,
+    read_ended_codes,
+    read_keys,
     read_later_keys,
     read_layer,
     read_orgs,
@@ -59,24 +72,31 @@ from gridmap.store.schema import MIGRATIONS, connect, migrate, require_schema, t
 
 __all__ = [
     "MIGRATIONS",
-    "Written",
+    "Staged",
     "analyze",
     "connect",
     "has_synthetic",
     "locate",
     "migrate",
+    "read_batches",
     "read_blind_areas",
     "read_buildings",
     "read_camera_issues",
     "read_cameras",
     "read_changed",
+    "read_changes",
     "read_codes",
     "read_duties",
+    "read_ended_codes",
     "read_figures",
     "read_ground",
+    "read_images",
     "read_inputs",
+    "read_keys",
     "read_later_keys",
     "read_layer",
+    "read_left",
+    "read_lineage",
     "read_losses",
     "read_newest",
     "read_orgs",
@@ -95,9 +115,13 @@ __all__ = [
     "read_watching",
     "replace_results",
     "require_schema",
+    "staged_layer",
     "transaction",
+    "undo_batch",
     "write_assignment",
     "write_batch",
-    "write_layer",
+    "write_changes",
+    "write_counts",
+    "write_lineage",
     "write_run",
 ]

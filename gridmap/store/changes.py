@@ -1,67 +1,92 @@
-"""What a transaction changes: batches, layers, assignments to grids, runs and their results.
+"""What a transaction changes: layers, assignments to grids, runs and their results.
 
 Belongs here: every statement that writes rows. Does not belong here: how a frame gets into the
-database (``transfer``), which rows to write (``jobs``).
+database (``transfer``), which rows to write (``jobs``), the book of writes (``batches``).
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import array as pg_array
 
 from gridmap import tables as t
 from gridmap.model import LAYERS
-from gridmap.store.conditions import holds, layer_table
+from gridmap.store.conditions import holds, joined_key, layer_table, scope
 from gridmap.store.transfer import copy_rows, staged
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
-    import pandas as pd
     from sqlalchemy import Connection, Table
 
 
 @dataclass(frozen=True)
-class Written:
-    """How many rows a write inserted, changed, and found already so."""
+class Staged:
+    """A layer's rows in a temporary table, beside what is stored of them on a date.
 
-    inserted: int
-    updated: int
-    unchanged: int
-
-
-def write_batch(conn: Connection, **values: object) -> int:
-    """Open an import batch and name it as the cause of what this transaction deletes.
-
-    Parameters
-    ----------
-    conn
-        An open connection.
-    **values
-        Columns of ``import_batch``.
-
-    Returns
-    -------
-    int
-        The batch's id.
+    ``only`` is the unit whose rows the file has all of, an empty text for the whole layer, and
+    None where rows that it lacks are none of its business.
     """
-    counts = {"inserted": 0, "updated": 0, "unchanged": 0}
-    query = t.import_batch.insert().values(**counts, **values).returning(t.import_batch.c.id)
-    batch_id = int(conn.execute(query).scalar_one())
-    conn.execute(sa.select(sa.func.set_config("gridmap.batch", str(batch_id), True)))  # noqa: FBT003
-    return batch_id
+
+    layer: str
+    table: Table
+    stage: Table
+    effective: dt.date
+    only: str | None
+
+    @property
+    def key(self) -> list[str]:
+        """The columns that identify a row."""
+        return list(LAYERS[self.layer].key)
+
+    @property
+    def content(self) -> list[str]:
+        """The other columns of the file, and those derived from it."""
+        return [c.name for c in self.stage.c if c.name not in self.key]
+
+    @property
+    def same_key(self) -> sa.ColumnElement[bool]:
+        """The condition that a stored and a staged row are one."""
+        return sa.and_(*(self.table.c[name] == self.stage.c[name] for name in self.key))
+
+    @property
+    def differs(self) -> sa.ColumnElement[bool]:
+        """The condition that they are not alike."""
+        pairs = ((self.table.c[name], self.stage.c[name]) for name in self.content)
+        return sa.or_(sa.false(), *(one.is_distinct_from(other) for one, other in pairs))
+
+    @property
+    def lives(self) -> sa.ColumnElement[bool]:
+        """The condition that a stored row is true on the date."""
+        periods = "valid" in self.table.c
+        return holds(self.table.c.valid, self.effective) if periods else sa.true()
+
+    @property
+    def missing(self) -> sa.ColumnElement[bool]:
+        """The condition that a stored row ends, because the file should have it and has not."""
+        if self.only is None:
+            return sa.false()
+        known = sa.exists().where(self.same_key)
+        return sa.and_(self.lives, ~known, *scope(self.table.c, self.layer, self.only))
 
 
-def write_layer(
-    conn: Connection, layer: str, frame: pd.DataFrame, *, effective: dt.date, batch_id: int
-) -> Written:
-    """Write a layer's rows from a date on: new ones inserted, changed ones changed.
-
-    Rows that the store has and the frame has not stay as they are.
+@contextmanager
+def staged_layer(
+    conn: Connection,
+    layer: str,
+    frame: pd.DataFrame,
+    *,
+    effective: dt.date,
+    only: str | None = None,
+) -> Iterator[Staged]:
+    """Put a layer's rows beside what is stored, to be compared and then applied.
 
     Parameters
     ----------
@@ -75,94 +100,116 @@ def write_layer(
         ``grid_code``. No key of it is in `read_later_keys`.
     effective
         First day the rows are true.
-    batch_id
-        From `write_batch`.
+    only
+        A code prefix: the frame has all rows of that unit, of the whole layer if it is empty, and
+        what it lacks ends. None: rows that it lacks stay as they are.
 
-    Returns
-    -------
-    Written
-        Counts; their sum is the number of rows.
+    Yields
+    ------
+    Staged
+        Until the end of the block.
     """
     table = layer_table(layer)
     key = list(LAYERS[layer].key)
     content = [name for name in _content_columns(table) if name not in key]
     stage = staged(conn, table, frame, [*key, *content])
-    same_key = sa.and_(*(table.c[name] == stage.c[name] for name in key))
-    differs = sa.or_(
-        sa.false(), *(table.c[name].is_distinct_from(stage.c[name]) for name in content)
-    )
-    if "valid" in table.c:
-        written = _apply_periods(conn, table, stage, same_key, differs, effective, batch_id)
-    else:
-        written = _apply_current(conn, table, stage, same_key, differs, effective, batch_id)
+    yield Staged(layer, table, stage, effective, only)
     stage.drop(conn)
-    conn.execute(
-        t.import_batch.update()
-        .where(t.import_batch.c.id == batch_id)
-        .values(inserted=written.inserted, updated=written.updated, unchanged=written.unchanged)
+
+
+def read_changes(conn: Connection, rows: Staged) -> pd.DataFrame:
+    """Compare staged rows with what is stored; nothing is written.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    rows
+        From `staged_layer`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each that is not as it was; columns key (joined by ``/``), change (``added``,
+        ``changed`` or ``ended``), fields (a list of the columns that differ).
+    """
+    table, stage = rows.table, rows.stage
+    own = {"grid_share", "level"}  # follow from other columns
+    differing = [
+        sa.case((table.c[name].is_distinct_from(stage.c[name]), name))
+        for name in rows.content
+        if name not in own
+    ]
+    nothing = sa.cast(pg_array([]), ARRAY(sa.Text))
+    both = sa.select(
+        joined_key(stage, rows.layer).label("key"),
+        sa.case((table.c.batch_id.is_(None), "added"), else_="changed").label("change"),
+        sa.case(
+            (table.c.batch_id.is_(None), nothing),
+            else_=sa.func.array_remove(pg_array(differing), None),
+        ).label("fields"),
+    ).select_from(stage.outerjoin(table, sa.and_(rows.same_key, rows.lives)))
+    both = both.where(sa.or_(table.c.batch_id.is_(None), rows.differs))
+    ended = sa.select(joined_key(table, rows.layer), sa.literal("ended"), nothing).where(
+        rows.missing
     )
-    return written
+    found = conn.execute(sa.union_all(both, ended).order_by("change", "key"))
+    columns = ["key", "change", "fields"]
+    return pd.DataFrame([tuple(row) for row in found], columns=columns, dtype=object)
 
 
-def _apply_current(
-    conn: Connection,
-    table: Table,
-    stage: Table,
-    same_key: sa.ColumnElement[bool],
-    differs: sa.ColumnElement[bool],
-    effective: dt.date,
-    batch_id: int,
-) -> Written:
-    """Change and insert rows of a current table; the trigger keeps what they were."""
+def write_changes(conn: Connection, rows: Staged, *, batch_id: int) -> None:
+    """Write staged rows: new ones inserted, changed ones changed, missing ones ended.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    rows
+        From `staged_layer`.
+    batch_id
+        From `write_batch`.
+    """
+    if "valid" in rows.table.c:
+        _apply_periods(conn, rows, batch_id)
+    else:
+        _apply_current(conn, rows, batch_id)
+
+
+def _apply_current(conn: Connection, rows: Staged, batch_id: int) -> None:
+    """Change, end and insert rows of a current table; the trigger keeps what they were."""
+    table, stage = rows.table, rows.stage
     names = [c.name for c in stage.c]
-    stamp: dict[str, Any] = {"valid_from": effective, "batch_id": batch_id}
-    changes: dict[str, Any] = {
-        name: stage.c[name] for name in names if name not in table.primary_key.columns
-    }
-    if "version" in table.c:
-        changes |= {"version": table.c.version + 1, "sys_from": sa.func.now()}
-    updated = conn.execute(
-        table.update().values(**changes, **stamp).where(same_key, differs)
-    ).rowcount
-    new = sa.select(*(stage.c[n] for n in names), *(sa.literal(v) for v in stamp.values())).where(
-        ~sa.exists().where(same_key)
+    stamp: dict[str, Any] = {"valid_from": rows.effective, "batch_id": batch_id}
+    changes: dict[str, Any] = {name: stage.c[name] for name in rows.content}
+    changes |= {"version": table.c.version + 1, "sys_from": sa.func.now()}
+    conn.execute(table.delete().where(rows.missing))
+    conn.execute(table.update().values(**changes, **stamp).where(rows.same_key, rows.differs))
+    new = sa.select(*stage.c, *(sa.literal(v) for v in stamp.values())).where(
+        ~sa.exists().where(rows.same_key)
     )
-    inserted = conn.execute(table.insert().from_select([*names, *stamp], new)).rowcount
-    return _written(conn, stage, inserted, updated)
+    conn.execute(table.insert().from_select([*names, *stamp], new))
 
 
-def _apply_periods(
-    conn: Connection,
-    table: Table,
-    stage: Table,
-    same_key: sa.ColumnElement[bool],
-    differs: sa.ColumnElement[bool],
-    effective: dt.date,
-    batch_id: int,
-) -> Written:
+def _apply_periods(conn: Connection, rows: Staged, batch_id: int) -> None:
     """Correct rows that begin on this day, end changed older rows, insert the new rows."""
+    table, stage, effective = rows.table, rows.stage, rows.effective
     names = [c.name for c in stage.c]
     begins = sa.func.lower(table.c.valid)
-    corrected = conn.execute(
+    until_now = table.update().values(valid=sa.func.daterange(begins, effective))
+    # What begins and ends on one day was never true.
+    conn.execute(table.delete().where(rows.missing, begins == effective))
+    conn.execute(until_now.where(rows.missing, begins < effective))
+    conn.execute(
         table.update()
         .values(**{name: stage.c[name] for name in names}, batch_id=batch_id)
-        .where(same_key, begins == effective, differs)
-    ).rowcount
-    ended = conn.execute(
-        table.update()
-        .values(valid=sa.func.daterange(begins, effective))
-        .where(same_key, holds(table.c.valid, effective), begins < effective, differs)
-    ).rowcount
-    holding = sa.exists().where(same_key, holds(table.c.valid, effective))
+        .where(rows.same_key, begins == effective, rows.differs)
+    )
+    conn.execute(until_now.where(rows.same_key, rows.lives, begins < effective, rows.differs))
+    holding = sa.exists().where(rows.same_key, rows.lives)
     period = sa.func.daterange(sa.literal(effective), None)
-    new = sa.select(*(stage.c[n] for n in names), period, sa.literal(batch_id)).where(~holding)
-    inserted = conn.execute(table.insert().from_select([*names, "valid", "batch_id"], new)).rowcount
-    return _written(conn, stage, inserted - ended, corrected + ended)
-
-
-def _written(conn: Connection, stage: Table, inserted: int, updated: int) -> Written:
-    total = conn.execute(sa.select(sa.func.count()).select_from(stage)).scalar_one()
-    return Written(inserted, updated, int(total) - inserted - updated)
+    new = sa.select(*stage.c, period, sa.literal(batch_id)).where(~holding)
+    conn.execute(table.insert().from_select([*names, "valid", "batch_id"], new))
 
 
 def write_assignment(

@@ -28,36 +28,55 @@ def layer_table(layer: str) -> Table:
     return t.division if spec.level else t.metadata.tables[layer]
 
 
+def joined_key(table: Table | sa.FromClause, layer: str) -> sa.ColumnElement[str]:
+    """Return a layer's key as one text, its columns joined by ``/``."""
+    return sa.func.concat_ws("/", *(table.c[name] for name in LAYERS[layer].key))
+
+
 def holds(valid: sa.ColumnElement[Any], day: Any) -> sa.ColumnElement[bool]:
     """Return the condition that a period contains a day."""
     return valid.bool_op("@>")(sa.cast(day, sa.Date))
 
 
 def state(
-    table: Table, names: list[str], day: dt.date, *more: Callable[[Any], sa.ColumnElement[bool]]
+    table: Table,
+    names: list[str],
+    day: dt.date | sa.BindParameter[Any],
+    where: Callable[[Any], list[sa.ColumnElement[bool]]] = lambda _columns: [],
 ) -> sa.Subquery:
-    """Return the rows of a table as they were on a day, with some of its columns.
+    """Return the rows of a layer's table as they were on a day, with some of its columns.
 
-    ``more`` are conditions on a table's columns, asked of former rows too, so that each can use
-    its own index.
+    ``where`` gives the conditions on a table's columns: they are asked of present and of former
+    rows, so that each can use its own index.
     """
 
     def rows(of: Table, *when: sa.ColumnElement[bool]) -> sa.Select[Any]:
-        return sa.select(*(of.c[name] for name in names)).where(*when, *(one(of.c) for one in more))
+        return sa.select(*(of.c[name] for name in names)).where(*when, *where(of.c))
 
     if "valid" in table.c:
-        return rows(table, holds(table.c.valid, day)).subquery(table.name)
-    now = rows(table, table.c.valid_from <= day)
-    if table not in t.HISTORY:
-        return now.subquery(table.name)
+        return rows(table, holds(table.c.valid, day)).subquery("state")
     past = t.HISTORY[table]
-    former = rows(past, past.c.valid_from <= day, past.c.valid_to > day)
-    return now.union_all(former).subquery(table.name)
+    was = (past.c.valid_from <= day, past.c.valid_to > day, past.c.ended_by.not_in(undone()))
+    return rows(table, table.c.valid_from <= day).union_all(rows(past, *was)).subquery("state")
+
+
+def undone() -> sa.Select[Any]:
+    """Return the batches that were undone: what they ended was never ended."""
+    undoes = t.import_batch.c.undoes
+    return sa.select(undoes).where(undoes.is_not(None))
 
 
 def below(column: sa.ColumnElement[str], prefix: str) -> list[sa.ColumnElement[bool]]:
     """Return the half-open range of a code prefix; ':' is the byte after '9'."""
     return [column >= prefix, column < prefix + ":"] if prefix else []
+
+
+def scope(columns: Any, layer: str, within: str) -> list[sa.ColumnElement[bool]]:
+    """Return the rows of a table that are of a layer, and in a unit where the layer knows one."""
+    level = LAYERS[layer].level
+    place = "code" if level else "grid_code"
+    below_it = below(columns[place], within) if place in columns else []
+    return [columns.level == str(level), *below_it] if level else below_it
 
 
 def inside(

@@ -14,7 +14,16 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from gridmap import tables as t
 from gridmap.model import LAYERS, Level
-from gridmap.store.conditions import below, holds, inside, layer_table, state
+from gridmap.store.conditions import (
+    below,
+    holds,
+    inside,
+    joined_key,
+    layer_table,
+    scope,
+    state,
+    undone,
+)
 from gridmap.store.rows import frame_rows, table_rows
 
 if TYPE_CHECKING:
@@ -77,14 +86,8 @@ def read_layer(conn: Connection, layer: str, *, as_of: dt.date, within: str = ""
         the layer has one.
     """
     spec, table = LAYERS[layer], layer_table(layer)
-    more = []
-    if spec.level:
-        more.append(lambda c: c.level == str(spec.level))
-    place = "code" if spec.level else "grid_code"
-    if within and place in table.c:
-        more += [lambda c: c[place] >= within, lambda c: c[place] < within + ":"]
     shape = ["geom"] if spec.kinds else []
-    rows = state(table, [*spec.columns, *shape], as_of, *more)
+    rows = state(table, [*spec.columns, *shape], as_of, lambda c: scope(c, layer, within))
     query = sa.select(rows).order_by(*(rows.c[name] for name in spec.key))
     if not spec.kinds:
         return table_rows(conn, query, spec.columns[0]).reset_index()
@@ -118,6 +121,7 @@ def read_shapes(conn: Connection, layer: str, codes: pd.Series, *, as_of: dt.dat
 def read_buildings(
     conn: Connection,
     *,
+    as_of: dt.date,
     within: str = "",
     window: tuple[float, float, float, float] | None = None,
     limit: int | None = None,
@@ -128,6 +132,8 @@ def read_buildings(
     ----------
     conn
         An open connection.
+    as_of
+        The date of the rows.
     within
         A code prefix of grids; empty for all buildings, those in no grid too.
     window
@@ -141,11 +147,17 @@ def read_buildings(
         Index ``code``, ascending; the layer's columns, grid_code, grid_share, status, reason,
         org_code, org_name (of the last computation), geometry (MultiPolygon, EPSG:4490).
     """
-    b, c = t.building.c, t.target_coverage.c
-    joined = t.building.outerjoin(
+    names = [*LAYERS["building"].columns, "grid_code", "grid_share", "geom"]
+    rows = state(
+        t.building,
+        names,
+        as_of,
+        lambda c: [*below(c.grid_code, within), *inside(c.geom, window)],
+    )
+    b, c, o = rows.c, t.target_coverage.c, t.party_org.c
+    joined = rows.outerjoin(
         t.target_coverage, sa.and_(c.lens == "party_group", c.target_code == b.code)
     )
-    o = t.party_org.c
     latest = (
         sa.select(o.name)
         .where(o.code == c.org_code)
@@ -153,33 +165,20 @@ def read_buildings(
         .limit(1)
         .scalar_subquery()
     )
-    columns = [b[name] for name in LAYERS["building"].columns]
-    query = (
-        sa.select(
-            *columns,
-            b.grid_code,
-            b.grid_share,
-            c.status,
-            c.reason,
-            c.org_code,
-            latest.label("org_name"),
-            b.geom,
-        )
-        .select_from(joined)
-        .where(*below(b.grid_code, within), *inside(b.geom, window))
-        .order_by(b.code)
-        .limit(limit)
-    )
-    return frame_rows(conn, query)
+    covered = [c.status, c.reason, c.org_code, latest.label("org_name")]
+    query = sa.select(*(b[name] for name in names[:-1]), *covered, b.geom).select_from(joined)
+    return frame_rows(conn, query.order_by(b.code).limit(limit))
 
 
-def read_cameras(conn: Connection, *, within: str = "") -> gpd.GeoDataFrame:
+def read_cameras(conn: Connection, *, as_of: dt.date, within: str = "") -> gpd.GeoDataFrame:
     """Read cameras.
 
     Parameters
     ----------
     conn
         An open connection.
+    as_of
+        The date of the rows.
     within
         A code prefix of grids; empty for all cameras, those in no grid too.
 
@@ -188,17 +187,15 @@ def read_cameras(conn: Connection, *, within: str = "") -> gpd.GeoDataFrame:
     GeoDataFrame
         Index ``code``, ascending; the layer's columns, grid_code, geometry (Point, EPSG:4490).
     """
-    c = t.camera.c
-    columns = [c[name] for name in LAYERS["camera"].columns]
-    query = (
-        sa.select(*columns, c.grid_code, c.geom).where(*below(c.grid_code, within)).order_by(c.code)
-    )
-    return frame_rows(conn, query)
+    names = [*LAYERS["camera"].columns, "grid_code", "geom"]
+    rows = state(t.camera, names, as_of, lambda c: below(c.grid_code, within))
+    return frame_rows(conn, sa.select(rows).order_by(rows.c.code))
 
 
 def read_roads(
     conn: Connection,
     *,
+    as_of: dt.date,
     window: tuple[float, float, float, float] | None = None,
     limit: int | None = None,
 ) -> gpd.GeoDataFrame:
@@ -208,6 +205,8 @@ def read_roads(
     ----------
     conn
         An open connection.
+    as_of
+        The date of the rows.
     window
         West, south, east, north in degrees.
     limit
@@ -218,15 +217,16 @@ def read_roads(
     GeoDataFrame
         Index ``code``, ascending; name, kind, width_m, geometry (MultiLineString, EPSG:4490).
     """
-    r = t.road.c
-    query = sa.select(r.code, r.name, r.kind, r.width_m, r.geom).where(*inside(r.geom, window))
-    return frame_rows(conn, query.order_by(r.code).limit(limit))
+    names = [*LAYERS["road"].columns, "geom"]
+    rows = state(t.road, names, as_of, lambda c: inside(c.geom, window))
+    return frame_rows(conn, sa.select(rows).order_by(rows.c.code).limit(limit))
 
 
 def read_places(
     conn: Connection,
     layer: str,
     *,
+    as_of: dt.date,
     window: tuple[float, float, float, float] | None = None,
 ) -> gpd.GeoDataFrame:
     """Read a layer of places: entrances, key public areas, privacy zones, restricted sites.
@@ -237,6 +237,8 @@ def read_places(
         An open connection.
     layer
         The layer's name.
+    as_of
+        The date of the rows.
     window
         West, south, east, north in degrees.
 
@@ -245,16 +247,15 @@ def read_places(
     GeoDataFrame
         Index ``code``, ascending; the layer's columns, geometry (EPSG:4490).
     """
-    c = layer_table(layer).c
-    columns = [c[name] for name in LAYERS[layer].columns]
-    return frame_rows(
-        conn, sa.select(*columns, c.geom).where(*inside(c.geom, window)).order_by(c.code)
-    )
+    names = [*LAYERS[layer].columns, "geom"]
+    rows = state(layer_table(layer), names, as_of, lambda c: inside(c.geom, window))
+    return frame_rows(conn, sa.select(rows).order_by(rows.c.code))
 
 
 def read_walls(
     conn: Connection,
     *,
+    as_of: dt.date,
     window: tuple[float, float, float, float] | None = None,
     codes: pd.Index | None = None,
 ) -> gpd.GeoDataFrame:
@@ -264,6 +265,8 @@ def read_walls(
     ----------
     conn
         An open connection.
+    as_of
+        The date of the rows.
     window
         West, south, east, north in degrees.
     codes
@@ -275,11 +278,18 @@ def read_walls(
         Index ``code``, ascending; household_count, grid_code, geometry (MultiPolygon,
         EPSG:4490).
     """
-    b = t.building.c
-    query = sa.select(b.code, b.household_count, b.grid_code, b.geom)
-    if codes is not None:
-        query = query.where(b.code == sa.any_(sa.literal(list(codes), ARRAY(sa.Text))))
-    return frame_rows(conn, query.where(*inside(b.geom, window)).order_by(b.code))
+
+    def where(c: Any) -> list[sa.ColumnElement[bool]]:
+        some = (
+            [c.code == sa.any_(sa.literal(list(codes), ARRAY(sa.Text)))]
+            if codes is not None
+            else []
+        )
+        return [*some, *inside(c.geom, window)]
+
+    names = ["code", "household_count", "grid_code", "geom"]
+    rows = state(t.building, names, as_of, where)
+    return frame_rows(conn, sa.select(rows).order_by(rows.c.code))
 
 
 def read_changed(conn: Connection, layer: str, *, since: int) -> tuple[pd.Index, gpd.GeoDataFrame]:
@@ -370,13 +380,39 @@ def read_codes(conn: Connection, kind: str, *, as_of: dt.date) -> pd.Index:
         Codes, ascending.
     """
     if kind == "building":
-        query = sa.select(t.building.c.code)
+        query = sa.select(state(t.building, ["code"], as_of))
     elif kind == "party_org":
         query = sa.select(t.party_org.c.code).where(holds(t.party_org.c.valid, as_of))
     else:
         d = t.division.c
         query = sa.select(d.code).where(d.level == kind, holds(d.valid, as_of))
     return pd.Index(sorted(conn.execute(query).scalars()), dtype=object)
+
+
+def read_keys(conn: Connection, layer: str, *, as_of: dt.date, within: str = "") -> pd.Index:
+    """Read the keys that a layer has on a date.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    layer
+        A layer's name.
+    as_of
+        The date.
+    within
+        A code prefix, see `read_layer`.
+
+    Returns
+    -------
+    Index
+        The keys, joined by ``/`` where they have several columns; ascending.
+    """
+    table = layer_table(layer)
+    names = list(LAYERS[layer].key)
+    rows = state(table, names, as_of, lambda c: scope(c, layer, within))
+    keys = conn.execute(sa.select(joined_key(rows, layer))).scalars()
+    return pd.Index(sorted(keys), dtype=object)
 
 
 def read_later_keys(conn: Connection, layer: str, effective: dt.date) -> pd.Index:
@@ -397,9 +433,58 @@ def read_later_keys(conn: Connection, layer: str, effective: dt.date) -> pd.Inde
         The keys, joined by ``/`` where they have several columns.
     """
     table = layer_table(layer)
-    begins = sa.func.lower(table.c.valid) if "valid" in table.c else table.c.valid_from
-    key = sa.func.concat_ws("/", *(table.c[name] for name in LAYERS[layer].key))
-    return pd.Index(conn.execute(sa.select(key).where(begins > effective)).scalars(), dtype=object)
+    key = joined_key(table, layer)
+    if "valid" in table.c:
+        later = sa.select(key).where(
+            sa.or_(
+                sa.func.lower(table.c.valid) > effective,
+                sa.and_(sa.func.upper(table.c.valid) > effective, holds(table.c.valid, effective)),
+            ),
+            *scope(table.c, layer, ""),
+        )
+        return pd.Index(conn.execute(later).scalars(), dtype=object)
+    past = t.HISTORY[table]
+    ended = past.c.ended_by.not_in(undone())
+    queries = (
+        sa.select(key).where(table.c.valid_from > effective),
+        sa.select(joined_key(past, layer)).where(past.c.valid_to > effective, ended),
+    )
+    return pd.Index(conn.execute(sa.union(*queries)).scalars(), dtype=object)
+
+
+def read_ended_codes(conn: Connection, layer: str, effective: dt.date) -> pd.Index:
+    """Read the codes that a layer had before a date and has no more: none is given again.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    layer
+        A layer's name.
+    effective
+        The date.
+
+    Returns
+    -------
+    Index
+        Codes, ascending; empty for a layer whose key is no code.
+    """
+    table = layer_table(layer)
+    if "code" not in LAYERS[layer].key:
+        return pd.Index([], dtype=object)
+    lives = sa.select(state(table, ["code"], effective))
+    if "valid" in table.c:
+        past, ended = table, [sa.func.upper(table.c.valid) <= effective]
+    else:
+        past = t.HISTORY[table]
+        ended = [
+            past.c.valid_to <= effective,
+            past.c.valid_to > past.c.valid_from,
+            past.c.ended_by.not_in(undone()),
+        ]
+    query = sa.select(past.c.code).where(*ended, *scope(past.c, layer, "")).distinct()
+    codes = conn.execute(query.where(past.c.code.not_in(lives))).scalars()
+    return pd.Index(sorted(codes), dtype=object)
 
 
 def _period(valid: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:

@@ -51,10 +51,12 @@ def read_inputs(conn: Connection, layers: tuple[str, ...]) -> dict[str, Any]:
     Returns
     -------
     dict
-        By layer: batch id and source of the last write; empty layers are missing.
+        By layer: batch id and source of the last write that changed it; empty layers are missing.
     """
     b = t.import_batch.c
-    last = sa.select(sa.func.max(b.id)).where(b.layer.in_(layers)).group_by(b.layer)
+    # What was imported once more without any change is no other version.
+    changed = b.inserted + b.updated + b.ended > 0
+    last = sa.select(sa.func.max(b.id)).where(b.layer.in_(layers), changed).group_by(b.layer)
     query = sa.select(b.layer, b.id, b.source, b.sha256).where(b.id.in_(last)).order_by(b.layer)
     return {
         row.layer: {"batch": row.id, "source": row.source, "sha256": row.sha256}
@@ -92,9 +94,13 @@ def read_newest(conn: Connection) -> dt.date | None:
     Returns
     -------
     date or None
-        The latest first day of any of them; None while there are none.
+        The latest day on which any of them began or ended; None while there are none.
     """
-    days = (sa.select(sa.func.max(x.c.valid_from)).scalar_subquery() for x in t.HISTORY)
+    days = []
+    for table in (t.building, t.camera):
+        days.append(sa.select(sa.func.max(table.c.valid_from)).scalar_subquery())
+        past = t.HISTORY[table].c
+        days.append(sa.select(sa.func.max(past.valid_to)).scalar_subquery())
     newest: dt.date | None = conn.execute(sa.select(sa.func.greatest(*days))).scalar_one()
     return newest
 

@@ -14,7 +14,7 @@ from geoalchemy2.functions import ST_Covers, ST_Point
 from gridmap import tables as t
 from gridmap.crs import STORAGE_SRID
 from gridmap.model import Location, Unit
-from gridmap.store.conditions import holds
+from gridmap.store.conditions import holds, state
 from gridmap.store.rows import unit
 
 if TYPE_CHECKING:
@@ -27,15 +27,19 @@ if TYPE_CHECKING:
 @cache
 def _locate_query() -> sa.Select[Any]:
     place = ST_Point(sa.bindparam("lon"), sa.bindparam("lat"), STORAGE_SRID)
-    d, b = t.division.c, t.building.c
+    d, day = t.division.c, sa.bindparam("as_of", type_=sa.Date)
     units = sa.select(d.level, d.code, d.name, d.kind).where(
         d.geom.bool_op("&&")(place),
         ST_Covers(d.geom, place),
-        holds(d.valid, sa.bindparam("as_of")),
+        holds(d.valid, day),
     )
-    buildings = sa.select(sa.literal("building"), b.code, b.name, b.kind).where(
-        b.geom.bool_op("&&")(place), ST_Covers(b.geom, place)
-    )
+    b = state(
+        t.building,
+        ["code", "name", "kind"],
+        day,
+        lambda c: [c.geom.bool_op("&&")(place), ST_Covers(c.geom, place)],
+    ).c
+    buildings = sa.select(sa.literal("building"), b.code, b.name, b.kind)
     return sa.union_all(units, buildings).order_by(sa.literal_column("level, code"))  # type: ignore[return-value]
 
 
@@ -49,7 +53,7 @@ def locate(conn: Connection, longitude: float, latitude: float, *, as_of: dt.dat
     longitude, latitude
         Degrees, CGCS2000 or WGS 84.
     as_of
-        The date for the divisions; buildings are the present ones.
+        The date of divisions and buildings.
 
     Returns
     -------

@@ -13,10 +13,13 @@ import sqlalchemy as sa
 from gridmap import tables as t
 from gridmap.errors import UnitNotFound
 from gridmap.model import CODE_LENGTH, Level, Rate
-from gridmap.store.conditions import below, inside
+from gridmap.store.conditions import below, inside, state
 from gridmap.store.rows import frame_rows, table_rows, unit
 
 if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
     import geopandas as gpd
     import pandas as pd
     from sqlalchemy import Connection
@@ -62,7 +65,7 @@ def read_unit_rates(conn: Connection, code: str) -> dict[str, Any]:
     Raises
     ------
     UnitNotFound
-        No division has this code now.
+        No division has or had this code.
     """
     d, r, run = t.division.c, t.coverage_rate.c, t.coverage_run.c
     found = conn.execute(
@@ -85,7 +88,9 @@ def read_unit_rates(conn: Connection, code: str) -> dict[str, Any]:
     return {"unit": unit(found), "rates": rates}
 
 
-def read_uncovered(conn: Connection, code: str, *, limit: int) -> tuple[int, list[dict[str, Any]]]:
+def read_uncovered(
+    conn: Connection, code: str, *, as_of: dt.date, limit: int
+) -> tuple[int, list[dict[str, Any]]]:
     """Read a unit's buildings without a Party group, most households first.
 
     A district's are all that no group covers, those in no grid too.
@@ -96,6 +101,8 @@ def read_uncovered(conn: Connection, code: str, *, limit: int) -> tuple[int, lis
         An open connection.
     code
         A division code.
+    as_of
+        The date of the buildings.
     limit
         The most rows to return.
 
@@ -105,38 +112,38 @@ def read_uncovered(conn: Connection, code: str, *, limit: int) -> tuple[int, lis
         How many there are in all; code, name, address, household_count, floor_area_m2,
         grid_code, reason, org_code, longitude, latitude of the first ones.
     """
-    b, c = t.building.c, t.target_coverage.c
-    here = sa.and_(*below(b.grid_code, code))
-    if len(code) == CODE_LENGTH[Level.DISTRICT]:
-        here = sa.or_(here, b.grid_code.is_(None))
-    joined = t.building.join(
-        t.target_coverage, sa.and_(c.lens == "party_group", c.target_code == b.code)
-    )
+    names = ["code", "name", "address", "household_count", "floor_area_m2", "grid_code", "geom"]
+    rows = state(t.building, names, as_of, lambda c: [_here(c.grid_code, code)])
+    b, c = rows.c, t.target_coverage.c
+    joined = rows.join(t.target_coverage, sa.and_(c.lens == "party_group", c.target_code == b.code))
     place = sa.func.ST_PointOnSurface(b.geom)
     query = (
         sa.select(
-            b.code,
-            b.name,
-            b.address,
-            b.household_count,
-            b.floor_area_m2,
-            b.grid_code,
+            *(b[name] for name in names[:-1]),
             c.reason,
             c.org_code,
             sa.func.ST_X(place).label("longitude"),
             sa.func.ST_Y(place).label("latitude"),
         )
         .select_from(joined)
-        .where(c.status == "uncovered", here)
+        .where(c.status == "uncovered")
     )
     total = conn.execute(query.with_only_columns(sa.func.count())).scalar_one()
     ranked = query.order_by(b.household_count.desc().nulls_last(), b.code).limit(limit)
     return int(total), [dict(row._mapping) for row in conn.execute(ranked)]
 
 
+def _here(grid_code: sa.ColumnElement[Any], code: str) -> sa.ColumnElement[bool]:
+    """Return the condition to be in a unit; what is in no grid is in the district."""
+    inner = sa.and_(*below(grid_code, code))
+    whole = len(code) == CODE_LENGTH[Level.DISTRICT]
+    return sa.or_(inner, grid_code.is_(None)) if whole else inner
+
+
 def read_views(
     conn: Connection,
     *,
+    as_of: dt.date,
     window: tuple[float, float, float, float] | None = None,
     limit: int | None = None,
 ) -> gpd.GeoDataFrame:
@@ -146,6 +153,8 @@ def read_views(
     ----------
     conn
         An open connection.
+    as_of
+        The date of the cameras.
     window
         West, south, east, north in degrees: views that touch it.
     limit
@@ -158,12 +167,14 @@ def read_views(
         reason, assumed, area_m2, certain_area_m2, geometry (the possible view, MultiPolygon or
         None, EPSG:4490).
     """
-    return frame_rows(conn, _cameras_seeing(t.camera_view.c.geom, window, limit))
+    views = t.camera_view.c.geom
+    return frame_rows(conn, _cameras_seeing(as_of, lambda _camera: views, window, limit))
 
 
 def read_watching(
     conn: Connection,
     *,
+    as_of: dt.date,
     window: tuple[float, float, float, float] | None = None,
     limit: int | None = None,
 ) -> gpd.GeoDataFrame:
@@ -173,6 +184,8 @@ def read_watching(
     ----------
     conn
         An open connection.
+    as_of
+        The date of the cameras.
     window
         West, south, east, north in degrees: cameras that stand in it.
     limit
@@ -184,19 +197,22 @@ def read_watching(
         Index ``code``, ascending; the columns of `read_views`, null where a camera was not
         computed, geometry (Point, EPSG:4490).
     """
-    return frame_rows(conn, _cameras_seeing(t.camera.c.geom, window, limit))
+    return frame_rows(conn, _cameras_seeing(as_of, lambda camera: camera.geom, window, limit))
 
 
 def _cameras_seeing(
-    geom: sa.ColumnElement[Any],
+    as_of: dt.date,
+    shape: Callable[[Any], sa.ColumnElement[Any]],
     window: tuple[float, float, float, float] | None,
     limit: int | None,
 ) -> sa.Select[Any]:
-    v, c = t.camera_view.c, t.camera.c
-    told = (c.code, c.name, c.azimuth_deg, c.hfov_deg, c.max_range_m, c.state)
+    names = ["code", "name", "azimuth_deg", "hfov_deg", "max_range_m", "state", "geom"]
+    rows = state(t.camera, names, as_of)
+    v, c = t.camera_view.c, rows.c
     seen = (v.status, v.reason, v.assumed, v.area_m2, v.certain_area_m2)
-    every = t.camera.outerjoin(t.camera_view, v.camera_code == c.code)
-    query = sa.select(*told, *seen, geom).select_from(every).where(*inside(geom, window))
+    every = rows.outerjoin(t.camera_view, v.camera_code == c.code)
+    told = (c[name] for name in names[:-1])
+    query = sa.select(*told, *seen, shape(c)).select_from(every).where(*inside(shape(c), window))
     return query.order_by(c.code).limit(limit)
 
 
@@ -334,7 +350,7 @@ _LOST = ("area_m2", "road_m", "frontage_m")
 
 
 def read_losses(
-    conn: Connection, code: str, *, kind: str, limit: int, least: bool = False
+    conn: Connection, code: str, *, kind: str, as_of: dt.date, limit: int, least: bool = False
 ) -> tuple[int, list[dict[str, Any]]]:
     """Read what is lost if a camera, pole or group of a unit fails, greatest first.
 
@@ -347,6 +363,8 @@ def read_losses(
         loses, also beyond the unit's border.
     kind
         ``camera``, ``pole`` or ``group``.
+    as_of
+        The date of the cameras.
     limit
         The most rows to return.
     least
@@ -357,7 +375,8 @@ def read_losses(
     int, list of dict
         How many there are in all; code, cameras, area_m2, road_m, frontage_m, run of the first.
     """
-    f, c, v = t.failure_loss.c, t.camera.c, t.camera_view.c
+    rows = state(t.camera, ["code", "group_code", "grid_code"], as_of)
+    f, c, v = t.failure_loss.c, rows.c, t.camera_view.c
     name = {"camera": v.camera_code, "pole": v.pole_code, "group": c.group_code}[kind]
     those = (
         sa.select(
@@ -365,7 +384,7 @@ def read_losses(
             sa.func.count().label("cameras"),
             sa.func.max(v.run_id).label("run_id"),
         )
-        .select_from(t.camera_view.join(t.camera, c.code == v.camera_code))
+        .select_from(t.camera_view.join(rows, c.code == v.camera_code))
         .where(name.is_not(None))
         .group_by(name)
         .having(sa.func.bool_or(sa.and_(*below(c.grid_code, code))))
@@ -386,7 +405,7 @@ def read_losses(
 
 
 def read_camera_issues(
-    conn: Connection, code: str, *, limit: int
+    conn: Connection, code: str, *, as_of: dt.date, limit: int
 ) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """Read the rules that a unit's cameras break.
 
@@ -396,6 +415,8 @@ def read_camera_issues(
         An open connection.
     code
         A division code; a district's are those of cameras in no grid too.
+    as_of
+        The date of the cameras.
     limit
         The most rows to return.
 
@@ -405,22 +426,15 @@ def read_camera_issues(
         How many rows each shape has in all; camera_code, shape, field, values, run of the first,
         by shape and camera.
     """
-    i, c = t.camera_issue.c, t.camera.c
-    here = sa.and_(*below(c.grid_code, code))
-    if len(code) == CODE_LENGTH[Level.DISTRICT]:
-        here = sa.or_(here, c.grid_code.is_(None))
-    joined = t.camera_issue.join(t.camera, c.code == i.camera_code)
+    here = state(t.camera, ["code"], as_of, lambda c: [_here(c.grid_code, code)])
+    i = t.camera_issue.c
+    joined = t.camera_issue.join(here, here.c.code == i.camera_code)
     counts = conn.execute(
-        sa.select(i.shape, sa.func.count())
-        .select_from(joined)
-        .where(here)
-        .group_by(i.shape)
-        .order_by(i.shape)
+        sa.select(i.shape, sa.func.count()).select_from(joined).group_by(i.shape).order_by(i.shape)
     )
     query = (
         sa.select(i.camera_code, i.shape, i.field, i["values"], i.run_id.label("run"))
         .select_from(joined)
-        .where(here)
         .order_by(i.shape, i.camera_code, i.id)
         .limit(limit)
     )

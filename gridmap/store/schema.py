@@ -62,6 +62,14 @@ def connect(url: str) -> Engine:
 
 
 _WRITERS = 500108  # the advisory lock of everything that writes
+APP_ROLE = "gridmap_app"
+"""The role that owns nothing and cannot erase what was written; see the migrations' grants."""
+
+# Where an operator has not made the role the owner works, and only the triggers hold.
+_BECOME_APP = sa.text(
+    "SELECT set_config('role', rolname, true) FROM pg_roles"
+    " WHERE rolname = :role AND pg_has_role(oid, 'MEMBER')"
+)
 
 # What the server says in five characters, and what to do (PostgreSQL, appendix A).
 _REASONS = {
@@ -74,7 +82,12 @@ _REASONS = {
 
 @contextmanager
 def transaction(
-    engine: Engine, *, writes: bool = False, snapshot: bool = False
+    engine: Engine,
+    *,
+    writes: bool = False,
+    snapshot: bool = False,
+    keep: bool = True,
+    owner: bool = False,
 ) -> Iterator[Connection]:
     """Open one transaction: all of it is written, or nothing.
 
@@ -87,6 +100,10 @@ def transaction(
         the write is based on.
     snapshot
         See one state of the store in all statements, whatever is committed meanwhile.
+    keep
+        Commit; if not, all that was written is taken back, and only what was read is left.
+    owner
+        Work as the owner of the tables, who may change them; else as a role that owns nothing.
 
     Yields
     ------
@@ -105,10 +122,17 @@ def transaction(
     """
     level = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
     try:
-        with engine.connect().execution_options(**level) as connection, connection.begin():
+        with (
+            engine.connect().execution_options(**level) as connection,
+            connection.begin() as all_of,
+        ):
+            if not owner:
+                connection.execute(_BECOME_APP, {"role": APP_ROLE})
             if writes:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS)))
             yield connection
+            if not keep:
+                all_of.rollback()
     except IntegrityError as error:
         name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         raise Conflict(f"the store refused the rows: constraint {name}") from error
@@ -149,7 +173,7 @@ def migrate(engine: Engine, revision: str = "head") -> None:
         See `transaction`.
     """
     # Two programs may start on a new database at once: the second waits, then finds it done.
-    with transaction(engine, writes=True) as conn:
+    with transaction(engine, writes=True, owner=True) as conn:
         current = MigrationContext.configure(conn).get_current_revision()
         if current not in {None, *(r.revision for r in _scripts().walk_revisions())}:
             raise _out_of_date(current)

@@ -5,10 +5,11 @@ tile their parent with a proposal that mends what is below the tolerance, the nu
 Does not belong here: reading, storing, judging single rows (``model``).
 
 Inside, each module imports only those before it: ``assignment``, ``position``, ``siblings``,
-``pieces``, ``offences``, ``snapping``, ``numbering``.
+``pieces``, ``offences``, ``snapping``, ``numbering``, ``lineage``.
 """
 
 from gridmap.topology.assignment import SPLIT_SHARE, assign, assignment_issues
+from gridmap.topology.lineage import LEAST_SHARE, LINEAGE_COLUMNS, lineage
 from gridmap.topology.numbering import ROW_SHARE, numbered
 from gridmap.topology.offences import (
     BALANCE_COLUMNS,
@@ -25,6 +26,8 @@ from gridmap.topology.snapping import snapped
 
 __all__ = [
     "BALANCE_COLUMNS",
+    "LEAST_SHARE",
+    "LINEAGE_COLUMNS",
     "NEAR_DISTRICT_M",
     "OFFENCE_COLUMNS",
     "RESOLUTION_M",
@@ -34,6 +37,7 @@ __all__ = [
     "Tiling",
     "assign",
     "assignment_issues",
+    "lineage",
     "numbered",
     "offence_issues",
     "position_issues",

@@ -17,26 +17,32 @@ Latitude = Annotated[float, Query(ge=-90, le=90, description="Degrees, CGCS2000 
 Code = Annotated[str, Path(pattern="^[0-9]{6,15}$", description="Code of a division.")]
 
 
+AsOf = Annotated[
+    dt.date | None, Query(description="The day; figures are computed for it if need be.")
+]
+
+
 @router.get("/locate")
-def locate(
-    request: Request, lon: Longitude, lat: Latitude, as_of: dt.date | None = None
-) -> dict[str, Any]:
+def locate(request: Request, lon: Longitude, lat: Latitude, as_of: AsOf = None) -> dict[str, Any]:
     """Say in which district, street, community, grid and building a position lies."""
     return jobs.locate(request.app.state.engine, lon, lat, as_of=as_of or dt.date.today())
 
 
 @router.get("/coverage/{code}")
-def coverage(request: Request, code: Code) -> dict[str, Any]:
+def coverage(request: Request, code: Code, as_of: AsOf = None) -> dict[str, Any]:
     """Give a unit's rates, each with numerator, denominator, date and run."""
-    return jobs.unit_coverage(request.app.state.engine, code)
+    return jobs.unit_coverage(request.app.state.engine, code, as_of=as_of)
 
 
 @router.get("/coverage/{code}/uncovered")
 def uncovered(
-    request: Request, code: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    request: Request,
+    code: Code,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    as_of: AsOf = None,
 ) -> dict[str, Any]:
     """List a unit's buildings without a Party group, with the reason: the rows behind the rate."""
-    return jobs.uncovered_buildings(request.app.state.engine, code, limit=limit)
+    return jobs.uncovered_buildings(request.app.state.engine, code, limit=limit, as_of=as_of)
 
 
 @router.get("/coverage/{code}/blind")
@@ -45,9 +51,10 @@ def blind(
     code: Code,
     by: Annotated[str, Query(max_length=40)] = "household_count",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    as_of: AsOf = None,
 ) -> dict[str, Any]:
     """List a unit's blind areas, those that matter most first: the rows behind the blind ground."""
-    return jobs.blind_areas(request.app.state.engine, code, by=by, limit=limit)
+    return jobs.blind_areas(request.app.state.engine, code, by=by, limit=limit, as_of=as_of)
 
 
 @router.get("/coverage/{code}/losses")
@@ -57,19 +64,23 @@ def losses(
     kind: Annotated[str, Query(max_length=40)] = "camera",
     redundant: bool = False,  # noqa: FBT001, FBT002  a query parameter
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    as_of: AsOf = None,
 ) -> dict[str, Any]:
     """List what nobody sees any more if a camera, a pole or a named group of a unit fails."""
     return jobs.failure_losses(
-        request.app.state.engine, code, kind=kind, redundant=redundant, limit=limit
+        request.app.state.engine, code, kind=kind, redundant=redundant, limit=limit, as_of=as_of
     )
 
 
 @router.get("/coverage/{code}/law")
 def law(
-    request: Request, code: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    request: Request,
+    code: Code,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    as_of: AsOf = None,
 ) -> dict[str, Any]:
     """List the rules that a unit's cameras break, with what to do."""
-    return jobs.camera_issues(request.app.state.engine, code, limit=limit)
+    return jobs.camera_issues(request.app.state.engine, code, limit=limit, as_of=as_of)
 
 
 @router.get("/features/{layer}")
@@ -77,10 +88,12 @@ def features(
     request: Request,
     layer: str,
     bbox: Annotated[str, Query(description="west,south,east,north in degrees", max_length=120)],
+    as_of: AsOf = None,
 ) -> dict[str, Any]:
     """Give what a layer has in a window, as GeoJSON; ``truncated`` tells if that is not all."""
     try:
         west, south, east, north = (float(part) for part in bbox.split(","))
     except ValueError as error:
         raise InputError("bbox is west,south,east,north in degrees") from error
-    return jobs.features(request.app.state.engine, layer, (west, south, east, north))
+    day = as_of or dt.date.today()
+    return jobs.features(request.app.state.engine, layer, (west, south, east, north), as_of=day)
