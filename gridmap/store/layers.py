@@ -114,7 +114,7 @@ def read_shapes(conn: Connection, layer: str, codes: pd.Series, *, as_of: dt.dat
         Index code, of those that were there; EPSG:4490.
     """
     wanted = sa.literal(codes.dropna().unique().tolist(), ARRAY(sa.Text))
-    rows = state(layer_table(layer), ["code", "geom"], as_of, lambda c: c.code == sa.any_(wanted))
+    rows = state(layer_table(layer), ["code", "geom"], as_of, lambda c: [c.code == sa.any_(wanted)])
     return frame_rows(conn, sa.select(rows)).geometry
 
 
