@@ -67,6 +67,32 @@ def test_bad_rows_name_row_field_rule_and_remedy(run, tmp_path):
     assert report["issues"][0].keys() == {"rule", "severity", "row", "field", "message"}
 
 
+def test_the_headings_of_a_layer_are_listed(run):
+    code, out, _ = run("layers")
+    assert code == 0
+    assert out.split()[:2] == ["district", "street"]
+    code, out, _ = run("layers", "building")
+    assert code == 0
+    assert "户数" in out
+    assert "经度" in out
+    code, _, err = run("layers", "castle")
+    assert (code, "no layer 'castle'" in err) == (4, True)
+
+
+def test_what_was_taken_for_what_is_printed_and_limits_are_settings(run, tmp_path, monkeypatch):
+    path = tmp_path / "组织.csv"
+    path.write_bytes("组织编码,名称,类型\nB1,第一党支部,branch\n".encode("gbk"))
+    words = ("import", "party_org", path, "--effective", "2026-01-01")
+    code, out, _ = run(*words)
+    assert code == 0
+    assert "text in GB18030; columns code = 组织编码, name = 名称, kind = 类型" in out
+    monkeypatch.setenv("GRIDMAP_MAX_FILE_MB", "1")
+    monkeypatch.setenv("GRIDMAP_MAX_ROWS", "1")
+    path.write_text("code,name,kind\nB1,a,branch\nB2,a,branch\n", "utf-8")
+    code, _, err = run(*words)
+    assert (code, "over 1 rows" in err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

@@ -191,7 +191,7 @@ def test_broken_polygons_come_with_a_proposal(tmp_path):
         ("empty.geojson", b"", "empty"),
         ("picture.geojson", b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "not a vector file"),
         ("text.shp", b"hello", "not a vector file"),
-        ("page.gpkg", b"<html></html>", "web page"),
+        ("page.gpkg", b"<html></html>", "not a vector file"),
         ("half.geojson", b'{"type":"FeatureCollection","features":[{"ty', "not a vector file"),
     ],
 )

@@ -1,5 +1,6 @@
 """Formats that GDAL does not read here: Excel, KML, GeoParquet, archives; layers; mixed shapes."""
 
+import datetime as dt
 import json
 import sqlite3
 
@@ -17,6 +18,7 @@ from toy_town import frame
 from gridmap import files
 from gridmap.errors import CrsError, FileUnreadable, InputError
 from gridmap.model import LAYERS, Limits, headings_of, layer
+from gridmap.model.fields import parse
 
 
 def read(path, name="grid", **options):
@@ -68,6 +70,18 @@ def test_a_number_of_too_many_digits_is_no_code(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("组织编码,名称,类型\n5.00108E+15,甲,branch\n", "utf-8")
     assert [i.shape for i in spec.check(read(path, "party_org").frame)] == ["F03.digits"]
+
+
+def test_dates_are_read_as_tables_write_them(tmp_path):
+    given = ("2026-01-02", "2026/1/2", "2026.1.2", "2026年1月2日", "2026/1/2 08:30", "2/1/2026")
+    rows = [["编码", "启用日期"], *([str(i), text] for i, text in enumerate(given))]
+    spec = LAYERS["camera"]
+    got = read(workbook(tmp_path / "a.xlsx", a=rows), "camera").frame
+    parsed = parse(
+        next(f for f in spec.fields if f.name == "in_use_since"), got["in_use_since"], got.index
+    )
+    assert parsed[0].to_list() == [dt.date(2026, 1, 2)] * 5 + [None]
+    assert parsed[1].to_list() == [False] * 5 + [True]
 
 
 def test_sheets_are_layers(tmp_path):

@@ -282,7 +282,8 @@ _PROBLEMS = {
     "GRIDMAP_MAX_VERTICES",
     "no_room": "reading it needs more room than {file_mb} MB a file, or the disk is full; split "
     "it, or raise GRIDMAP_MAX_FILE_MB",
-    "web_page": "it is a web page under another name; open it in Excel and save it as .xlsx",
+    "web_page": "it is not a vector file but a web page under another name; fetch the file anew, "
+    "or open it in Excel and save it as .xlsx",
     "other_xml": "it is XML, but no KML; give " + FORMATS,
     "document_type": "it declares a document type, which could read other files; save it anew",
     "echarts": "its shapes are compressed for ECharts; get the uncompressed GeoJSON",

@@ -39,7 +39,8 @@ class Field:
 
 _TRUE = {"1", "1.0", "true", "yes", "是", "y", "t"}
 _FALSE = {"0", "0.0", "false", "no", "否", "n", "f"}
-_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?")
+_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ].*)?")
+"""Year, month, day, in this order, with the signs Chinese tables have between them."""
 
 SHEET_DIGITS = 15
 """How many digits of a number a spreadsheet keeps; of more the rest become 0."""

@@ -6,6 +6,7 @@ import json
 import resource
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 CPU_SECONDS = 120
@@ -42,8 +43,12 @@ def main() -> None:
     request: dict[str, Any] = json.load(sys.stdin)
     limit(request["max_bytes"])
     sys.meta_path.insert(0, Spared())
-    # Isolated Python knows this folder only: the package around it is meant, of this very copy.
-    sys.path[0] = str(Path(__file__).resolve().parents[2])
+    # Isolated Python knows this folder only. The package around it, of this very copy, is named
+    # without a place in the path, where its neighbours could hide what Python itself has.
+    package = ModuleType("gridmap")
+    package.__path__ = [str(Path(__file__).resolve().parents[1])]
+    sys.modules["gridmap"] = package
+    del sys.path[0]
     from gridmap.reader.answers import answer
 
     json.dump(answer(request), sys.stdout)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import zipfile
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum
@@ -17,38 +18,57 @@ from python_calamine import CalamineError, CalamineWorkbook, PasswordError, Shee
 from gridmap.reader.problems import Problem
 from gridmap.reader.rows import BATCH, NUMBER, Rows, one_layer
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from python_calamine import CalamineSheet
+
+NUMBERED = pa.field(NUMBER, pa.int64())
+MOST_TITLES = 50
+"""Within how many rows the headings are sought."""
 MOST_DIGITS = 10**15
 """From here on a spreadsheet has lost digits of a whole number."""
 
 
 def opened(path: Path, request: dict[str, Any]) -> Rows:
-    """Return the rows of one sheet; empty and hidden sheets are none unless they are named."""
+    """Return the rows of one sheet; empty and hidden sheets are none unless they are named.
+
+    They are gone through twice, once for the headings and the types of columns.
+    """
     try:
         # Read by the library, not by its suffix: what is in it decides.
         with path.open("rb") as file:
             book = CalamineWorkbook.from_object(file)
         name = _sheet(book, request["layer"])
         sheet = book.get_sheet_by_name(name)
-        lines = [
-            (number, cells)
-            for number, cells in enumerate(sheet.iter_rows(), 1)
-            if any(cell != "" for cell in cells)
-        ]
     except PasswordError as error:
         raise Problem("encrypted") from error
     except (CalamineError, zipfile.BadZipFile, ValueError) as error:
         raise Problem("unreadable") from error
-    if len(lines) > request["max_rows"] + 2:
+    if sheet.height > request["max_rows"] + MOST_TITLES:
         raise Problem("too_many_rows")
-    headings, body = _headed(lines)
-    columns = {
-        heading: _column([cells[place] if place < len(cells) else "" for _, cells in body])
-        for place, heading in headings.items()
-    }
-    numbers = pa.array([number for number, _ in body], pa.int64())
-    table = pa.table({**columns, NUMBER: numbers})
+    head, headings = _headed(sheet)
+    types = _types(sheet, head, headings)
+    schema = pa.schema([*((headings[place], kind) for place, kind in types.items()), NUMBERED])
     told = {"crs": None, "encoding": None, "layer": name}
-    return Rows(iter(table.to_batches(BATCH)), table.schema, told=told)
+    return Rows(_batches(sheet, head, types, schema), schema, told=told)
+
+
+def _lines(sheet: CalamineSheet, head: int) -> Iterator[tuple[int, list[Any]]]:
+    """Yield the rows below the headings that hold something, with their numbers in the sheet."""
+    for number, cells in enumerate(sheet.iter_rows(), 1):
+        if number > head and any(cell != "" for cell in cells):
+            yield number, cells
+
+
+def _batches(
+    sheet: CalamineSheet, head: int, types: dict[int, pa.DataType], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    lines = _lines(sheet, head)
+    while some := list(islice(lines, BATCH)):
+        columns = [_column([cells[place] for _, cells in some], k) for place, k in types.items()]
+        numbers = pa.array([number for number, _ in some], pa.int64())
+        yield pa.record_batch([*columns, numbers], schema=schema)
 
 
 def _sheet(book: CalamineWorkbook, asked: str | None) -> str:
@@ -63,32 +83,40 @@ def _sheet(book: CalamineWorkbook, asked: str | None) -> str:
     return one_layer(shown, asked)
 
 
-def _headed(
-    lines: list[tuple[int, list[Any]]],
-) -> tuple[dict[int, str], list[tuple[int, list[Any]]]]:
-    """Return the headings by their place, and the rows below them."""
-    filled = [sum(cell != "" for cell in cells) for _, cells in lines]
-    most = max(filled, default=0)
-    head = next((i for i, count in enumerate(filled) if count >= min(2, most)), None)
-    if head is None:
-        raise Problem("no_layer")
-    names = [_text(cell) for cell in lines[head][1]]
-    headings = {place: name for place, name in enumerate(names) if name}
-    twice = sorted({name for name in headings.values() if names.count(name) > 1})
-    if twice:
-        raise Problem("duplicate_columns", columns=twice)
-    return headings, lines[head + 1 :]
+def _headed(sheet: CalamineSheet) -> tuple[int, dict[int, str]]:
+    """Return the number of the row of headings, and these by their place."""
+    for number, cells in enumerate(islice(sheet.iter_rows(), MOST_TITLES), 1):
+        names = [_text(cell) for cell in cells]
+        if sum(name != "" for name in names) >= min(2, sheet.width):
+            twice = sorted({name for name in names if name and names.count(name) > 1})
+            if twice:
+                raise Problem("duplicate_columns", columns=twice)
+            return number, {place: name for place, name in enumerate(names) if name}
+    raise Problem("no_layer")
 
 
-def _column(cells: list[Any]) -> pa.Array:
-    """Return cells in their one type, as text where they have several."""
-    given = [None if cell == "" else cell for cell in cells]
-    kinds = {type(cell) for cell in given if cell is not None}
-    if kinds and kinds <= {int, float}:
-        return pa.array(given, pa.float64())
-    if kinds == {bool}:
-        return pa.array(given, pa.bool_())
-    return pa.array([None if cell is None else _text(cell) for cell in given], pa.string())
+def _types(sheet: CalamineSheet, head: int, headings: dict[int, str]) -> dict[int, pa.DataType]:
+    """Return each column's type by its place: that of its cells, text where they have several."""
+    kinds: dict[int, set[type]] = {place: set() for place in headings}
+    for _, cells in _lines(sheet, head):
+        for place, seen in kinds.items():
+            if cells[place] != "":
+                seen.add(type(cells[place]))
+    return {
+        place: pa.float64()
+        if seen and seen <= {int, float}
+        else pa.bool_()
+        if seen == {bool}
+        else pa.string()
+        for place, seen in kinds.items()
+    }
+
+
+def _column(cells: list[Any], kind: pa.DataType) -> pa.Array:
+    """Return cells in a type."""
+    if kind == pa.string():
+        return pa.array([None if cell == "" else _text(cell) for cell in cells], kind)
+    return pa.array([None if cell == "" else cell for cell in cells], kind)
 
 
 def _text(cell: Any) -> str:
