@@ -173,9 +173,15 @@ def import_layer(
         typer.Option(help="Name of this import: with the same key nothing is written twice."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    report_file: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write the report too: .json, or .gpkg to see on a map."),
+    ] = None,
 ) -> None:
     """Check a file and, with --commit, write it: all rows or none."""
     settings = Settings()
+    if report_file:
+        jobs.require_report(report_file)
     try:
         with jobs.database(settings) as engine, _progress() as tell:
             report = jobs.import_layer(
@@ -198,9 +204,43 @@ def import_layer(
                 progress=tell,
             )
     except LayerRejected as error:
-        _print_report(error.report, as_json=as_json, language=settings.language)
+        _tell_report(error.report, report_file, as_json=as_json, language=settings.language)
         raise
-    _print_report(report, as_json=as_json, language=settings.language)
+    _tell_report(report, report_file, as_json=as_json, language=settings.language)
+
+
+@app.command("export")
+def export_layer(
+    layer: Annotated[str, typer.Argument(help=f"One of: {', '.join(LAYERS)}.")],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="The file to write: .gpkg, .geojson, .parquet, .shp, .zip (a Shapefile), .xlsx, "
+            ".csv or .fgb.",
+        ),
+    ],
+    as_of: Effective = None,
+    crs: Annotated[
+        str, typer.Option(help="EPSG:n of CGCS2000 or WGS 84, GCJ-02 or BD-09.")
+    ] = "EPSG:4490",
+    unit: Annotated[str, typer.Option(help="Only what is in the division of this code.")] = "",
+) -> None:
+    """Write a layer, as it was on a date, to a file; importing it again changes nothing."""
+    settings = Settings()
+    day = as_of.date() if as_of else _today()
+    with jobs.database(settings) as engine:
+        done = jobs.export_layer(engine, layer, target, as_of=day, frame=crs, unit=unit)
+    say = settings.language
+    lines = (
+        (True, translate("{target}: {rows} rows of {layer} as of {as_of}, {crs}", say)),
+        (done.source_crs, translate("Import it again with --source-crs {source_crs}.", say)),
+        (done.exact, translate("With exact positions of cameras: only you can read it.", say)),
+        (done.rounded, translate("{rounded} numbers lost digits after the fifteenth.", say)),
+    )
+    told = {**vars(done), "target": target, "crs": done.crs or "-"}
+    for line in (text for applies, text in lines if applies):
+        out.print(Text(line.format(**told)))
 
 
 @app.command("layers")
@@ -243,6 +283,13 @@ def _columns(mapping: list[str]) -> dict[str, str]:
     return columns
 
 
+def _tell_report(report: ImportReport, file: Path | None, *, as_json: bool, language: str) -> None:
+    # Printed first: rows may be written already, and the file may fail.
+    _print_report(report, as_json=as_json, language=language)
+    if file:
+        jobs.write_report(report, file)
+
+
 def _print_report(report: ImportReport, *, as_json: bool, language: str) -> None:
     if as_json:
         out.print_json(json.dumps(report.as_dict(), ensure_ascii=False))
@@ -263,8 +310,8 @@ def _print_report(report: ImportReport, *, as_json: bool, language: str) -> None
                 "{rule}: {count} rows, {shown} shown; all of them with --json", language
             )
             out.print(Text(more.format(rule=rule, count=count, shown=SHOWN_PER_RULE)))
-    out.print(Text(_read_as(report, language)))
     _print_changes(report, language)
+    out.print(Text(_read_as(report, language)))
     out.print(Text(_verdict(report, language)))
 
 

@@ -176,6 +176,42 @@ def test_map_writes_a_file(run_toy, tmp_path):
     assert "opens with the network off" in out.replace("\n", " ")
 
 
+def test_an_export_says_what_it_is(run_toy, tmp_path, monkeypatch):
+    path = tmp_path / "[red]相机.csv"
+    words = ("export", "camera", path, "--as-of", "2026-06-01", "--crs", "gcj-02")
+    code, out, _ = run_toy(*words)
+    assert code == 0
+    shown = out.replace("\n", " ")
+    assert "[red]相机.csv: 2 rows of camera as of 2026-06-01, GCJ-02" in shown
+    assert "Import it again with --source-crs GCJ-02" in shown
+    assert "only you can read it" in shown
+    code, out, _ = run_toy("export", "duty", tmp_path / "d.xlsx", "--as-of", "2026-06-01")
+    assert code == 0
+    assert "--source-crs" not in out, "a table has no frame"
+    monkeypatch.setenv("GRIDMAP_LANGUAGE", "zh")
+    assert "截至 2026-06-01" in run_toy(*words)[1]
+    code, _, err = run_toy("export", "road", tmp_path / "r.dwg")
+    assert code == 2
+    assert ".gpkg" in err
+    code, _, _ = run_toy("export", "road", tmp_path / "r.gpkg", "--unit", "990101009")
+    assert code == 4
+
+
+def test_a_report_is_written_of_good_and_bad_files(run, tmp_path):
+    words = ("import", "district", TOY / "district.csv", "--effective", "2026-01-01")
+    code, _, err = run(*words, "--source-crs", METRIC, "--report", tmp_path / "r.doc")
+    assert code == 2
+    assert ".json or .gpkg" in err
+    code, out, _ = run(*words, "--source-crs", METRIC, "--report", tmp_path / "r.json")
+    assert code == 0
+    assert "this was a check" in out
+    assert json.loads((tmp_path / "r.json").read_text("utf-8"))["rows"] == 1
+    code, out, _ = run(*words, "--report", tmp_path / "r.gpkg")
+    assert code == 3
+    assert "F01" in out
+    assert (tmp_path / "r.gpkg").stat().st_size > 0
+
+
 def test_refresh_prints_the_district(run, engine):
     code, out, _ = run("coverage", "refresh", "--as-of", "2026-06-01")
     assert code == 0
@@ -192,7 +228,17 @@ def test_every_error_has_an_exit_code():
 
 def test_help_of_every_command():
     runner = CliRunner()
-    for words in ([], ["import"], ["db"], ["coverage"], ["demo"], ["serve"], ["map"], ["locate"]):
+    for words in (
+        [],
+        ["import"],
+        ["db"],
+        ["coverage"],
+        ["demo"],
+        ["serve"],
+        ["map"],
+        ["locate"],
+        ["export"],
+    ):
         assert runner.invoke(cli.app, [*words, "--help"]).exit_code == 0
 
 

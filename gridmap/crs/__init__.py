@@ -6,8 +6,8 @@ before anything is measured in it, and the test which frame a file's numbers are
 always longitude, latitude (x, y). Does not belong here: reading files (``files``), whether a
 row lies in its district (``topology``).
 
-Inside, each module imports only those before it: ``metric``, ``shifts``, ``zones``,
-``hypotheses``, ``detection``.
+Inside, each module imports only those before it: ``metric``, ``rounding``, ``shifts``,
+``targets``, ``zones``, ``hypotheses``, ``detection``.
 """
 
 from gridmap.crs.detection import (
@@ -32,6 +32,7 @@ from gridmap.crs.metric import (
     require_metric,
     to_storage,
 )
+from gridmap.crs.rounding import ROUNDING_DEG, settled
 from gridmap.crs.shifts import (
     SHIFTED_FRAMES,
     bd09_to_gcj02,
@@ -43,6 +44,7 @@ from gridmap.crs.shifts import (
     wgs84_to_bd09,
     wgs84_to_gcj02,
 )
+from gridmap.crs.targets import target_crs, to_target
 from gridmap.crs.zones import ZONES, zone_crs, zone_of, zones_near
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "GAIN",
     "GEOD",
     "MISS_RATIO",
+    "ROUNDING_DEG",
     "SAME_DEG",
     "SHIFTED_FRAMES",
     "STORAGE_CRS",
@@ -69,8 +72,11 @@ __all__ = [
     "metric_crs",
     "metric_crs_of",
     "require_metric",
+    "settled",
     "shift",
+    "target_crs",
     "to_storage",
+    "to_target",
     "unshift",
     "wgs84_to_bd09",
     "wgs84_to_gcj02",

@@ -30,6 +30,7 @@ from pyproj.exceptions import CRSError as ProjError
 
 from gridmap import crs as frames
 from gridmap.errors import CrsError, FileUnreadable, InputError
+from gridmap.files.sheets import plain_cells
 from gridmap.model import POSITIONS, Limits, matches
 from gridmap.model.headings import HEADINGS
 
@@ -150,8 +151,9 @@ def read_layer(
         answer = _ask_reader(path, request, out, limits)
         rows = _rows(out, answer["rows"])
         drawn = _shapes(out.with_name("shapes.arrow"), rows.index)
-    is_shapefile = Path(answer.get("member", path.name)).suffix.lower() == ".shp"
-    named = _named(rows, columns, headings, path, cut=is_shapefile)
+    ending = Path(answer.get("member", path.name)).suffix.lower()
+    rows = plain_cells(rows) if ending == ".csv" else rows
+    named = _named(rows, columns, headings, path, cut=ending == ".shp")
     frame = _rename(rows, named).drop(columns=left_out, errors="ignore")
     shapes, declared = drawn.shapes, None if source_crs else _declared(answer, path)
     if shapes is None or (shapely.is_missing(shapes).all() and drawn.unread.empty):

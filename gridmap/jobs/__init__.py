@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from gridmap.jobs.coverage import refresh_org_coverage
     from gridmap.jobs.days_apart import Difference, diff
     from gridmap.jobs.demo import build_demo
+    from gridmap.jobs.exports import export_layer
     from gridmap.jobs.layers import import_layer
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
+    from gridmap.jobs.reports import require_report, write_report
     from gridmap.jobs.views import Source, write_views
 
 _MODULES = {
@@ -44,6 +46,7 @@ _MODULES = {
     "database": "connection",
     "diff": "days_apart",
     "empty_page": "pictures",
+    "export_layer": "exports",
     "failure_losses": "answers",
     "features": "pictures",
     "import_layer": "layers",
@@ -52,11 +55,13 @@ _MODULES = {
     "map_parts": "pictures",
     "refresh_camera_coverage": "cameras",
     "refresh_org_coverage": "coverage",
+    "require_report": "reports",
     "uncovered_buildings": "answers",
     "undo": "book",
     "unit_coverage": "answers",
     "version": "pictures",
     "write_map": "pictures",
+    "write_report": "reports",
     "write_views": "views",
 }
 """Where each job is; none may have the name of a module, which would hide it."""
@@ -74,6 +79,7 @@ __all__ = [
     "database",
     "diff",
     "empty_page",
+    "export_layer",
     "failure_losses",
     "features",
     "import_layer",
@@ -82,11 +88,13 @@ __all__ = [
     "map_parts",
     "refresh_camera_coverage",
     "refresh_org_coverage",
+    "require_report",
     "uncovered_buildings",
     "undo",
     "unit_coverage",
     "version",
     "write_map",
+    "write_report",
     "write_views",
 ]
 

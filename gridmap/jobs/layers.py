@@ -21,6 +21,7 @@ from gridmap.jobs.checks import (
     reference_issues,
     tiling_issues_of,
 )
+from gridmap.jobs.reports import placed
 from gridmap.model import (
     ImportReport,
     Issue,
@@ -35,9 +36,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     Progress = Callable[[str, float], None]
+
+
+SETTLED_ROWS = 50_000
+"""Stored shapes compared at a time: all of a large layer would be held twice otherwise."""
 
 
 def import_layer(
@@ -144,6 +149,7 @@ def import_layer(
     present = today or dt.date.today()
     if effective > present:
         issues.append(Issue("T01.future", values={"date": effective, "today": present}))
+    issues = placed(issues, _shapes(frame))
     report = ImportReport(
         layer=name,
         source=path.name,
@@ -214,6 +220,7 @@ def _against_store(
         rows = crs.to_storage(rows)
     issues = list(report.issues)
     with store.transaction(engine, writes=how.commit) as conn:
+        rows = _unrounded(conn, spec, rows, effective)
         found = frame_issues(conn, spec, _shapes(frame), rows, how.source_crs, effective)
         issues += one_cause(found, reference_issues(conn, spec, rows, effective))
         if only is not None:
@@ -221,13 +228,29 @@ def _against_store(
         if spec.level and not any(issue.severity is Severity.ERROR for issue in found):
             issues += tiling_issues_of(conn, spec.level, rows, effective, how.tolerance_m, only)
         rows, assignment = derived_columns(conn, spec, rows, effective)
-        report = replace(report, issues=tuple(issues + assignment))
+        told = placed(issues + assignment, rows.geometry if spec.kinds else None)
+        report = replace(report, issues=tuple(told))
         if report.errors:
             raise _rejected(report)
         how.tell("writing" if how.commit else "comparing", 0.0)
         with store.staged_layer(conn, spec.name, rows, effective=effective, only=only) as staged:
             report = compared(conn, report, staged)
             return applied(conn, report, spec, staged, rows, how.actor) if how.commit else report
+
+
+def _unrounded(
+    conn: Connection, spec: LayerSpec, rows: pd.DataFrame, effective: dt.date
+) -> pd.DataFrame:
+    """Leave shapes as they are stored where the way through another frame only rounded them."""
+    if not spec.kinds:
+        return rows
+    kept = []
+    for start in range(0, len(rows), SETTLED_ROWS):
+        some = rows.iloc[start : start + SETTLED_ROWS]
+        stored = store.read_shapes(conn, spec.name, some["code"], as_of=effective)
+        former = stored.reindex(some["code"]).set_axis(some.index)
+        kept.append(crs.settled(some.geometry, former))
+    return rows.set_geometry(pd.concat(kept)) if kept else rows
 
 
 def _told_apart(issues: list[Issue], unreadable: pd.Series) -> list[Issue]:

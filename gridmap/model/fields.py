@@ -109,9 +109,13 @@ def texts(values: pd.Series) -> pd.Series:
 
 
 def as_text(value: object) -> str | None:
-    """Return a cell as stripped text, None for every kind of empty."""
+    """Return a cell as stripped text, None for every kind of empty.
+
+    A line ends in one way: formats and programs change it as they like, and none says anything.
+    """
     if type(value) is str:  # first, for most are
-        return value.strip() or None
+        text = value.strip()
+        return (re.sub("\r\n?", "\n", text) if "\r" in text else text) or None
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return None
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:

@@ -25,7 +25,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "name": ("名称", "名字", "mc", "中文名称"),
     "kind": ("类型", "类别", "种类", "type", "category"),
     "address": ("地址", "详细地址", "住址", "门牌地址", "addr", "dz"),
-    "place_category": ("场所类别", "场所类型", "重点场所类别", "公共区域类别"),
+    "place_category": ("场所类别", "场所类型", "重点场所类别", "公共区域类别", "place_cat"),
     # Divisions.
     "district.code": ("区划代码", "行政区划代码", "行政区代码", "区县代码", "区编码", "adcode",
                       "admin_code", "xzqdm", "xzqhdm", "qxdm"),
@@ -54,11 +54,12 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "height_m": ("高度", "建筑高度", "楼高", "建筑物高度", "gd", "building_height"),
     "household_count": ("户数", "总户数", "住户数", "居民户数", "hs", "households"),
     "floor_area_m2": ("建筑面积", "总建筑面积", "jzmj", "floor_area", "gfa"),
-    "management_kind": ("管理方式", "管理类型", "物管类型", "物业类型", "物业管理方式"),
+    "management_kind": ("管理方式", "管理类型", "物管类型", "物业类型", "物业管理方式",
+                        "mgmt_kind"),
     "entrance.code": ("出入口编码", "出入口编号", "单元门编码", "entrance_code"),
     "entrance.name": ("出入口名称", "单元名称", "entrance_name"),
     "building_code": ("楼栋编码", "楼栋代码", "楼栋编号", "所属楼栋", "所属楼栋编码", "建筑编码",
-                      "ldbm", "building", "building_id"),
+                      "ldbm", "building", "building_id", "bldg_code"),
     # Roads.
     "road.code": ("道路编码", "道路代码", "道路编号", "路段编码", "road_code", "road_id"),
     "road.name": ("道路名称", "路名", "道路名", "街路名称", "road_name"),
@@ -73,26 +74,28 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "hfov_deg": ("水平视场角", "视场角", "视角", "水平视角", "horizontal_field_angle", "hfov",
                  "fov"),
     "max_range_m": ("最大可视距离", "可视距离", "监控距离", "视距", "最大视距",
-                    "max_view_distance", "max_range"),
-    "mount_height_m": ("安装高度", "架设高度", "挂高", "杆高", "mount_height"),
+                    "max_view_distance", "max_range", "range"),
+    "mount_height_m": ("安装高度", "架设高度", "挂高", "杆高", "mount_height", "mount_h_m"),
     "point_type": ("点位类型", "监控点位类型", "摄像机点位类型"),
     "networked": ("是否联网", "联网", "联网状态", "is_networked"),
     "hd": ("是否高清", "高清", "is_hd"),
     "state": ("设备状态", "状态", "运行状态", "使用状态", "status"),
-    "in_use_since": ("启用日期", "启用时间", "安装时间", "安装日期", "投用日期", "install_time"),
+    "in_use_since": ("启用日期", "启用时间", "安装时间", "安装日期", "投用日期", "install_time",
+                     "used_since"),
     "filed_at": ("备案日期", "备案时间"),
-    "direction_type": ("监视方位", "监控方位", "方向类型", "朝向", "摄像机朝向"),
-    "azimuth_tolerance_deg": ("方位角误差", "方位误差"),
-    "position_tolerance_m": ("位置误差", "定位误差", "位置精度"),
+    "direction_type": ("监视方位", "监控方位", "方向类型", "朝向", "摄像机朝向", "dir_type"),
+    "azimuth_tolerance_deg": ("方位角误差", "方位误差", "azim_tol"),
+    "position_tolerance_m": ("位置误差", "定位误差", "位置精度", "pos_tol"),
     "h_pixels": ("水平像素", "水平像素数", "图像宽度"),
     "group_code": ("分组编码", "交换机编码", "所属分组", "group"),
     "indoor": ("是否室内", "室内", "室内外"),
     "declared_unit": ("所属区划", "所属单元", "所属网格", "登记区划", "所属社区", "所属街道",
-                      "所属网格编码"),
+                      "所属网格编码", "decl_unit"),
     "filing_no": ("备案号", "备案编号"),
-    "sign_installed": ("是否设置提示标识", "提示标识", "标识牌", "是否有标识"),
-    "consent_ref": ("同意文号", "同意书编号", "征得同意文号"),
-    "retention_days": ("保存天数", "存储天数", "录像保存天数", "视频保存天数", "record_save_days"),
+    "sign_installed": ("是否设置提示标识", "提示标识", "标识牌", "是否有标识", "sign_inst"),
+    "consent_ref": ("同意文号", "同意书编号", "征得同意文号", "consent_no"),
+    "retention_days": ("保存天数", "存储天数", "录像保存天数", "视频保存天数", "record_save_days",
+                       "keep_days"),
     # Places.
     "key_public_area.code": ("区域编码", "区域编号", "重点区域编码", "area_code"),
     "key_public_area.name": ("区域名称", "重点区域名称", "公共区域名称", "area_name"),
@@ -102,7 +105,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "restricted_site.code": ("单位编码", "场所编码", "限制场所编码", "site_code"),
     "restricted_site.name": ("单位名称", "场所名称", "限制场所名称", "site_name"),
     "restricted_site.kind": ("单位类型", "场所性质", "site_type"),
-    "consent_distance_m": ("同意距离", "征询距离", "限制距离", "consent_distance"),
+    "consent_distance_m": ("同意距离", "征询距离", "限制距离", "consent_distance", "consent_m"),
     # Organisations and what they serve.
     "party_org.code": ("组织编码", "组织代码", "党组织编码", "党组织代码", "组织编号", "zzbm",
                        "org_code", "org_id"),
@@ -124,7 +127,8 @@ HEADINGS: dict[str, tuple[str, ...]] = {
 
 A layer's own line is added to that of the field. No tags of OpenStreetMap: its height may be in
 feet or "12 m", its levels 3.5, and a heading that is taken must be right. Own choice, after the
-catalogue of GB/T 28181, the attributes of CJ/T 349 and public files of these layers.
+catalogue of GB/T 28181, the attributes of CJ/T 349 and public files of these layers; and the short
+names that exports to Shapefiles have.
 """
 
 POSITIONS = ("lon", "lat", "wkt")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import shapely
+from pyarrow import compute
 
 from gridmap.reader.problems import Problem
 
@@ -67,8 +68,10 @@ def write(request: dict[str, Any], rows: Rows) -> dict[str, Any]:
         raise Problem("duplicate_columns", columns=twice)
     told = dict(rows.told)
     source = rows.geometry if rows.geometry in rows.schema.names else None
+    parts = [source]
     if source is None:
         source = wkt_column(request, list(kept))
+        parts = continued(source, list(kept))
         told |= {"crs": None} if source else {}
     schema = pa.schema(
         [(f"_{n}" if n.startswith(OWN) and n != NUMBER else n, kind) for n, kind in kept.items()]
@@ -85,7 +88,7 @@ def write(request: dict[str, Any], rows: Rows) -> dict[str, Any]:
                 plain_ones = [plain(column_of(batch, name), kind) for name, kind in kept.items()]
                 columns.write_batch(pa.record_batch(plain_ones, schema=schema))
                 if drawn is not None:
-                    cells = column_of(batch, source)
+                    cells = joined(batch, parts)
                     drawn.write_batch(shaped(cells, left, repair=request["repair"]))
     except (UnicodeDecodeError, pa.ArrowInvalid) as error:
         raise Problem("encoding" if "utf" in str(error).lower() else "unreadable") from error
@@ -192,6 +195,25 @@ def wkt_column(request: dict[str, Any], names: list[str]) -> str | None:
     if request["wkt"]:
         return request["wkt"] if request["wkt"] in names else None
     return next((n for n in names if n.strip().lower() in request["wkt_names"]), None)
+
+
+def continued(name: str | None, names: list[str]) -> list[str | None]:
+    """Return a column and those that go on where its cells are full: ``wkt``, ``wkt_2`` and so on.
+
+    A cell of a sheet holds 32,767 characters, and an export breaks longer text.
+    """
+    found: list[str | None] = [name]
+    while (more := f"{name}_{len(found) + 1}") in names:
+        found.append(more)
+    return found
+
+
+def joined(batch: pa.RecordBatch, names: list[str | None]) -> pa.Array:
+    """Return the cells of a column, each with what goes on in the columns after it."""
+    if len(names) == 1:
+        return column_of(batch, names[0])
+    texts = [column_of(batch, name).cast(pa.string()) for name in names]
+    return compute.binary_join_element_wise(*(text.fill_null("") for text in texts), "")
 
 
 def parsed(cells: list[Any], *, text: bool) -> Any:

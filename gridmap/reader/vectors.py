@@ -25,7 +25,11 @@ OTHER_JSON = re.compile(rb'"type"\s*:\s*"Topology"|"rings"\s*:|"geometryType"\s*
 
 
 def opened(
-    path: Path, request: dict[str, Any], *, encoding: tuple[str | None, str | None] = (None, None)
+    path: Path,
+    request: dict[str, Any],
+    *,
+    encoding: tuple[str | None, str | None] = (None, None),
+    **options: str,
 ) -> Rows:
     """Return the rows of one layer; "encoding" is what to tell GDAL and what to tell the user."""
     try:
@@ -39,6 +43,7 @@ def opened(
             batch_size=BATCH,
             use_pyarrow=True,
             datetime_as_string=True,
+            **options,
         )
         meta, batches = source.__enter__()
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
@@ -68,7 +73,9 @@ def opened_text(path: Path, request: dict[str, Any], encoding: str, kind: str) -
             raise Problem("echarts")
         if OTHER_JSON.search(ends):
             raise Problem("other_json")
-    rows = opened(path, request, encoding=(None, encoding))
+    # A column of names like 2026/01/01 would be taken for dates, and written otherwise.
+    options = {"DATE_AS_STRING": "YES"} if kind == "json" else {}
+    rows = opened(path, request, encoding=(None, encoding), **options)
     if kind == "json" and rows.told["crs"] == WGS84:
         members = geojson.members_of(path)
         if "crs" in members:

@@ -43,6 +43,7 @@ from gridmap.store.layers import (
     read_orgs,
     read_places,
     read_roads,
+    read_shapes,
     read_units,
     read_walls,
 )
@@ -106,6 +107,7 @@ __all__ = [
     "read_roads",
     "read_runs",
     "read_seen",
+    "read_shapes",
     "read_sources",
     "read_statuses",
     "read_uncovered",

@@ -94,6 +94,30 @@ def read_layer(conn: Connection, layer: str, *, as_of: dt.date, within: str = ""
     return frame_rows(conn, query).reset_index()
 
 
+def read_shapes(conn: Connection, layer: str, codes: pd.Series, *, as_of: dt.date) -> gpd.GeoSeries:
+    """Read the shapes that some rows of a layer had on a date.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    layer
+        A layer with a geometry.
+    codes
+        The rows; null is none.
+    as_of
+        The date.
+
+    Returns
+    -------
+    GeoSeries
+        Index code, of those that were there; EPSG:4490.
+    """
+    wanted = sa.literal(codes.dropna().unique().tolist(), ARRAY(sa.Text))
+    rows = state(layer_table(layer), ["code", "geom"], as_of, lambda c: [c.code == sa.any_(wanted)])
+    return frame_rows(conn, sa.select(rows)).geometry
+
+
 def read_buildings(
     conn: Connection,
     *,
