@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ import shapely
 
 from gridmap.crs import require_metric
 from gridmap.errors import CodeError, FrameError
-from gridmap.model import CODE_LENGTH, Level, level_of, require_columns
+from gridmap.model import CODE_LENGTH, Issue, Level, level_of, require_columns
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -101,6 +102,72 @@ def numbered(
     empty = pd.DataFrame({"code": [], "sequence": [], "reading_row": []}, index=placed.index[:0])
     found = pd.concat(parts) if parts else empty
     return found.reindex(grids.index).astype({"code": object, "sequence": int, "reading_row": int})
+
+
+def order_issues(
+    grids: gpd.GeoDataFrame, *, used: Collection[str] = frozenset()
+) -> list[Issue]:
+    """Return communities whose grids are not numbered in reading order, and how they would be.
+
+    Parameters
+    ----------
+    grids
+        Index: code, 15 digits, unique. Polygons, metric CRS, the frame's y pointing north; only
+        those whose codes can still be chosen.
+    used
+        Codes that exist or ever existed: see `numbered`.
+
+    Returns
+    -------
+    list of Issue
+        C05.order, one a community, with the ground of those that stand out of order. ``count``
+        is the least number of grids that would have to be numbered anew.
+
+    Raises
+    ------
+    CrsError, FrameError, CodeError
+        See `numbered`.
+
+    Notes
+    -----
+    Rule: C05. Numbers that only leave some out are in order. Source: domain.md 1.1 and 1.7.
+    Cost O(n log n).
+    """
+    parent = pd.Series([code[:-3] for code in grids.index], index=grids.index, dtype=object)
+    proposed = numbered(grids.assign(parent_code=parent), used=used)
+    issues = []
+    for community, group in proposed.sort_values("code").groupby(parent):
+        stay = _in_order(group.index.to_list())
+        out = group.index[~stay]
+        if out.empty:
+            continue
+        renamed = group["code"][group["code"] != group.index].str[-3:]
+        told = {
+            "parent": str(community),
+            "count": len(out),
+            "total": len(group),
+            "proposal": ", ".join(f"{code[-3:]} → {number}" for code, number in renamed.items()),
+        }
+        ground = shapely.multipolygons(shapely.get_parts(grids.geometry[out].to_numpy()))
+        issues.append(Issue("C05.order", None, "code", told, ground))
+    return issues
+
+
+def _in_order(codes: list[str]) -> NDArray[np.bool_]:
+    """Return which codes may stay where they are: a longest run of them that ascends."""
+    tails: list[str] = []
+    last: list[int] = []
+    before = np.full(len(codes), -1)
+    for place, code in enumerate(codes):
+        at = bisect_left(tails, code)
+        before[place] = last[at - 1] if at else -1
+        tails[at : at + 1], last[at : at + 1] = [code], [place]
+    stay = np.zeros(len(codes), dtype=bool)
+    place = last[-1] if last else -1
+    while place >= 0:
+        stay[place] = True
+        place = int(before[place])
+    return stay
 
 
 def _numbers(parent: str, group: pd.DataFrame, used: frozenset[str]) -> pd.DataFrame:
