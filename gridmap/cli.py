@@ -138,7 +138,7 @@ def import_layer(
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of the text.")] = None,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Repair invalid polygons as the report lists.")
+        bool, typer.Option("--repair", help="Repair polygons and borders as the report lists.")
     ] = False,
     commit: Annotated[
         bool, typer.Option("--commit", help="Write; without it the file is only checked.")
@@ -160,6 +160,7 @@ def import_layer(
                 encoding=encoding,
                 repair=repair,
                 tolerance_m=settings.tiling_tolerance_m,
+                snap_m=settings.snap_tolerance_m,
                 commit=commit,
                 progress=tell,
             )

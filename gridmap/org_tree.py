@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from gridmap.model import CODE_LENGTH, Issue, Level, require_columns
+from gridmap.org_coverage import GROUP_MIN_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-GROUP_MEMBERS = 3
-"""Members of a Party group, one of them full: P03. Source: domain.md 1.6 [V41], guidance."""
 
 BRANCH_FULL_MEMBERS = 3
 """Full members from which a unit forms a branch of its own: P03. Source: domain.md 1.6 [V37]."""
@@ -102,7 +100,8 @@ def _parents(orgs: pd.DataFrame) -> dict[str, str]:
 
 def _cycles(parent: dict[str, str]) -> list[list[str]]:
     """Return the cycles, each once, beginning at its lowest code."""
-    cycles, done = [], set()
+    cycles: list[list[str]] = []
+    done: set[str] = set()
     for start in sorted(parent):
         path: dict[str, int] = {}
         code: str | None = start
@@ -127,7 +126,7 @@ def _cycle_issue(cycle: list[str], rows: Mapping[str, int]) -> Issue:
 def _order(told: pd.DataFrame, kinds: pd.Series, rows: Mapping[str, int]) -> list[Issue]:
     """Find organisations without a parent that need one, or under a kind that is not above."""
     issues = []
-    for one in told.itertuples():
+    for one in told[told["kind"].isin(list(RANK))].itertuples():  # F05 tells of a kind that is none
         code, above = str(one.Index), kinds.get(one.parent_code) if one.parent_code else None
         if pd.isna(one.parent_code):
             if not _may_be_root(one.kind, one.host_code):
@@ -148,10 +147,8 @@ def _may_be_root(kind: str, host: object) -> bool:
 def _stands_below(kind: str, above: str) -> bool:
     if kind == "party_group":
         return above in _BRANCHES
-    low, high = RANK.get(kind), RANK.get(above)
-    if low is None or high is None:  # F05 tells of a kind that is none
-        return True
-    return low < high or (kind == above and kind in _SAME_BELOW)
+    high = RANK.get(above, max(RANK.values()) + 1)
+    return RANK[kind] < high or (kind == above and kind in _SAME_BELOW)
 
 
 def _sizes(told: pd.DataFrame, rows: Mapping[str, int]) -> list[Issue]:
@@ -163,11 +160,11 @@ def _sizes(told: pd.DataFrame, rows: Mapping[str, int]) -> list[Issue]:
     group, branch = kind == "party_group", kind.isin(_BRANCHES)
     found = {
         "P03.unknown": group & members.isna(),
-        "P03.group": group & ((members < GROUP_MEMBERS) | (full < 1)),
+        "P03.group": group & ((members < GROUP_MIN_MEMBERS) | (full < 1)),
         "P03.branch": (kind == "branch") & (full < BRANCH_FULL_MEMBERS),
         "P06.members": branch & (members > BRANCH_MEMBERS),
     }
-    least = {"P03.group": GROUP_MEMBERS, "P03.branch": BRANCH_FULL_MEMBERS}
+    least = {"P03.group": GROUP_MIN_MEMBERS, "P03.branch": BRANCH_FULL_MEMBERS}
     return [
         Issue(
             shape,

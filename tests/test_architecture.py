@@ -22,6 +22,7 @@ RANKS = {
     "crs": 2,
     "topology": 3,
     "org_coverage": 3,
+    "org_tree": 4,
     "visibility": 3,
     "tables": 3,
     "camera_coverage": 4,
@@ -40,7 +41,7 @@ RANKS = {
 EDGES = {"store": {"tables"}, "cluster": set(), "files": set(), "maps": set(), "demo": set()}
 """What edges may use of ranks 3 to 5: never the core, never each other."""
 
-PURE = {"errors", "rules", "model", "crs", "topology", "org_coverage", "visibility",
+PURE = {"errors", "rules", "model", "crs", "topology", "org_coverage", "org_tree", "visibility",
         "camera_coverage", "lawfulness"}  # fmt: skip
 FOREIGN = {"sqlalchemy", "psycopg2", "fastapi", "folium", "requests", "os", "subprocess", "socket",
            "time", "pyogrio", "pathlib", "io"}  # fmt: skip

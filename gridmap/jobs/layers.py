@@ -11,13 +11,13 @@ import pandas as pd
 
 from gridmap import crs, files, store, topology
 from gridmap.errors import InputError, LayerRejected
+from gridmap.jobs.borders import tiled
 from gridmap.jobs.checks import (
     assigned_to,
     derived_columns,
     frame_issues,
     one_cause,
     reference_issues,
-    tiling_issues_of,
 )
 from gridmap.model import (
     ImportReport,
@@ -49,6 +49,7 @@ def import_layer(
     encoding: str | None = None,
     repair: bool = False,
     tolerance_m: float = topology.TOLERANCE_M,
+    snap_m: float = topology.SNAP_M,
     commit: bool = False,
     today: dt.date | None = None,
     progress: Progress | None = None,
@@ -70,9 +71,12 @@ def import_layer(
     file_layer, source_crs, encoding
         See `files.read_layer`.
     repair
-        Take the proposed polygon for each that is not valid.
+        Take the proposed polygon for each that is not valid, and close the strips between units
+        that the report says can be closed.
     tolerance_m
         Width up to which units may overlap or leave gaps with a warning only.
+    snap_m
+        Width up to which closing such strips is proposed.
     commit
         Write; without it the store is only read.
     today
@@ -144,7 +148,16 @@ def import_layer(
         found = frame_issues(conn, spec, shapes, rows, source_crs, effective)
         issues += one_cause(found, reference_issues(conn, spec, rows, effective))
         if spec.level and not any(issue.severity is Severity.ERROR for issue in found):
-            issues += tiling_issues_of(conn, spec.level, rows, effective, tolerance_m)
+            rows, found = tiled(
+                conn,
+                spec.level,
+                rows,
+                effective,
+                tolerance_m=tolerance_m,
+                snap_m=snap_m,
+                repair=repair,
+            )
+            issues += found
         rows, assignment = derived_columns(conn, spec, rows, effective)
         report = replace(report, issues=tuple(issues + assignment))
         if report.errors:

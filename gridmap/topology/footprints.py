@@ -66,7 +66,7 @@ def footprint_overlaps(
     >>> rows = gpd.GeoDataFrame(index=[1, 2, 3], crs="EPSG:4545",
     ...                         geometry=[box(0, 0, 9, 9), box(9, 0, 18, 9), box(8, 0, 12, 9)])
     >>> footprint_overlaps(rows)[["first", "second", "area_m2"]].values.tolist()
-    [[1.0, 3.0, 9.0], [2.0, 3.0, 27.0]]
+    [[1, 3, 9.0], [2, 3, 27.0]]
     """
     metric = require_metric(buildings)
     mine = np.asarray(buildings.geometry.to_numpy(), dtype=object)

@@ -104,9 +104,7 @@ def numbered(
     return found.reindex(grids.index).astype({"code": object, "sequence": int, "reading_row": int})
 
 
-def order_issues(
-    grids: gpd.GeoDataFrame, *, used: Collection[str] = frozenset()
-) -> list[Issue]:
+def order_issues(grids: gpd.GeoDataFrame, *, used: Collection[str] = frozenset()) -> list[Issue]:
     """Return communities whose grids are not numbered in reading order, and how they would be.
 
     Parameters

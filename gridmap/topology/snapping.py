@@ -74,10 +74,11 @@ def snapped(
     strips along it are filled; of two siblings the fixed one, or else the lower code, keeps its
     border, the other loses the narrow overlap and gains the narrow gap. Afterwards
     `offences.tiling` finds none of G02.sliver, G03.gap, G04.sliver and G05.sliver, except among
-    fixed children, and of a child that is itself nothing but such a strip: it is left as it is. Overlaps, blanks and spills that are wider are a person's
-    to decide, G03.shared is the parent's to mend. Source: own choice (domain.md 1.2 asks for a
-    stated tolerance). A proposal: it shows each change and writes nothing. Cost: that of the
-    tiling, once for each of four rounds.
+    fixed children, and of a child that is itself nothing but such a strip: it is left as it is.
+    Overlaps, blanks and spills that are wider are a person's to decide, G03.shared is the
+    parent's to mend. Source: own choice (domain.md 1.2 asks for a stated tolerance). A proposal:
+    it shows each change and writes nothing. Cost: that of the tiling, once for each of four
+    rounds.
     """
     after = children[[children.geometry.name, *([parent_column] if parent_column else [])]]
     for resolution_m in _ROUNDS_M:
