@@ -170,6 +170,41 @@ def import_layer(
     _print_report(report, as_json=as_json, language=settings.language)
 
 
+@app.command("number")
+def number_grids(
+    file: Annotated[Path, typer.Argument(help="Polygons of grids.")],
+    out_file: Annotated[Path, typer.Option("--out", help="GeoPackage to write.")],
+    effective: Effective = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="field=column; may be given several times."),
+    ] = None,
+    source_crs: Annotated[str | None, typer.Option(help="EPSG:n, GCJ-02 or BD-09.")] = None,
+    file_layer: Annotated[
+        str | None, typer.Option("--layer", help="Layer of a file with several.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the text.")] = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Number those too that have a code, unless it is stored.")
+    ] = False,
+) -> None:
+    """Give codes to the grids of a file, west to east, north to south; nothing is stored."""
+    settings = Settings()
+    day = effective.date() if effective else _today()
+    source = jobs.Source(file, _columns(mapping or []), file_layer, source_crs, encoding)
+    try:
+        with jobs.database(settings) as engine:
+            found = jobs.number_grids(engine, source, out_file, effective=day, anew=anew)
+    except LayerRejected as error:
+        _print_report(error.report, as_json=False, language=settings.language)
+        raise
+    table = Table("community", *found.columns, box=None)
+    for row in found.itertuples():
+        table.add_row(*map(str, row))
+    out.print(table)
+    out.print(Text(f"{out_file}: {found['numbered'].sum()} codes given"))
+
+
 def _today() -> dt.date:
     return dt.datetime.now().date()
 

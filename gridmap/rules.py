@@ -118,11 +118,11 @@ RULES: dict[str, Rule] = {
     ),
     "C05.order": Rule(
         _I,
-        "{count} of {total} new grids of {parent} stand out of the order west to east, north to "
-        "south; in order they would be numbered {proposal}: change the codes before they are "
-        "stored, or let `gridmap number` give them",
-        "{parent} 的 {total} 个新网格中有 {count} 个未按自西向东、自北向南编号；按序应为 "
-        "{proposal}；请在入库前改正编码，或用 gridmap number 编号",
+        "new grids of {parent} are not numbered west to east, north to south: {other} comes after "
+        "{child} and lies before it; {count} of {total} would move: {proposal}. Change the codes "
+        "before they are stored, or let `gridmap number` give them",
+        "{parent} 的新网格未按自西向东、自北向南编号：{other} 编在 {child} 之后而位置在前；共 "
+        "{total} 个，需移动 {count} 个：{proposal}。请在入库前改正编码，或用 gridmap number 编号",
     ),
     "C06.parent": Rule(
         _E,

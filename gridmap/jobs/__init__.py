@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from gridmap.jobs.demo import build_demo
     from gridmap.jobs.layers import import_layer
+    from gridmap.jobs.numbers import number_grids
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
     from gridmap.jobs.views import Source, write_views
 
@@ -44,6 +45,7 @@ _MODULES = {
     "locate": "coverage",
     "map_page": "pictures",
     "map_parts": "pictures",
+    "number_grids": "numbers",
     "refresh_camera_coverage": "cameras",
     "refresh_org_coverage": "coverage",
     "uncovered_buildings": "coverage",
@@ -69,6 +71,7 @@ __all__ = [
     "locate",
     "map_page",
     "map_parts",
+    "number_grids",
     "refresh_camera_coverage",
     "refresh_org_coverage",
     "uncovered_buildings",

@@ -27,6 +27,9 @@ ROW_SHARE = 0.5
 northernmost and still stand in that row. Source: own choice; the standards say "west to east,
 north to south" and do not say what a row is (domain.md 1.1)."""
 
+_CLEARLY, _LEVEL = 0.25, 0.02
+"""Shares of a median grid: further is clearly west or north, less is level. Source: own choice."""
+
 _LAST = 999  # three digits (domain.md 1.1); 000 is no number
 
 
@@ -118,8 +121,8 @@ def order_issues(grids: gpd.GeoDataFrame, *, used: Collection[str] = frozenset()
     Returns
     -------
     list of Issue
-        C05.order, one a community, with the ground of those that stand out of order. ``count``
-        is the least number of grids that would have to be numbered anew.
+        C05.order, one a community, with the ground of the grids out of order. ``count`` is the
+        least number of them that would have to move to stand as `numbered` puts them.
 
     Raises
     ------
@@ -128,27 +131,48 @@ def order_issues(grids: gpd.GeoDataFrame, *, used: Collection[str] = frozenset()
 
     Notes
     -----
-    Rule: C05. Numbers that only leave some out are in order. Source: domain.md 1.1 and 1.7.
-    Cost O(n log n).
+    Rule: C05. The standards do not say what a row is, and ragged grids can be read in many ways;
+    so a community is told only where a grid comes after another that it precedes in every one:
+    clearly west of it and not south, or clearly north and not east. Numbers that only leave some
+    out are in order. Source: domain.md 1.1 and 1.7. Cost O(n log n), and O(k^2) for the k grids
+    of a community.
     """
     parent = pd.Series([code[:-3] for code in grids.index], index=grids.index, dtype=object)
-    proposed = numbered(grids.assign(parent_code=parent), used=used)
+    proposed = numbered(grids.assign(parent_code=parent), used=used).rename_axis(None)
     issues = []
     for community, group in proposed.sort_values("code").groupby(parent):
-        stay = _in_order(group.index.to_list())
-        out = group.index[~stay]
-        if out.empty:
+        shapes = grids.geometry[group.index].sort_index()
+        pair = _against_order(shapes.to_numpy())
+        out = group.index[~_in_order(group.index.to_list())]
+        if pair is None or out.empty:
             continue
         renamed = group["code"][group["code"] != group.index].str[-3:]
         told = {
             "parent": str(community),
+            "child": shapes.index[pair[0]][-3:],
+            "other": shapes.index[pair[1]][-3:],
             "count": len(out),
             "total": len(group),
             "proposal": ", ".join(f"{code[-3:]} → {number}" for code, number in renamed.items()),
         }
-        ground = shapely.multipolygons(shapely.get_parts(grids.geometry[out].to_numpy()))
+        ground = shapely.multipolygons(shapely.get_parts(shapes[out].to_numpy()))
         issues.append(Issue("C05.order", None, "code", told, ground))
     return issues
+
+
+def _against_order(shapes: NDArray[np.object_]) -> tuple[int, int] | None:
+    """Return the places of a first and a later grid that any reading would exchange, or None."""
+    x, y = shapely.get_coordinates(shapely.centroid(shapes)).T
+    west, south, east, north = shapely.bounds(shapes).T
+    width, height = np.median(east - west), np.median(north - south)
+    # How far the later lies west and north of the first, in grids; [first, later].
+    to_west = (x[:, None] - x[None, :]) / width
+    to_north = (y[None, :] - y[:, None]) / height
+    clear = ((to_west > _CLEARLY) & (to_north > -_LEVEL)) | (
+        (to_north > _CLEARLY) & (to_west > -_LEVEL)
+    )
+    first, later = np.nonzero(np.triu(clear, 1))
+    return (int(first[0]), int(later[0])) if len(first) else None
 
 
 def _in_order(codes: list[str]) -> NDArray[np.bool_]:
