@@ -57,7 +57,7 @@ class Settings(BaseSettings):
         description="Width in metres up to which overlaps and gaps of units are only warnings.",
     )
     snap_tolerance_m: float = Field(
-        default=1.0,
+        default_factory=lambda data: max(1.0, data.get("tiling_tolerance_m", 0.0)),
         ge=0.0,
         le=100.0,
         description="Width in metres up to which `--repair` closes overlaps and gaps of units.",
@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     @field_validator("snap_tolerance_m")
     @classmethod
     def _not_below_tiling(cls, width: float, info: ValidationInfo) -> float:
-        """Refuse a repair that would leave warnings open; the default follows the tolerance."""
+        """Refuse a repair that would leave warnings open."""
         least = info.data.get("tiling_tolerance_m", 0.0)
         if width < least:
             raise ValueError(f"should be {least:g} (GRIDMAP_TILING_TOLERANCE_M) or more")

@@ -93,7 +93,7 @@ def tiled(
     -------
     GeoDataFrame, list of Issue
         The rows, repaired if told to; issues with the geometry of each offence in EPSG:4490, and
-        of G02.proposal (G02.snapped if repaired) the ground that changes hands.
+        of G02.proposal (G02.snapped if repaired) the strips that are closed.
 
     Notes
     -----
@@ -161,8 +161,7 @@ def _parents_of(offences: gpd.GeoDataFrame) -> pd.Index:
 def _snapped(family: _Family, snap_m: float) -> gpd.GeoDataFrame:
     """Return the children of a file that snapping moves, as they would be stored.
 
-    Index: code; ``parent``, ``row``, ``moved_m``, geometry in EPSG:4490, ``ground``: what the
-    child gains or loses.
+    Index: code; ``parent``, ``row``, ``moved_m``, geometry in EPSG:4490.
     """
     children, parents = family.children.to_crs(family.metric), family.parents.to_crs(family.metric)
     after = topology.snapped(children, parents, tolerance_m=snap_m, fixed=family.fixed)
@@ -172,13 +171,11 @@ def _snapped(family: _Family, snap_m: float) -> gpd.GeoDataFrame:
     known = pd.concat([family.children.geometry, family.parents.geometry])
     shapes = crs.to_storage(moved.geometry).to_numpy()
     shapes = _with_old_vertices(moved.geometry.to_numpy(), shapes, known, family.metric)
-    ground = shapely.symmetric_difference(moved.geometry, children.geometry.loc[moved.index])
     return gpd.GeoDataFrame(
         {
             "parent": moved.index.str[: len(parents.index[0])].to_numpy(dtype=object),
             "row": before["row"].to_numpy(dtype=object),
             "moved_m": moved["moved_m"].to_numpy(),
-            "ground": crs.to_storage(gpd.GeoSeries(ground, crs=family.metric)).to_numpy(),
         },
         index=moved.index,
         geometry=shapes,
@@ -245,21 +242,22 @@ def _proposal(
     mine = snapped[snapped["parent"] == parent]
     before = crs.ellipsoidal_area_m2(family.children.geometry.loc[mine.index])
     after = crs.ellipsoidal_area_m2(mine.geometry)
+    strips = offences[offences["parent"] == parent]
     areas = (
         f"{code} {old:,.1f} → {new:,.1f} m²"
         for code, old, new in zip(mine.index, before, after, strict=True)
     )
     told = {
         "parent": parent,
-        "strips": int(offences.loc[offences["parent"] == parent, "pieces"].sum()),
+        "strips": int(strips["pieces"].sum()),
         "limit": snap_m,
         "movement": f"{mine['moved_m'].max():.2f}",
         "units": len(mine),
         "areas": ", ".join(areas),
     }
     row = int(mine["row"].iloc[0]) if len(mine) == 1 else None
-    ground = shapely.union_all(mine["ground"].to_numpy(dtype=object))
-    return Issue(shape, row, "geometry", told, ground)
+    ground = gpd.GeoSeries([shapely.union_all(strips.geometry)], crs=family.metric)
+    return Issue(shape, row, "geometry", told, crs.to_storage(ground).iloc[0])
 
 
 def _applied(rows: gpd.GeoDataFrame, snapped: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
