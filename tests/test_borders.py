@@ -99,8 +99,9 @@ def test_without_repair_and_without_fault_every_coordinate_stays(bare, tmp_path)
     border = {tuple(xy) for xy in shapely.get_coordinates(west)}
     shared = border & {tuple(xy) for xy in shapely.get_coordinates(east)}
     assert len(shared) == 2
-    again = run(bare, path, "grid", repair=True)
+    again = run(bare, path, "grid", repair=True, commit=True)
     assert [one.shape for one in again.issues if one.rule == "G02"] == ["G02.snapped"]
+    assert (again.inserted, again.updated, again.unchanged) == (0, 0, 2)
 
 
 def test_what_is_wider_is_not_offered(bare, tmp_path):

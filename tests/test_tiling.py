@@ -582,6 +582,12 @@ def test_grids_out_of_reading_order_are_one_issue_a_community():
     assert topology.order_issues(right.iloc[:0]) == []
 
 
+def test_numbers_that_run_down_columns_are_out_of_order():
+    down = named(lattice(2, 3), [1, 4, 2, 5, 3, 6])
+    (found,) = topology.order_issues(down)
+    assert found.values["proposal"] == "004 → 002, 002 → 003, 005 → 004, 003 → 005"
+
+
 def test_a_ragged_row_may_be_numbered_either_way():
     """The second grid lies a third of a grid north and east: some see two rows there."""
     pair = [box(0, 0, 10, 10), box(10, 3.5, 20, 13.5)]

@@ -222,12 +222,12 @@ def _footprint_issues(conn: Connection, buildings: gpd.GeoDataFrame) -> list[Iss
     """Find buildings on each other's ground, in the file and beside those stored (G09)."""
     if buildings.empty:
         return []
-    window = crs.to_storage(buildings).total_bounds
+    west, south, east, north = crs.to_storage(buildings).total_bounds.tolist()
     today = store.read_codes(conn, "building", as_of=dt.date.today())
     others = today[~today.isin(buildings["code"])]
     beside = None
     if len(others):
-        stored = store.read_walls(conn, window=tuple(window), codes=others)
+        stored = store.read_walls(conn, window=(west, south, east, north), codes=others)
         beside = stored[["geometry"]].to_crs(buildings.crs)
     found = topology.footprint_overlaps(buildings, beside)
     return placed(topology.footprint_issues(buildings, found), buildings.crs)
