@@ -38,6 +38,7 @@ from gridmap.errors import (
 )
 from gridmap.language import translate
 from gridmap.model import BLIND_COLUMNS, FAILURE_KINDS, LAYERS, ImportReport, Issue
+from gridmap.rules import Severity
 from gridmap.settings import Settings
 
 if TYPE_CHECKING:
@@ -263,7 +264,8 @@ VERDICTS = (_FOUND, _WRITTEN, _NOT_WRITTEN, _CHECKED)
 
 def _verdict(report: ImportReport, language: str) -> str:
     errors = len(report.errors)
-    told = {**vars(report), "errors": errors, "warnings": len(report.issues) - errors}
+    warnings = sum(issue.severity is Severity.WARNING for issue in report.issues)
+    told = {**vars(report), "errors": errors, "warnings": warnings}
     end = _WRITTEN if report.committed else _NOT_WRITTEN if report.errors else _CHECKED
     return " ".join(translate(part, language).format(**told) for part in (_FOUND, end))
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapely import affinity, box
 from test_jobs import DAY, METRIC, contents, frame, refused, run
-from toy_town import TOY, import_toy
+from toy_town import import_toy, shared_data
 
 from gridmap import crs, files, store, topology
 from gridmap.errors import LayerRejected
@@ -25,7 +25,7 @@ def grids(tmp_path, *shapes, first=1, parent=PARENT):
     """Grids of a community from boxes in metres from its south-western corner."""
     placed = [affinity.translate(s, 364_000, 3_266_000) for s in shapes]
     codes = [f"{parent}{n:03}" for n in range(first, first + len(shapes))]
-    path = tmp_path / "grid.gpkg"
+    path = tmp_path / "grid.fgb"  # a GeoPackage would wait for the disk at every example
     files.write_layer(frame(placed, code=codes, name=codes), path)
     return path
 
@@ -234,6 +234,49 @@ def test_what_is_offered_passes_the_check_that_refused_it(bare, tmp_path, seed, 
     assert len(narrow) < len(found) - 1 or not narrow
 
 
+@pytest.mark.real
+@pytest.mark.slow
+def test_the_streets_of_beijing_are_told_whole_and_repaired_where_that_is_proved(engine, tmp_path):
+    """271 streets by the front door: each overlap and gap with its square metres."""
+    folder = shared_data("beijing_streets")
+    streets = gpd.read_file(folder / "streets.geojson")
+    districts = gpd.read_file(folder / "districts.geojson")
+    districts["code"], streets["code"] = districts["code"].str[:6], streets["code"].str[:9]
+    paths = {"district": tmp_path / "d.gpkg", "street": tmp_path / "s.gpkg"}
+    districts[["code", "name", "geometry"]].to_file(paths["district"])
+    streets[["code", "name", "geometry"]].to_file(paths["street"])
+    run(engine, paths["district"], "district", repair=True, commit=True)
+    with pytest.raises(LayerRejected) as caught:
+        run(engine, paths["street"], "street")
+    told_of = [
+        one for one in caught.value.report.issues if one.rule in {"G02", "G03", "G04", "G05"}
+    ]
+    faults = [one for one in told_of if one.shape != "G02.proposal"]
+    offered = {one.values["parent"]: one for one in told_of if one.shape == "G02.proposal"}
+    metric = crs.metric_crs_of(streets)
+    valid = districts.set_index("code").make_valid(method="structure", keep_collapsed=False)
+    some = valid[valid.index.isin(streets["code"].str[:6])]
+    proof = topology.tiling(
+        streets.set_index("code")[["geometry"]].to_crs(metric),
+        gpd.GeoDataFrame(geometry=some).to_crs(metric),
+    ).offences
+    assert sorted(one.shape for one in faults) == sorted(proof["shape"])
+    total = sum(float(one.values["area"].replace(",", "")) for one in faults)
+    assert total == pytest.approx(proof["area_m2"].sum(), rel=1e-3)
+    overlaps = proof.loc[proof["shape"].str.startswith("G02"), "area_m2"].sum()
+    assert overlaps == pytest.approx(40_854, abs=5)
+    print(f"{len(faults)} faults, repair is offered for {sorted(offered)}")
+    assert {"110101", "110102"} <= set(offered)
+    with pytest.raises(LayerRejected) as caught:
+        run(engine, paths["street"], "street", repair=True)
+    left = [one for one in caught.value.report.issues if one.shape in set(proof["shape"])]
+    assert {one.values["parent"] for one in left}.isdisjoint(offered)
+    assert {one.values["parent"] for one in faults} == {
+        *(one.values["parent"] for one in left),
+        *offered,
+    }
+
+
 def test_settings_do_not_contradict_each_other(monkeypatch):
     from pydantic import ValidationError
 
@@ -245,4 +288,3 @@ def test_settings_do_not_contradict_each_other(monkeypatch):
         Settings(tiling_tolerance_m=0.5, snap_tolerance_m=0.2)
     monkeypatch.setenv("GRIDMAP_SNAP_TOLERANCE_M", "2.5")
     assert Settings().snap_tolerance_m == 2.5
-    assert TOY.is_dir()

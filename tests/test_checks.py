@@ -21,7 +21,7 @@ pytestmark = pytest.mark.db
 COMMUNITY = "990101001001"
 
 
-def grids(tmp_path, shapes, codes, name="grid.gpkg", **columns):
+def grids(tmp_path, shapes, codes, name="grid.fgb", **columns):
     placed = [affinity.translate(s, 364_000, 3_266_000) for s in shapes]
     path = tmp_path / name
     columns = {"code": codes, "name": ["x"] * len(shapes), **columns}
@@ -180,7 +180,7 @@ def number(engine, path, target, **options):
 def test_grids_without_a_code_get_one(town, tmp_path):
     """Community 001 has 001 and 002 stored; the file's grids lie in both communities."""
     there = [*QUARTERS, box(200, 0, 300, 200), box(300, 0, 400, 200)]
-    path = grids(tmp_path, there, [None] * 6, name="new.gpkg", 备注=list("abcdef"))
+    path = grids(tmp_path, there, [None] * 6, name="new.fgb", 备注=list("abcdef"))
     target = tmp_path / "out.gpkg"
     table, written = number(town, path, target)
     assert written["code"].str[9:].to_list() == [
@@ -247,7 +247,7 @@ def test_what_cannot_be_numbered_is_told(town, tmp_path):
     with pytest.raises(InputError, match="--map code=CODE"):
         number(town, other, target)
     lattice = [box(x, y, x + 4, y + 4) for x in range(0, 200, 5) for y in range(0, 200, 5)]
-    path = grids(tmp_path, lattice[:1000], [None] * 1000, name="many.gpkg")
+    path = grids(tmp_path, lattice[:1000], [None] * 1000, name="many.fgb")
     with pytest.raises(CodeError, match="split it"):
         number(town, path, target)
 
