@@ -347,6 +347,19 @@ def test_fixed_children_stay_and_the_others_follow_them():
     assert all(a is b for a, b in zip(units.geometry, every.geometry, strict=True))
 
 
+def test_a_gap_that_turns_along_the_parent_gives_nobody_an_arm():
+    """One strip between the two and on past the first: each takes what lies before it."""
+    units = children(box(0, 0, 9.9, 9.95), box(10, 0, 20, 10))
+    found = topology.tiling(units, PARENT).offences
+    assert found[["shape", "child", "other"]].to_numpy().tolist() == [
+        ["G03.gap", "p1", "p2"],
+        ["G04.sliver", "p1", None],
+    ]
+    after, _ = check_snapping(units, PARENT)
+    assert after["moved_m"].max() <= TOL + 1e-5
+    assert after.bounds["minx"]["p2"] >= 9.9 - TOL - 1e-5
+
+
 def test_snapping_says_how_far_a_border_moves():
     needle = Polygon([(10, 0), (20, 0), (20, 10), (10, 10), (10, 5.04), (7, 5.02), (10, 5)])
     after, _ = check_snapping(children(LEFT, needle), PARENT)

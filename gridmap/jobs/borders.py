@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _SAME_M = 2e-6
 """How far snapping may put a vertex aside that it does not mean to move: its lattice is 1e-6 m."""
 
+_CRUMB = 1e-9  # share of a unit's ground that is no part of it worth the name
+
 
 @dataclass(frozen=True)
 class _Family:
@@ -199,10 +201,19 @@ def _with_old_vertices(
     kept = shapely.get_coordinates(degrees)
     kept[vertex] = before[old]
     placed: Geometries = shapely.set_coordinates(degrees.copy(), kept)
-    # A vertex put aside by a millionth can turn a ring onto itself; then its own digits stay.
+    # Where a border follows itself within a millionth of a metre, another frame turns it over.
     broken = ~shapely.is_valid(placed)
-    placed[broken] = degrees[broken]
+    placed[broken] = shapely.make_valid(placed[broken], method="structure", keep_collapsed=False)
+    for place in np.flatnonzero(broken):
+        placed[place] = _without_crumbs(placed[place])
     return placed
+
+
+def _without_crumbs(shape: shapely.Geometry) -> shapely.Geometry:
+    """Return a polygon without the parts that are nothing but rounding."""
+    parts = shapely.get_parts(shape)
+    parts = parts[shapely.area(parts) > _CRUMB * shapely.area(shape)]
+    return parts[0] if len(parts) == 1 else shapely.multipolygons(parts)
 
 
 def _with(family: _Family, snapped: gpd.GeoDataFrame) -> _Family:
@@ -225,7 +236,7 @@ def _proven(
     left = after.groupby("parent")["pieces"].sum().reindex(pieces.index, fill_value=0)
     reach = snapped.groupby("parent")["moved_m"].max()
     sound = snapped.geometry.is_valid.groupby(snapped["parent"]).all()
-    near = sound & (reach <= snap_m + _SAME_M)
+    near = sound & (reach <= snap_m + topology.RESOLUTION_M)
     fewer = left < pieces
     return [str(p) for p in near.index[near] if fewer.get(p, False) and p not in wrong]
 

@@ -26,6 +26,8 @@ grids miss each other by decimetres, and no lane between two grids is narrower."
 
 _LATTICE_M = 1e-6  # closes the hairlines between a child and what it gains; far below RESOLUTION_M
 
+_STEP_M = 0.5  # how densely the reach of ground is measured
+
 # Finer than the proof, lest the tip that is left of a tapering strip is a strip again by the last
 # digit; at last as fine as the proof, where a neck in between ties a strip to wide ground. Several
 # rounds, because taking a strip from two children can leave one between one of them and a third.
@@ -164,11 +166,13 @@ def _changes(before: gpd.GeoSeries, after: gpd.GeoSeries) -> gpd.GeoDataFrame:
 
 
 def _reach_m(ground: Geometries, kept: Geometries) -> Floats:
-    """Return how far ground lies from what a child keeps, at its farthest corner.
+    """Return how far ground lies from what a child keeps, at the farthest place of its outline.
 
-    A slit that is filled has all its corners on what is kept: half its width is its reach.
+    A slit that is filled has all its outline on what is kept: half its width is its reach.
     """
-    corners, whose = shapely.get_coordinates(ground, return_index=True)
+    # Between two corners that are kept, a side may lie farther away than either.
+    outline = shapely.segmentize(ground, _STEP_M)
+    corners, whose = shapely.get_coordinates(outline, return_index=True)
     shapely.prepare(kept)
     away = shapely.distance(kept[whose], shapely.points(corners))
     reach: Floats = mean_width_m(ground) / 2.0
