@@ -202,17 +202,17 @@ RULES: dict[str, Rule] = {
     ),
     "G02.proposal": Rule(
         _I,
-        "the units of {parent} miss each other or its border in {strips} strips up to {limit:g} m "
-        "wide: --repair closes them all, moves no border further than {movement} m, and changes "
-        "{units} units: {areas}",
+        "the units of {parent} miss each other or its border by strips up to {limit:g} m wide "
+        "({strips}): --repair closes them all and moves no border further than {movement} m; units "
+        "that change ({units}): {areas}",
         "{parent} 的下级单元之间或与其边界之间有 {strips} 处宽度不超过 {limit:g} 米的条带："
         "加 --repair 可全部闭合，边界移动不超过 {movement} 米，涉及 {units} 个单元：{areas}",
     ),
     "G02.snapped": Rule(
         _W,
-        "{strips} strips up to {limit:g} m wide between the units of {parent} or along its border "
-        "were closed; no border moved further than {movement} m, and {units} units changed: "
-        "{areas}; check them on the map",
+        "strips up to {limit:g} m wide ({strips}) between the units of {parent} or along its "
+        "border were closed; no border moved further than {movement} m; units that changed "
+        "({units}): {areas}; check them on the map",
         "{parent} 的下级单元之间或沿其边界的 {strips} 处宽度不超过 {limit:g} 米的条带已闭合，"
         "边界移动不超过 {movement} 米，涉及 {units} 个单元：{areas}；请在地图上核对",
     ),
