@@ -68,6 +68,7 @@ def tiled(
     tolerance_m: float,
     snap_m: float,
     repair: bool,
+    only: str | None = None,
 ) -> tuple[gpd.GeoDataFrame, list[Issue]]:
     """Find where divisions and their stored siblings do not tile their parents (C06, G02-G05).
 
@@ -90,6 +91,8 @@ def tiled(
         Width in metres up to which a repair is proposed; a lower one than the tolerance is it.
     repair
         Close what the proposal names.
+    only
+        A code prefix: stored rows below it that the file lacks end on that day.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def tiled(
     stored finds less than before and no error, and if no border moves further than ``snap_m``.
     Rows of the file move, stored siblings and the parent do not. Source: own choice; issue 4.
     """
-    family = None if level is Level.DISTRICT else _family(conn, level, rows, effective)
+    family = None if level is Level.DISTRICT else _family(conn, level, rows, effective, only)
     if family is None:
         return rows, []
     offences = family.tiling(tolerance_m)
@@ -127,7 +130,7 @@ def tiled(
 
 
 def _family(
-    conn: Connection, level: Level, rows: gpd.GeoDataFrame, effective: dt.date
+    conn: Connection, level: Level, rows: gpd.GeoDataFrame, effective: dt.date, only: str | None
 ) -> _Family | None:
     """Return the rows with their stored siblings and parents; None where nothing can be proved."""
     above = level_above(level)
@@ -145,6 +148,8 @@ def _family(
     stored = store.read_units(conn, level, as_of=effective)
     stored = stored[stored.index.str[: CODE_LENGTH[above]].isin(some.index)]
     stored = stored[~stored.index.isin(mine["code"])]
+    if only is not None:
+        stored = stored[~stored.index.str.startswith(only)]
     fresh = gpd.GeoDataFrame(
         {"row": list(mine.index)},
         geometry=mine.geometry.to_numpy(),
