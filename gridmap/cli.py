@@ -47,6 +47,7 @@ from gridmap.model import (
     headings_of,
 )
 from gridmap.model import layer as layer_named
+from gridmap.rules import Severity
 from gridmap.settings import Settings
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def import_layer(
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of the text.")] = None,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Repair invalid polygons as the report lists.")
+        bool, typer.Option("--repair", help="Repair polygons and borders as the report lists.")
     ] = False,
     complete: Annotated[
         bool,
@@ -196,6 +197,7 @@ def import_layer(
                 limits=_limits(settings),
                 repair=repair,
                 tolerance_m=settings.tiling_tolerance_m,
+                snap_m=settings.snap_tolerance_m,
                 complete=complete,
                 unit=unit,
                 commit=commit,
@@ -267,6 +269,41 @@ def _limits(settings: Settings) -> Limits:
 
 def _day(as_of: dt.datetime | None) -> dt.date | None:
     return as_of.date() if as_of else None
+
+
+@app.command("number")
+def number_grids(
+    file: Annotated[Path, typer.Argument(help="Polygons of grids.")],
+    out_file: Annotated[Path, typer.Option("--out", help="GeoPackage to write.")],
+    effective: Effective = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="field=column; may be given several times."),
+    ] = None,
+    source_crs: Annotated[str | None, typer.Option(help="EPSG:n, GCJ-02 or BD-09.")] = None,
+    file_layer: Annotated[
+        str | None, typer.Option("--layer", help="Layer of a file with several.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the text.")] = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Number those too that have a code, unless it is stored.")
+    ] = False,
+) -> None:
+    """Give codes to the grids of a file, west to east, north to south; nothing is stored."""
+    settings = Settings()
+    day = effective.date() if effective else _today()
+    source = jobs.Source(file, _columns(mapping or []), file_layer, source_crs, encoding)
+    try:
+        with jobs.database(settings) as engine:
+            found = jobs.number_grids(engine, source, out_file, effective=day, anew=anew)
+    except LayerRejected as error:
+        _print_report(error.report, as_json=False, language=settings.language)
+        raise
+    table = Table("community", *found.columns, box=None)
+    for row in found.itertuples():
+        table.add_row(*map(str, row))
+    out.print(table)
+    out.print(Text(f"{out_file}: {found['numbered'].sum()} codes given"))
 
 
 def _today() -> dt.date:
@@ -369,7 +406,8 @@ def _read_as(report: ImportReport, language: str) -> str:
 
 def _verdict(report: ImportReport, language: str) -> str:
     errors = len(report.errors)
-    told = {**vars(report), "errors": errors, "warnings": len(report.issues) - errors}
+    warnings = sum(issue.severity is Severity.WARNING for issue in report.issues)
+    told = {**vars(report), "errors": errors, "warnings": warnings}
     end = _WRITTEN if report.committed else _NOT_WRITTEN if report.errors else _CHECKED
     return " ".join(translate(part, language).format(**told) for part in (_FOUND, end))
 

@@ -122,11 +122,25 @@ RULES: dict[str, Rule] = {
         "a new one",
         "编码 {value!r} 曾经使用且已终止，已终止的编码不得再用，请另取新编码",
     ),
+    "C05.order": Rule(
+        _I,
+        "new grids of {parent} are not numbered west to east, north to south: {other} comes after "
+        "{child} and lies before it; {count} of {total} would move: {proposal}. Change the codes "
+        "before they are stored, or let `gridmap number` give them",
+        "{parent} 的新网格未按自西向东、自北向南编号：{other} 编在 {child} 之后而位置在前；共 "
+        "{total} 个，需移动 {count} 个：{proposal}。请在入库前改正编码，或用 gridmap number 编号",
+    ),
     "C06.parent": Rule(
         _E,
         "{child} has no parent among the units it is checked against; correct its code or import "
         "the parent first",
         "{child} 在所检查的上级区划中没有上级，请改正编码或先导入上级",
+    ),
+    "C06.nowhere": Rule(
+        _E,
+        "the grid lies in no community stored on {date}; import the community first, or correct "
+        "the grid's border",
+        "该网格不在 {date} 已入库的任何社区内，请先导入社区，或改正网格边界",
     ),
     # G: geometry
     "G01.null": Rule(
@@ -176,6 +190,11 @@ RULES: dict[str, Rule] = {
         "the geometry was not valid and was repaired: its area changes by {area:+.2f} m²",
         "几何无效，已修复，面积变化 {area:+.2f} 平方米",
     ),
+    "G01.duplicate": Rule(
+        _W,
+        "the very same geometry stands in rows {rows}; keep one of them, or draw the others",
+        "第 {rows} 行的几何完全相同，请只保留一行，或重新绘制其余各行",
+    ),
     "G02.overlap": Rule(
         _E,
         "{child} and {other} overlap on {area} m²; draw their common border once",
@@ -186,6 +205,22 @@ RULES: dict[str, Rule] = {
         "{child} and {other} overlap on {area} m² in strips up to {limit:g} m wide; snapping gives "
         "them to {child}",
         "{child} 与 {other} 重叠 {area} 平方米，宽度不超过 {limit:g} 米；吸附后归 {child}",
+    ),
+    "G02.proposal": Rule(
+        _I,
+        "the units of {parent} miss each other or its border by strips up to {limit:g} m wide "
+        "({strips}): --repair closes them all and moves no border further than {movement} m; units "
+        "that change ({units}): {areas}",
+        "{parent} 的下级单元之间或与其边界之间有 {strips} 处宽度不超过 {limit:g} 米的条带："
+        "加 --repair 可全部闭合，边界移动不超过 {movement} 米，涉及 {units} 个单元：{areas}",
+    ),
+    "G02.snapped": Rule(
+        _W,
+        "strips up to {limit:g} m wide ({strips}) between the units of {parent} or along its "
+        "border were closed; no border moved further than {movement} m; units that changed "
+        "({units}): {areas}; check them on the map",
+        "{parent} 的下级单元之间或沿其边界的 {strips} 处宽度不超过 {limit:g} 米的条带已闭合，"
+        "边界移动不超过 {movement} 米，涉及 {units} 个单元：{areas}；请在地图上核对",
     ),
     "G03.gap": Rule(
         _W,
@@ -222,6 +257,19 @@ RULES: dict[str, Rule] = {
         "snapping cuts them off",
         "{child} 超出 {parent} 边界 {area} 平方米，宽度不超过 {limit:g} 米；吸附后裁去",
     ),
+    "G06.parts": Rule(
+        _W,
+        "grid {child} lies in {parts} parts, of {greatest} m² and {rest} m² in the rest; draw it "
+        "in one, or give the rest to a neighbour",
+        "网格 {child} 由 {parts} 部分组成，最大 {greatest} 平方米，其余共 {rest} 平方米；"
+        "请绘成一个整体，或将其余部分划给相邻网格",
+    ),
+    "G07.compactness": Rule(
+        _I,
+        "grid {child} is long or ragged for its ground (Polsby-Popper {value:.2f}, below "
+        "{limit:g}); look whether its border is meant so",
+        "网格 {child} 形状狭长或曲折（Polsby-Popper {value:.2f}，低于 {limit:g}），请核对其边界",
+    ),
     "G08.none": Rule(
         _W,
         "there is no grid in the store on {date}; the rows are assigned when grids are imported",
@@ -236,6 +284,13 @@ RULES: dict[str, Rule] = {
         _W,
         "building {value!r} lies in no grid; it counts in no grid's rate",
         "楼栋 {value!r} 不在任何网格内，不计入任何网格的覆盖率",
+    ),
+    "G09.overlap": Rule(
+        _W,
+        "building {value!r} stands on {area} m² of the ground of building {other!r}; correct the "
+        "outlines, or delete one if they are the same building",
+        "楼栋 {value!r} 与楼栋 {other!r} 的轮廓重叠 {area} 平方米，请改正轮廓；如为同一楼栋，"
+        "请删除其一",
     ),
     # G11: which frame the numbers are in
     "G11.frame": Rule(
@@ -296,6 +351,37 @@ RULES: dict[str, Rule] = {
         "没有已知的坐标系能使数据（{rows} 行）位于应在之处，请向文件提供者核实",
     ),
     # P: organisations and their duties
+    "P00.cycle": Rule(
+        _E,
+        "{count} organisations are each other's parents in a circle, {cycle}; correct {field} of "
+        "one of them",
+        "{count} 个组织互为上级，形成循环：{cycle}；请改正其中一个的{field}",
+    ),
+    "P00.order": Rule(
+        _W,
+        "organisation {value!r}, a {kind}, stands under {parent!r}, a {above}; correct {field} or "
+        "kind",
+        "组织 {value!r}（{kind}）的上级 {parent!r} 是{above}，层级不符，请改正{field}或类型(kind)",
+    ),
+    "P00.root": Rule(
+        _W,
+        "organisation {value!r}, a {kind}, has no parent; fill in {field}",
+        "组织 {value!r}（{kind}）没有上级，请填写{field}",
+    ),
+    "P01.grids": Rule(
+        _I,
+        "with these rows {blank} of {total} grids have no branch on {date}; `gridmap coverage "
+        "refresh` tells which and why",
+        "按本文件，{date} 有 {blank} 个网格（共 {total} 个）没有党支部；"
+        "运行 gridmap coverage refresh 可查看是哪些及原因",
+    ),
+    "P02.buildings": Rule(
+        _I,
+        "with these rows {blank} of {total} buildings in a grid have no Party group on {date}; "
+        "`gridmap coverage refresh` tells which and why",
+        "按本文件，{date} 有 {blank} 栋楼（网格内共 {total} 栋）没有党小组；"
+        "运行 gridmap coverage refresh 可查看是哪些及原因",
+    ),
     "P02.org": Rule(
         _E,
         "organisation {value!r} is not in the store on {date}; import party_org first",
@@ -310,6 +396,37 @@ RULES: dict[str, Rule] = {
         _E,
         "{kind} {value!r} is not in the store on {date}; import it first or correct the code",
         "{kind} {value!r} 在 {date} 不存在，请先导入或改正编码",
+    ),
+    "P03.group": Rule(
+        _W,
+        "Party group {value!r} has {members} members, {full} of them full; it needs {limit}, one "
+        "of them full, or it covers nobody: merge it with a neighbour",
+        "党小组 {value!r} 有党员 {members} 名，其中正式党员 {full} 名；至少需 {limit} 名且含 1 名"
+        "正式党员，否则不计覆盖，请与相邻党小组合并",
+    ),
+    "P03.unknown": Rule(
+        _W,
+        "Party group {value!r} does not say how many full members it has, so it covers nobody; "
+        "fill in {field}",
+        "党小组 {value!r} 未填写正式党员数，不计覆盖，请填写{field}",
+    ),
+    "P03.branch": Rule(
+        _W,
+        "branch {value!r} has {full} full members; with fewer than {limit} it joins others in a "
+        "joint branch",
+        "党支部 {value!r} 有正式党员 {full} 名，不足 {limit} 名，应与相邻单位建立联合党支部",
+    ),
+    "P05.units": Rule(
+        _W,
+        "joint branch {value!r} serves {count} grids; a joint branch usually covers at most "
+        "{limit} units: split it",
+        "联合党支部 {value!r} 覆盖 {count} 个网格，一般不超过 {limit} 个单位，请拆分",
+    ),
+    "P06.members": Rule(
+        _W,
+        "branch {value!r} has {members} members; a branch usually has at most {limit}: make it a "
+        "general branch, or split it",
+        "党支部 {value!r} 有党员 {members} 名，一般不超过 {limit} 名，请改设党总支或拆分",
     ),
     # T: periods
     "T01.children": Rule(
@@ -329,6 +446,13 @@ RULES: dict[str, Rule] = {
         _E,
         "--effective {date} is after today, {today}; import it on that day",
         "生效日 {date} 晚于今天 {today}，请在当日导入",
+    ),
+    "T01.parent": Rule(
+        _E,
+        "code {value!r} would begin on {date}, before its parent {parent!r}, which begins on "
+        "{begins}; choose that --effective date or a later one",
+        "编码 {value!r} 自 {date} 起生效，早于其上级 {parent!r} 的生效日 {begins}，"
+        "请选择该日或之后的 --effective 日期",
     ),
     # V: cameras
     "V00.type": Rule(
@@ -545,6 +669,12 @@ NAMES_ZH = {
     "sign_installed": "已设标识(sign_installed)",
     "consent_ref": "同意文号(consent_ref)",
     "retention_days": "留存天数(retention_days)",
+    "working_committee": "党工委",
+    "committee": "党委",
+    "general_branch": "党总支",
+    "branch": "党支部",
+    "joint_branch": "联合党支部",
+    "party_group": "党小组",
     "building_code": "楼栋编码(building_code)",
     "consent_distance_m": "须经同意的距离(consent_distance_m)",
     "parent_code": "上级组织(parent_code)",

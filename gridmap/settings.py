@@ -10,7 +10,7 @@ import getpass
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -87,3 +87,18 @@ class Settings(BaseSettings):
         le=100.0,
         description="Width in metres up to which overlaps and gaps of units are only warnings.",
     )
+    snap_tolerance_m: float = Field(
+        default_factory=lambda data: max(1.0, data.get("tiling_tolerance_m", 0.0)),
+        ge=0.0,
+        le=100.0,
+        description="Width in metres up to which `--repair` closes overlaps and gaps of units.",
+    )
+
+    @field_validator("snap_tolerance_m")
+    @classmethod
+    def _not_below_tiling(cls, width: float, info: ValidationInfo) -> float:
+        """Refuse a repair that would leave warnings open."""
+        least = info.data.get("tiling_tolerance_m", 0.0)
+        if width < least:
+            raise ValueError(f"should be {least:g} (GRIDMAP_TILING_TOLERANCE_M) or more")
+        return width

@@ -48,6 +48,23 @@ def test_a_check_then_a_commit(run):
     assert "Written as batch 1, effective 2026-01-01: 1 new" in out
 
 
+def test_numbers_are_given_and_nothing_is_stored(run, tmp_path):
+    for level in ("district", "street", "community"):
+        words = ("import", level, TOY / f"{level}.csv", "--effective", "2026-01-01")
+        assert run(*words, "--source-crs", METRIC, "--commit")[0] == 0
+    target = tmp_path / "numbered.gpkg"
+    words = ("number", TOY / "grid.csv", "--source-crs", METRIC, "--map", "code=none")
+    code, _, err = run(*words, "--out", target)
+    assert (code, target.exists()) == (2, False)
+    assert "which the file has not" in err.replace("\n", " ")
+    words = ("number", TOY / "grid.csv", "--source-crs", METRIC, "--anew", "--out", target)
+    code, out, _ = run(*words)
+    assert code == 0
+    assert "4 codes given" in out
+    code, out, _ = run("import", "grid", target, "--effective", "2026-01-01")
+    assert "4 rows, 0 errors, 0 warnings" in out
+
+
 def test_bad_rows_name_row_field_rule_and_remedy(run, tmp_path):
     path = tmp_path / "街道.csv"
     path.write_text(

@@ -83,7 +83,7 @@ def test_a_street_layer_is_checked_whole():
 
 def test_cells_are_checked_against_type_range_and_choice():
     rows = frame(
-        [box(0, 0, 1, 1)] * 4,
+        [box(n, 0, n + 1, 1) for n in range(4)],
         code=["a", "b", "c", "d"],
         floors=["5", "5.5", "-1", "many"],
         height_m=["3", None, "inf", "1e9"],

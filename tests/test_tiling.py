@@ -330,6 +330,47 @@ def test_a_child_that_is_nothing_but_a_strip_is_not_snapped_away():
     assert after.geometry["p3"] is units.geometry["p3"]
 
 
+def test_fixed_children_stay_and_the_others_follow_them():
+    units = children(box(0, 0, 9.9, 10), box(9.95, 0, 15, 10), box(14.9, 0, 20, 10))
+    free, _ = check_snapping(units, PARENT)
+    assert free.bounds["minx"].to_list() == pytest.approx([0, 9.9, 15])
+    held = topology.snapped(units, PARENT, fixed={"p2", "p3"})
+    assert [a is b for a, b in zip(units.geometry, held.geometry, strict=True)] == [
+        False,
+        True,
+        True,
+    ]
+    assert held.bounds["maxx"]["p1"] == pytest.approx(9.95)
+    left = topology.tiling(units.set_geometry(held.geometry), PARENT).offences
+    assert left[["shape", "child", "other"]].to_numpy().tolist() == [["G02.sliver", "p2", "p3"]]
+    every = topology.snapped(units, PARENT, fixed=units.index)
+    assert all(a is b for a, b in zip(units.geometry, every.geometry, strict=True))
+
+
+def test_a_gap_that_turns_along_the_parent_gives_nobody_an_arm():
+    """One strip between the two and on past the first: each takes what lies before it."""
+    units = children(box(0, 0, 9.9, 9.95), box(10, 0, 20, 10))
+    found = topology.tiling(units, PARENT).offences
+    assert found[["shape", "child", "other"]].to_numpy().tolist() == [
+        ["G03.gap", "p1", "p2"],
+        ["G04.sliver", "p1", None],
+    ]
+    after, _ = check_snapping(units, PARENT)
+    assert after["moved_m"].max() <= TOL + 1e-5
+    assert after.bounds["minx"]["p2"] >= 9.9 - TOL - 1e-5
+
+
+def test_snapping_says_how_far_a_border_moves():
+    needle = Polygon([(10, 0), (20, 0), (20, 10), (10, 10), (10, 5.04), (7, 5.02), (10, 5)])
+    after, _ = check_snapping(children(LEFT, needle), PARENT)
+    assert after["moved_m"].to_list() == pytest.approx([0, 3], abs=1e-3)
+    slit = RIGHT - box(12, 4, 12.06, 8)
+    after, _ = check_snapping(children(LEFT, slit), PARENT)
+    assert after["moved_m"].to_list() == pytest.approx([0, 0.03], abs=1e-3)
+    after, _ = check_snapping(children(LEFT, box(10.08, 0, 20, 10)), PARENT)
+    assert after["moved_m"].to_list() == pytest.approx([0, 0.08], abs=1e-5)
+
+
 def cells_of(seed, number, jitter_m):
     """Random cells that tile a box, each corner then drawn anew by each of its cells."""
     rng = np.random.default_rng(seed)
@@ -374,6 +415,37 @@ def test_the_proof_agrees_with_brute_force(seed, number, jitter_m):
     np.testing.assert_allclose(outside, shapely.area(shapely.difference(shapes, whole)), atol=0.12)
     if jitter_m < 1.0:
         check_snapping(units, parent, tolerance_m=0.4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    number=st.integers(1, 25),
+    jitter_m=st.sampled_from([0.01, 0.05, 0.1]),
+    held=st.sets(st.integers(1, 25), max_size=4),
+)
+def test_snapping_keeps_every_square_metre_and_moves_no_border_far(seed, number, jitter_m, held):
+    """Borders drawn apart by up to some 0.4 m come together, and nobody's ground is lost."""
+    units, parent = cells_of(seed, number, jitter_m)
+    units = units[units.is_valid]
+    fixed = {f"p{n}" for n in held} & set(units.index)
+    tolerance_m = 0.5
+    after = topology.snapped(units, parent, tolerance_m=tolerance_m, fixed=fixed)
+    for code in fixed:
+        assert after.geometry[code] is units.geometry[code]
+    mended = units.set_geometry(after.geometry)
+    found = topology.tiling(mended, parent, tolerance_m=tolerance_m)
+    if not fixed and len(units) == number and found.offences.empty:
+        # Each hairline that is left is thinner than the proof's millimetre.
+        assert after.area.sum() == pytest.approx(parent.area.sum(), abs=2e-3 * after.length.sum())
+    # What changed hands lies as near as it says, by samples along each border.
+    for code in units.index[after["change_m2"].ne(0) | after["gained_m2"].ne(0)]:
+        old, new = units.geometry[code], after.geometry[code]
+        reach = after["moved_m"][code] + tolerance_m / 2 + 1e-5
+        for one, other in ((old, new), (new, old)):
+            along = shapely.segmentize(one, 0.25)
+            spots = shapely.points(shapely.get_coordinates(along))
+            assert shapely.distance(other, spots).max() <= reach
 
 
 def stored(layer, metric):
@@ -495,6 +567,53 @@ def test_what_has_no_place_or_community_is_refused():
     empty = topology.numbered(lattice().iloc[:0])
     assert empty.empty
     assert list(empty.columns) == ["code", "sequence", "reading_row"]
+
+
+def named(grids, sequence):
+    codes = [f"500108001001{n:03}" for n in sequence]
+    return grids.set_index(pd.Index(codes, name="code"))
+
+
+def test_grids_out_of_reading_order_are_one_issue_a_community():
+    right = named(lattice(3, 2), range(1, 7))
+    assert topology.order_issues(right) == []
+    # Numbers that leave some out are in order, and so are those of another way to read rows.
+    assert topology.order_issues(named(lattice(3, 2), [2, 5, 7, 10, 11, 99])) == []
+    swapped = named(lattice(3, 2), [1, 3, 2, 4, 5, 6])
+    (found,) = topology.order_issues(swapped)
+    assert (found.shape, found.row) == ("C05.order", None)
+    assert found.values["proposal"] == "003 → 002, 002 → 003"
+    assert (found.values["child"], found.values["other"]) == ("002", "003")
+    assert (found.values["count"], found.values["total"]) == (1, 6)
+    assert "003 → 002" in found.message("zh")
+    last = named(lattice(3, 2), [6, 1, 2, 3, 4, 5])
+    (found,) = topology.order_issues(last, used={"500108001001002"})
+    assert found.values["count"] == 1, "one grid moves, not six"
+    assert found.values["proposal"].startswith("006 → 001, 001 → 003")
+    both = pd.concat([swapped, last.set_axis(last.index.str.replace("001001", "001002"))])
+    assert [one.values["parent"][-3:] for one in topology.order_issues(both)] == ["001", "002"]
+    assert topology.order_issues(right.iloc[:0]) == []
+
+
+def test_numbers_that_run_down_columns_are_out_of_order():
+    down = named(lattice(2, 3), [1, 4, 2, 5, 3, 6])
+    (found,) = topology.order_issues(down)
+    assert found.values["proposal"] == "004 → 002, 002 → 003, 005 → 004, 003 → 005"
+
+
+def test_a_ragged_row_may_be_numbered_either_way():
+    """The second grid lies a third of a grid north and east: some see two rows there."""
+    pair = [box(0, 0, 10, 10), box(10, 3.5, 20, 13.5)]
+    for sequence in ((1, 2), (2, 1)):
+        assert topology.order_issues(named(frame(pair), sequence)) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), number=st.integers(1, 30))
+def test_what_numbered_gives_is_in_order(seed, number):
+    units, _ = cells_of(seed, number, 0.0)
+    given_codes = topology.numbered(units.assign(parent_code="500108001001"))["code"]
+    assert topology.order_issues(units.set_index(pd.Index(given_codes))) == []
 
 
 @settings(max_examples=60, deadline=None)

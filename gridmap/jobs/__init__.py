@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gridmap.jobs.demo import build_demo
     from gridmap.jobs.exports import export_layer
     from gridmap.jobs.layers import import_layer
+    from gridmap.jobs.numbers import number_grids
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
     from gridmap.jobs.reports import require_report, write_report
     from gridmap.jobs.views import Source, write_views
@@ -53,6 +54,7 @@ _MODULES = {
     "locate": "answers",
     "map_page": "pictures",
     "map_parts": "pictures",
+    "number_grids": "numbers",
     "refresh_camera_coverage": "cameras",
     "refresh_org_coverage": "coverage",
     "require_report": "reports",
@@ -86,6 +88,7 @@ __all__ = [
     "locate",
     "map_page",
     "map_parts",
+    "number_grids",
     "refresh_camera_coverage",
     "refresh_org_coverage",
     "require_report",

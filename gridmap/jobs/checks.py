@@ -1,24 +1,26 @@
-"""What rows have wrong beside what is stored: frame, place, parents, tiling, references.
+"""What rows have wrong beside what is stored: frame, place, parents, form, references.
 
 Belongs here: checks that read the store, and the columns derived from it. Does not belong here:
-what rows show by themselves (``model``), the geometry of a check (``topology``, ``crs``).
+what rows show by themselves (``model``), the geometry of a check (``topology``, ``crs``), tiling
+and its repair (``jobs.borders``), organisations (``jobs.orgs``).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from gridmap import crs, store, topology
+from gridmap.jobs.orgs import duty_issues, org_issues, unknown_issues
 from gridmap.model import (
     CODE_LENGTH,
     DIVISION_LEVELS,
     REMOVED,
-    SERVICE_TARGET,
     Issue,
     LayerSpec,
     Level,
@@ -28,6 +30,7 @@ from gridmap.model import (
 from gridmap.rules import Severity
 
 if TYPE_CHECKING:
+    from pyproj import CRS
     from sqlalchemy import Connection
 
 
@@ -65,7 +68,7 @@ def frame_issues(
         return []
     declared = None
     if rows is not None and spec.level:
-        levels = [_above(spec.level)]
+        levels = [level_above(spec.level)]
         declared = rows["code"].astype(object).str[:-3]
     elif rows is not None and "declared_unit" in rows:
         levels, declared = list(DIVISION_LEVELS), rows["declared_unit"].astype(object)
@@ -98,7 +101,11 @@ def one_cause(frame: list[Issue], others: list[Issue]) -> list[Issue]:
 
 
 def reference_issues(
-    conn: Connection, spec: LayerSpec, rows: pd.DataFrame, effective: dt.date
+    conn: Connection,
+    spec: LayerSpec,
+    rows: pd.DataFrame,
+    effective: dt.date,
+    only: str | None = None,
 ) -> list[Issue]:
     """Check rows against what is stored: place, parents, organisations, targets, dates.
 
@@ -112,11 +119,13 @@ def reference_issues(
         Parsed rows, index: row number in the file; geometry in EPSG:4490.
     effective
         First day the rows are true.
+    only
+        A code prefix: stored rows of that unit that the file lacks end; None if none ends.
 
     Returns
     -------
     list of Issue
-        Rules C02, C04, G01, P02, V06.
+        Rules C02, C04, C05, G01, G06, G07, G09, P00 to P06, T01, V06.
     """
     issues: list[Issue] = []
     if spec.kinds:
@@ -126,25 +135,39 @@ def reference_issues(
         issues += topology.position_issues(rows, known)
     if spec.level and spec.level is not Level.DISTRICT:
         issues += _parent_issues(conn, spec.level, rows, effective)
+    if spec.level is Level.GRID:
+        issues += _grid_issues(conn, _sound(rows, issues))
+    if spec.name == "building":
+        issues += _footprint_issues(conn, _sound(rows, issues), effective)
     if spec.name == "party_org":
-        issues += _org_issues(conn, rows, effective)
+        issues += org_issues(conn, rows, effective, complete=only is not None)
     if spec.name == "duty":
-        issues += _duty_issues(conn, rows, effective)
+        issues += duty_issues(conn, rows, effective, complete=only is not None)
     if spec.name == "entrance":
         known = store.read_codes(conn, "building", as_of=effective)
         values = {"kind": "building", "date": effective}
-        issues += _unknown(rows, "building_code", known, "P02.target", values)
+        issues += unknown_issues(rows, "building_code", known, "P02.target", values)
     if spec.name == "camera":
         issues += _privacy_issues(conn, rows, effective)
-    later = store.read_later_keys(conn, spec.name, effective)
+    return issues + _key_issues(conn, spec, rows, effective)
+
+
+def _key_issues(
+    conn: Connection, spec: LayerSpec, rows: pd.DataFrame, effective: dt.date
+) -> list[Issue]:
+    """Find keys that have later news, and codes that were given before and ended (C04)."""
     keys = _keys(spec, rows)
-    for row in rows.index[keys.isin(later)]:
-        values = {"value": keys[row], "date": effective}
-        issues.append(Issue("C04.overlap", int(row), spec.key[0], values))
+    later = store.read_later_keys(conn, spec.name, effective)
     ended = store.read_ended_codes(conn, spec.name, effective)
-    for row in rows.index[keys.isin(ended) & ~keys.isin(later)]:
-        issues.append(Issue("C04.reused", int(row), spec.key[0], {"value": keys[row]}))
-    return issues
+    date = {"date": effective}
+    found = [
+        Issue("C04.overlap", int(row), spec.key[0], {"value": keys[row], **date})
+        for row in rows.index[keys.isin(later)]
+    ]
+    return found + [
+        Issue("C04.reused", int(row), spec.key[0], {"value": keys[row]})
+        for row in rows.index[keys.isin(ended) & ~keys.isin(later)]
+    ]
 
 
 def ended_issues(
@@ -189,123 +212,108 @@ def _keys(spec: LayerSpec, rows: pd.DataFrame) -> pd.Series:
     return pd.Series(keys, index=rows.index, dtype=object)
 
 
-def _above(level: Level) -> Level:
-    """Return the level of the parents; not asked of the district's."""
+def level_above(level: Level) -> Level:
+    """Return the level of the parents; not asked of the district's.
+
+    Parameters
+    ----------
+    level
+        Street to grid.
+
+    Returns
+    -------
+    Level
+        One higher.
+    """
     return DIVISION_LEVELS[DIVISION_LEVELS.index(level) - 1]
 
 
 def _parent_issues(
     conn: Connection, level: Level, rows: pd.DataFrame, effective: dt.date
 ) -> list[Issue]:
-    """Find divisions whose parent is not stored (C02); malformed codes were told already."""
-    above = _above(level)
+    """Find divisions whose parent is not stored on the day (C02), or begins later (T01).
+
+    Malformed codes were told already.
+    """
+    above = level_above(level)
     known = store.read_codes(conn, above, as_of=effective)
+    begins = store.read_first_days(conn, above)
     issues = []
     for row, code in rows["code"].dropna().items():
         parent = code[:-3]
         if len(code) == CODE_LENGTH[level] and parent not in known:
             values = {"value": code, "parent": parent, "date": effective}
-            issues.append(Issue("C02.nesting", int(row), "code", values))
+            later = parent in begins.index and begins[parent] > effective
+            shape = "T01.parent" if later else "C02.nesting"
+            more = {"begins": begins[parent]} if later else {}
+            issues.append(Issue(shape, int(row), "code", {**values, **more}))
     return issues
 
 
-def tiling_issues_of(
-    conn: Connection,
-    level: Level,
-    rows: gpd.GeoDataFrame,
-    effective: dt.date,
-    tolerance_m: float,
-    only: str | None = None,
-) -> list[Issue]:
-    """Find where divisions and their stored siblings do not tile their parents (C06, G02-G05).
+def _sound(rows: gpd.GeoDataFrame, issues: list[Issue]) -> gpd.GeoDataFrame:
+    """Return the rows whose ground can be measured, each code once, in their own metric frame."""
+    lost = {one.row for one in issues if one.rule == "G01" and one.row is not None}
+    bounds = rows.geometry.bounds.to_numpy()
+    on_earth = (np.abs(bounds) <= np.tile((180.0, 90.0), 2)).all(axis=1)
+    good = on_earth & rows.geometry.is_valid & ~rows.index.isin(lost)
+    good &= rows.geometry.geom_type.isin(("Polygon", "MultiPolygon"))
+    some = rows[good & rows["code"].notna() & ~rows["code"].duplicated()]
+    if some.empty:
+        return some
+    measured = some.to_crs(crs.metric_crs_of(some))
+    # Without a stored district a row may lie at the other end of the world, where the frame ends.
+    return measured[np.isfinite(measured.geometry.bounds.to_numpy()).all(axis=1)]
 
-    Only parents of rows in the file are looked at, and only those none of whose rows has an error
-    already: a child that cannot be read would be told once more as a blank.
+
+def _grid_issues(conn: Connection, grids: gpd.GeoDataFrame) -> list[Issue]:
+    """Find grids in parts or ragged (G06, G07), and new ones numbered out of order (C05)."""
+    if grids.empty:
+        return []
+    ever = store.read_first_days(conn, Level.GRID).index
+    # A code that was ever given stays with its ground: only the order of new ones can be chosen.
+    pattern = f"[0-9]{{{CODE_LENGTH[Level.GRID]}}}"
+    new = grids[~grids["code"].isin(ever) & grids["code"].str.fullmatch(pattern).astype(bool)]
+    found = topology.form_issues(grids)
+    found += topology.order_issues(new.set_index("code"), used=frozenset(ever))
+    return placed(found, grids.crs)
+
+
+def _footprint_issues(
+    conn: Connection, buildings: gpd.GeoDataFrame, effective: dt.date
+) -> list[Issue]:
+    """Find buildings on each other's ground, in the file and beside those stored (G09)."""
+    if buildings.empty:
+        return []
+    west, south, east, north = crs.to_storage(buildings).total_bounds.tolist()
+    known = store.read_codes(conn, "building", as_of=effective)
+    others = known[~known.isin(buildings["code"])]
+    beside = None
+    if len(others):
+        stored = store.read_walls(
+            conn, as_of=effective, window=(west, south, east, north), codes=others
+        )
+        beside = stored[["geometry"]].to_crs(buildings.crs)
+    found = topology.footprint_overlaps(buildings, beside)
+    return placed(topology.footprint_issues(buildings, found), buildings.crs)
+
+
+def placed(issues: list[Issue], metric: CRS) -> list[Issue]:
+    """Bring the geometry of issues back to EPSG:4490.
 
     Parameters
     ----------
-    conn
-        An open connection.
-    level
-        The level of the rows.
-    rows
-        Parsed rows, index: row number in the file; geometry in EPSG:4490.
-    effective
-        First day the rows are true.
-    tolerance_m
-        Width in metres up to which an overlap or gap is a warning only.
-    only
-        A code prefix: stored rows below it that the file lacks end on that day.
+    issues
+        With geometry in a metric frame.
+    metric
+        That frame.
 
     Returns
     -------
     list of Issue
-        With the geometry of each offence in EPSG:4490.
+        The same, in their order.
     """
-    if level is Level.DISTRICT:
-        return []
-    above = _above(level)
-    parents = store.read_units(conn, above, as_of=effective)
-    code = rows["code"].astype(object)
-    parent = code.where(code.notna(), "").str[: CODE_LENGTH[above]]
-    kind = rows.geometry.geom_type.isin(("Polygon", "MultiPolygon"))
-    sound = kind & rows.geometry.is_valid & ~code.duplicated(keep=False)
-    sound &= code.where(code.notna(), "").str.len() == CODE_LENGTH[level]
-    some = parents[parents.index.isin(parent[sound]) & ~parents.index.isin(parent[~sound])]
-    # Of a code that says no parent nobody knows whose ground it is.
-    if some.empty or not parent[~sound].isin(parents.index).all():
-        return []
-    mine = rows[parent.isin(some.index)]
-    stored = store.read_units(conn, level, as_of=effective)
-    stored = stored[stored.index.str[: CODE_LENGTH[above]].isin(some.index)]
-    stored = stored[~stored.index.isin(mine["code"])]
-    if only is not None:
-        stored = stored[~stored.index.str.startswith(only)]
-    metric = crs.metric_crs_of(some)
-    fresh = gpd.GeoDataFrame(
-        {"row": list(mine.index)},
-        geometry=mine.geometry.to_numpy(),
-        index=pd.Index(mine["code"], dtype=object),
-        crs=rows.crs,
-    )
-    children = pd.concat([fresh, stored[["geometry"]]]).to_crs(metric)
-    children["row"] = children["row"].astype(object).where(children["row"].notna(), None)
-    found = topology.tiling_issues(children, some.to_crs(metric), tolerance_m=tolerance_m)
-    places = crs.to_storage(gpd.GeoSeries([one.geometry for one in found], crs=metric))
-    return [replace(one, geometry=shape) for one, shape in zip(found, places, strict=True)]
-
-
-def _unknown(
-    rows: pd.DataFrame, column: str, known: pd.Index, shape: str, values: dict[str, Any]
-) -> list[Issue]:
-    """Find references that lead nowhere."""
-    lost = rows[column].notna() & ~rows[column].isin(known)
-    return [
-        Issue(shape, int(row), column, {"value": rows.at[row, column], **values})
-        for row in rows.index[lost]
-    ]
-
-
-def _org_issues(conn: Connection, rows: pd.DataFrame, effective: dt.date) -> list[Issue]:
-    orgs = store.read_codes(conn, "party_org", as_of=effective).append(pd.Index(rows["code"]))
-    divisions = pd.Index([], dtype=object)
-    for level in (Level.DISTRICT, Level.STREET, Level.COMMUNITY, Level.GRID):
-        divisions = divisions.append(store.read_codes(conn, level, as_of=effective))
-    date = {"date": effective}
-    return _unknown(rows, "parent_code", orgs, "P02.org", date) + _unknown(
-        rows, "host_code", divisions, "P02.host", date
-    )
-
-
-def _duty_issues(conn: Connection, rows: pd.DataFrame, effective: dt.date) -> list[Issue]:
-    orgs = store.read_codes(conn, "party_org", as_of=effective)
-    issues = _unknown(rows, "org_code", orgs, "P02.org", {"date": effective})
-    for service, kind in SERVICE_TARGET.items():
-        known = store.read_codes(conn, kind, as_of=effective)
-        some = rows[rows["service"] == service]
-        values = {"kind": str(kind), "date": effective}
-        issues += _unknown(some, "target_code", known, "P02.target", values)
-    return issues
+    places = crs.to_storage(gpd.GeoSeries([one.geometry for one in issues], crs=metric))
+    return [replace(one, geometry=shape) for one, shape in zip(issues, places, strict=True)]
 
 
 def _privacy_issues(conn: Connection, rows: gpd.GeoDataFrame, effective: dt.date) -> list[Issue]:

@@ -13,13 +13,13 @@ import pandas as pd
 from gridmap import crs, files, store, topology
 from gridmap.errors import InputError, LayerRejected, StoreUnavailable
 from gridmap.jobs.book import applied, compared, done_before, settled
+from gridmap.jobs.borders import tiled
 from gridmap.jobs.checks import (
     derived_columns,
     ended_issues,
     frame_issues,
     one_cause,
     reference_issues,
-    tiling_issues_of,
 )
 from gridmap.jobs.reports import placed
 from gridmap.model import (
@@ -58,6 +58,7 @@ def import_layer(
     limits: Limits | None = None,
     repair: bool = False,
     tolerance_m: float = topology.TOLERANCE_M,
+    snap_m: float = topology.SNAP_M,
     complete: bool = False,
     unit: str = "",
     commit: bool = False,
@@ -83,9 +84,12 @@ def import_layer(
     file_layer, source_crs, encoding, limits
         See `files.read_layer`.
     repair
-        Take the proposed polygon for each that is not valid.
+        Take the proposed polygon for each that is not valid, and close the strips between units
+        that the report says can be closed.
     tolerance_m
         Width up to which units may overlap or leave gaps with a warning only.
+    snap_m
+        Width up to which closing such strips is proposed.
     complete
         The file has all rows of the layer: stored rows that it lacks end on that day.
     unit
@@ -167,7 +171,9 @@ def import_layer(
         return earlier
     if any(issue.rule == "F01" for issue in issues):
         raise _rejected(_with_frames(engine, report, spec, frame, source_crs))
-    how = _Import(spec, effective, source_crs, tolerance_m, only, commit, actor, tell)
+    how = _Import(
+        spec, effective, source_crs, tolerance_m, snap_m, repair, only, commit, actor, tell
+    )
     try:
         return _against_store(engine, report, frame, how)
     except StoreUnavailable as error:
@@ -184,6 +190,8 @@ class _Import:
     effective: dt.date
     source_crs: str | None
     tolerance_m: float
+    snap_m: float
+    repair: bool
     only: str | None
     commit: bool
     actor: str | None
@@ -222,11 +230,21 @@ def _against_store(
     with store.transaction(engine, writes=how.commit) as conn:
         rows = _unrounded(conn, spec, rows, effective)
         found = frame_issues(conn, spec, _shapes(frame), rows, how.source_crs, effective)
-        issues += one_cause(found, reference_issues(conn, spec, rows, effective))
+        issues += one_cause(found, reference_issues(conn, spec, rows, effective, only))
         if only is not None:
             issues += ended_issues(conn, spec, rows, effective, only)
         if spec.level and not any(issue.severity is Severity.ERROR for issue in found):
-            issues += tiling_issues_of(conn, spec.level, rows, effective, how.tolerance_m, only)
+            rows, borders = tiled(
+                conn,
+                spec.level,
+                rows,
+                effective,
+                tolerance_m=how.tolerance_m,
+                snap_m=how.snap_m,
+                repair=how.repair,
+                only=only,
+            )
+            issues += borders
         rows, assignment = derived_columns(conn, spec, rows, effective)
         told = placed(issues + assignment, rows.geometry if spec.kinds else None)
         report = replace(report, issues=tuple(told))

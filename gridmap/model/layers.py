@@ -57,7 +57,7 @@ class LayerSpec:
 
         Notes
         -----
-        Rules F01-F05, C01, C03, C04, G01 (validity and kind), V00, V01, V05, V10.
+        Rules F01-F05, C01, C03, C04, G01 (validity, kind, twins), V00, V01, V05, V10.
         Source: domain.md 1.7. Cost O(n log n).
         """
         if frame.empty:
@@ -160,6 +160,22 @@ def _check_geometry(frame: pd.DataFrame, spec: LayerSpec) -> list[Issue]:
         at = ", ".join(f"{float(part):.6f}" for part in place.rstrip("]").split())
         values = {"reason": reason.strip(), "place": f"({at})"}
         issues.append(Issue("G01.invalid", int(row), "geometry", values, shape))
+    # Two units on one ground overlap (G02), and cameras of one pole share it (V04).
+    if not spec.level and "Point" not in spec.kinds:
+        issues += _check_twins(shapes, rows, ~absent & ~wrong & ~broken)
+    return issues
+
+
+def _check_twins(shapes: np.ndarray, rows: np.ndarray, usable: np.ndarray) -> list[Issue]:
+    """Find the very same geometry in several rows: one issue a shape, at its second row."""
+    bounds = pd.DataFrame(shapely.bounds(shapes[usable])).assign(row=rows[usable])
+    alike = bounds.duplicated([0, 1, 2, 3], keep=False)
+    shape = shapely.to_wkb(shapely.normalize(shapes[usable][alike]))
+    issues = []
+    for _, same in bounds["row"][alike].groupby(shape, sort=False):
+        if len(same) > 1:
+            told = {"rows": ", ".join(str(row) for row in same.iloc[:10])}
+            issues.append(Issue("G01.duplicate", int(same.iloc[1]), "geometry", told))
     return issues
 
 

@@ -415,6 +415,53 @@ def read_keys(conn: Connection, layer: str, *, as_of: dt.date, within: str = "")
     return pd.Index(sorted(keys), dtype=object)
 
 
+def read_first_days(conn: Connection, level: Level, *, within: str = "") -> pd.Series:
+    """Read every code a level ever had: what is not in it was never given to anybody.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    level
+        District to grid.
+    within
+        A code prefix; empty for all.
+
+    Returns
+    -------
+    Series
+        Index ``code``, ascending; the first day (date) on which it held.
+    """
+    d = t.division.c
+    first = sa.func.min(sa.func.lower(d.valid))
+    query = (
+        sa.select(d.code, first.label("begins"))
+        .where(d.level == str(level), *below(d.code, within))
+        .group_by(d.code)
+        .order_by(d.code)
+    )
+    return table_rows(conn, query, "code")["begins"]
+
+
+def read_building_grids(conn: Connection, *, as_of: dt.date) -> pd.DataFrame:
+    """Read in which grid each building lies, without the rest of it.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    as_of
+        The date.
+
+    Returns
+    -------
+    DataFrame
+        Index ``code``, ascending; grid_code (None: in no grid).
+    """
+    rows = state(t.building, ["code", "grid_code"], as_of)
+    return table_rows(conn, sa.select(rows).order_by(rows.c.code), "code")
+
+
 def read_later_keys(conn: Connection, layer: str, effective: dt.date) -> pd.Index:
     """Read the keys of a layer that were written for a date after this one.
 

@@ -329,11 +329,17 @@ def _strips(who: Siblings, strips: Geometries, parent: Ints, taker: Ints) -> pd.
     return _rows(shape, parent, child, other, strips)
 
 
-def _along_parent(who: Siblings, strips: Geometries, parent: Ints) -> Bools:
-    """Return whether strips run along their parent's border."""
+def _parent_border_m(who: Siblings, strips: Geometries, parent: Ints) -> NDArray[np.float64]:
+    """Return how many metres of their parent's border strips run along."""
     piece, unit, metres = shared_borders(strips, shapely.boundary(who.parent_shapes))
     own = unit == parent[piece]
-    along = np.bincount(piece[own], metres[own], minlength=len(strips))
+    total = np.bincount(piece[own], metres[own], minlength=len(strips))
+    return np.asarray(total, dtype=float)
+
+
+def _along_parent(who: Siblings, strips: Geometries, parent: Ints) -> Bools:
+    """Return whether strips run along their parent's border, and not only across it."""
+    along = _parent_border_m(who, strips, parent)
     return np.asarray(along >= _ALONG * shapely.length(strips), dtype=bool)
 
 
@@ -351,7 +357,10 @@ def _shared_out(
     real = (who.parent[unit] == parent[piece]) & (metres > tolerance_m)
     piece, unit = piece[real], unit[real]
     count = np.bincount(piece, minlength=len(strips))
-    cut = count > np.where(_along_parent(who, strips, parent), 1, 2)
+    # Between two siblings and then along the parent's border, a strip would give the one an arm
+    # past the other.
+    edged = _parent_border_m(who, strips, parent) > 2.0 * tolerance_m
+    cut = count > np.where(edged, 1, 2)
     piece, unit = piece[cut[piece]], unit[cut[piece]]
     order = np.lexsort((-unit, piece))
     piece, unit = piece[order], unit[order]
