@@ -51,6 +51,7 @@ def failures(
     *,
     units: gpd.GeoDataFrame | gpd.GeoSeries,
     roads: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+    pole: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return what nobody sees any more of each unit if a camera, a pole or a named group fails.
 
@@ -66,6 +67,8 @@ def failures(
         Index: unit code. The units whose ground, roads and walls count.
     roads
         As in `blind_areas`.
+    pole
+        From `poles` of these cameras or of more, in their order; found here, if not given.
 
     Returns
     -------
@@ -86,7 +89,7 @@ def failures(
     3 ("single points of failure"); own choice. Cost: crossings of outlines, once for all kinds.
     """
     require_columns(units, [], "units")
-    groupings = _groupings(cameras)
+    groupings = _groupings(cameras, pole)
     seen = _seen(units, sights, roads)
     numbered = [_numbered(names) for names in groupings.values()]
     cells = [
@@ -114,10 +117,11 @@ def failures(
     return pd.DataFrame(lost, index=index, columns=list(_LOST))
 
 
-def _groupings(cameras: gpd.GeoDataFrame) -> dict[str, pd.Series]:
+def _groupings(cameras: gpd.GeoDataFrame, pole: pd.Series | None = None) -> dict[str, pd.Series]:
     """Return for each kind what each camera belongs to, None where to nothing."""
     require_columns(cameras, [], "cameras")
-    groupings = {"camera": cameras.index.to_series(), "pole": poles(cameras)}
+    pole = poles(cameras) if pole is None else pole
+    groupings = {"camera": cameras.index.to_series(), "pole": pole}
     if "group_code" in cameras.columns and cameras["group_code"].notna().any():
         groupings["group"] = cameras["group_code"]
     return groupings
