@@ -179,7 +179,7 @@ def _view_columns(views: gpd.GeoDataFrame) -> Columns:
 def _bounds(views: gpd.GeoDataFrame) -> Floats:
     """Return boxes around views and the places of their cameras, which units count."""
     box: Floats = shapely.bounds(views.geometry.to_numpy())
-    spot = views[["x_m", "y_m"]].to_numpy()
+    spot = np.column_stack([views["x_m"], views["y_m"]])
     return np.hstack([np.fmin(box[:, :2], spot), np.fmax(box[:, 2:], spot)])
 
 
@@ -290,7 +290,7 @@ def _differing(now: Kept, spots: Geometries, differ: Ints, renamed: Ints, was: I
     """
     places, seen = now.places, now.cameras["bounds"]
     units, shapes = places.units.geometry.to_numpy(), places.buildings.geometry.to_numpy()
-    near = overlapping(now.built, spots)
+    near = overlapping(now.built, shapely.bounds(spots))
     houses = near[meets(shapes[near], spots)]
     inner = np.flatnonzero(meets(units, np.concatenate([spots, _beside(seen[renamed])])))
     views = np.union1d(differ, renamed)
@@ -314,17 +314,19 @@ def _beside(boxes: Floats) -> Geometries:
 
 def _meeting(boxes: Floats, shapes: Geometries) -> Ints:
     """Return which boxes meet any shape."""
-    near = overlapping(boxes, shapes)
+    near = overlapping(boxes, shapely.bounds(shapes))
     return near[np.flatnonzero(meets(np.asarray(shapely.box(*boxes[near].T)), shapes))]
 
 
 def _near_boxes(boxes: Floats, others: Floats, *, within: float = 0.0) -> Ints:
     """Return which boxes come near to any of others."""
-    left, low, right, high = boxes.T
-    near = np.zeros(len(boxes), dtype=bool)
-    for west, south, east, north in others + np.array([-1.0, -1.0, 1.0, 1.0]) * within:
+    others = others + np.array([-1.0, -1.0, 1.0, 1.0]) * within
+    about = overlapping(boxes, others)
+    left, low, right, high = boxes[about].T
+    near = np.zeros(len(about), dtype=bool)
+    for west, south, east, north in others:
         near |= (left <= east) & (right >= west) & (low <= north) & (high >= south)
-    return np.flatnonzero(near)
+    return about[near]
 
 
 # --- computing it -------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 
 from gridmap.camera_coverage.blind import NEAR_M, blind_areas
-from gridmap.camera_coverage.failures import POLE_M, failures, poles
+from gridmap.camera_coverage.failures import POLE_M, losses, poles
 from gridmap.camera_coverage.frontage import entrance_coverage, frontage
 from gridmap.camera_coverage.ground import ground_coverage, seen_areas_m2
 from gridmap.camera_coverage.optics import greatest_reach_m
@@ -121,7 +121,8 @@ def coverage_of(places: Places, found: Sights, pole: pd.Series) -> Coverage:
         As `coverage`.
     """
     units, cameras, buildings, roads, key_areas, entrances = places
-    ground = ground_coverage(units, found.views, buildings, key_areas=key_areas)
+    lost, seen_m2 = losses(cameras, found, units, roads, pole)
+    ground = ground_coverage(units, found.views, buildings, key_areas=key_areas, seen_m2=seen_m2)
     detail = [seen_areas_m2(units, shapes) for shapes in found.detail.values()]
     by_level = [
         {
@@ -137,7 +138,7 @@ def coverage_of(places: Places, found: Sights, pole: pd.Series) -> Coverage:
         blind=blind_areas(ground, found, buildings, units=units, roads=roads, key_areas=key_areas),
         frontage=frontage(buildings, found),
         entrances=entrance_coverage(entrances, buildings, found),
-        failures=failures(cameras, found, units=units, roads=roads, pole=pole),
+        failures=lost,
     )
 
 
@@ -333,19 +334,23 @@ def meets(shapes: Geometries, others: Geometries) -> Bools:
         Booleans, one a shape; empty ones meet nothing.
     """
     hit = np.zeros(len(shapes), dtype=bool)
-    near = overlapping(shapely.bounds(shapes), others)
+    near = overlapping(shapely.bounds(shapes), shapely.bounds(others))
     _, row = shapely.STRtree(shapes[near]).query(others, predicate="intersects")
     hit[near[row]] = True
     return hit
 
 
-def overlapping(bounds: Floats, shapes: Geometries) -> Ints:
-    """Return which boxes overlap that around all shapes: far fewer than all, after a change."""
-    if len(shapes) == 0:
+def overlapping(boxes: Floats, others: Floats) -> Ints:
+    """Return which boxes overlap that around all others: far fewer than all, after a change."""
+    some = others[~np.isnan(others[:, 0])]
+    if len(some) == 0:
         return np.zeros(0, np.int64)
-    west, south, east, north = shapely.total_bounds(shapes)
-    left, low, right, high = bounds.T
-    return np.flatnonzero((left <= east) & (right >= west) & (low <= north) & (high >= south))
+    (west, south), (east, north) = some[:, :2].min(axis=0), some[:, 2:].max(axis=0)
+    left, low, right, high = boxes.T
+    # Most lie elsewhere: of these one number is compared.
+    near = np.flatnonzero(left <= east)
+    near = near[right[near] >= west]
+    return np.asarray(near[(low[near] <= north) & (high[near] >= south)])
 
 
 def reach_bounds(cameras: gpd.GeoDataFrame) -> Floats:
@@ -377,7 +382,7 @@ class _Sites(NamedTuple):
     def meet(self, shapes: Geometries) -> Bools:
         """Tell of each camera whether its reach, before or after, meets any of the shapes."""
         hit = np.zeros(len(self.index), dtype=bool)
-        near = overlapping(self.old, shapes)
+        near = overlapping(self.old, shapely.bounds(shapes))
         hit[near] = meets(_boxes(self.old[near]), shapes)
         hit[self.row] |= meets(_boxes(self.new), shapes)
         return hit
@@ -394,7 +399,7 @@ class _Sites(NamedTuple):
         about = np.hstack([spots - 2.0 * POLE_M, spots + 2.0 * POLE_M])
         while True:  # chains of cameras are short: few rounds
             mine = shapely.points(spots[some[row] & ~np.isnan(spots[:, 0])])
-            near = overlapping(about, mine)
+            near = overlapping(about, shapely.bounds(mine))
             tree = shapely.STRtree(shapely.points(spots[near]))
             # A hair farther than `poles` looks, for middles of boxes are rounded.
             _, found = tree.query(mine, predicate="dwithin", distance=POLE_M + 1e-6)

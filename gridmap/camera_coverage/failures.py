@@ -15,7 +15,7 @@ import shapely
 
 from gridmap.camera_coverage.arrangement import corners_of
 from gridmap.camera_coverage.blind import road_stretches
-from gridmap.camera_coverage.depth import depths
+from gridmap.camera_coverage.depth import Depths, depths
 from gridmap.camera_coverage.ground import SLIVER_M2
 from gridmap.camera_coverage.pieces import lines_in
 from gridmap.camera_coverage.stretches import common, lengths, stretches_inside
@@ -88,6 +88,28 @@ def failures(
     no unit nowhere. So units are independent, and `total_losses` adds them up. Source: domain.md
     3 ("single points of failure"); own choice. Cost: crossings of outlines, once for all kinds.
     """
+    return losses(cameras, sights, units, roads, pole)[0]
+
+
+def losses(
+    cameras: gpd.GeoDataFrame,
+    sights: Sights,
+    units: gpd.GeoDataFrame | gpd.GeoSeries,
+    roads: gpd.GeoDataFrame | gpd.GeoSeries | None,
+    pole: pd.Series | None,
+) -> tuple[pd.DataFrame, Floats]:
+    """Return `failures` and, from the same walk, `seen_areas_m2`.
+
+    Parameters
+    ----------
+    cameras, sights, units, roads, pole
+        As in `failures`.
+
+    Returns
+    -------
+    tuple
+        The frame, and (units, most + 1) m².
+    """
     require_columns(units, [], "units")
     groupings = _groupings(cameras, pole)
     seen = _seen(units, sights, roads)
@@ -98,7 +120,8 @@ def failures(
     ]
     first = np.cumsum([0, *(len(cell) for cell, _ in cells)])
     every = [group + low for (_, group), low in zip(cells, first[:-1], strict=True)]
-    areas = np.split(seen.ground.lost_m2(np.column_stack(every), first[-1]), first[1:-1])
+    ground = seen.ground.depths(np.column_stack(every), first[-1])
+    areas = np.split(ground.lost_m2, first[1:-1])
     parts = []
     for kind, (_, codes), (cell, group), area_m2 in zip(
         groupings, numbered, cells, areas, strict=True
@@ -114,7 +137,7 @@ def failures(
     index = pd.MultiIndex.from_arrays(
         [kinds, codes, units.index.take(unit)], names=["kind", "code", "unit_code"]
     )
-    return pd.DataFrame(lost, index=index, columns=list(_LOST))
+    return pd.DataFrame(lost, index=index, columns=list(_LOST)), ground.areas_m2
 
 
 def _groupings(cameras: gpd.GeoDataFrame, pole: pd.Series | None = None) -> dict[str, pd.Series]:
@@ -139,8 +162,8 @@ class _Ground(NamedTuple):
     unit: Ints
     pair: Ints
 
-    def lost_m2(self, group: Ints, groups: int) -> Floats:
-        """Return the ground that only one group of pairs sees, for all ways to group them."""
+    def depths(self, group: Ints, groups: int) -> Depths:
+        """Return the ground seen, and what only one group of pairs sees, for all groupings."""
         return depths(
             self.views,
             row=self.view,
@@ -149,7 +172,7 @@ class _Ground(NamedTuple):
             group=group[self.pair],
             groups=groups,
             units=self.borders,
-        ).lost_m2
+        )
 
 
 class _Lines(NamedTuple):
@@ -285,6 +308,8 @@ def poles(cameras: gpd.GeoDataFrame) -> pd.Series:
     """
     shapes = cameras.geometry.to_numpy()
     one, other = shapely.STRtree(shapes).query(shapes, predicate="dwithin", distance=POLE_M)
+    if (one == other).all():
+        return pd.Series(np.full(len(shapes), None), index=cameras.index, dtype=object)
     rank = np.argsort(np.argsort(cameras.index.astype(str), kind="stable"), kind="stable")
     least = rank.copy()
     while True:  # chains of cameras are short: few rounds

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
+from geopandas.array import from_shapely
 
 from gridmap.camera_coverage.arrangement import corners_of
 from gridmap.camera_coverage.depth import depths
@@ -54,6 +54,7 @@ def ground_coverage(
     buildings: gpd.GeoDataFrame | gpd.GeoSeries,
     *,
     key_areas: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+    seen_m2: Floats | None = None,
 ) -> gpd.GeoDataFrame:
     """Return the open ground of each unit that cameras see, and that none sees.
 
@@ -70,6 +71,8 @@ def ground_coverage(
     key_areas
         Key public areas. Geometry: valid Polygon or MultiPolygon, the CRS of the units; where
         they overlap their ground counts once.
+    seen_m2
+        From `seen_areas_m2` of these views, where it is at hand.
 
     Returns
     -------
@@ -123,7 +126,8 @@ def ground_coverage(
     gross = shapely.area(shapes)
     unbuilt = np.maximum(gross - _areas(borders, solids)[:, 1:2].sum(axis=1), 0.0)
     # Rounding of some 1e-5 m² a view may lift a unit that is seen throughout above its ground.
-    at_least = np.minimum(_areas(borders, covers), unbuilt[:, None])
+    seen_m2 = _areas(borders, covers) if seen_m2 is None else seen_m2
+    at_least = np.minimum(seen_m2, unbuilt[:, None])
     seen = at_least[:, 1:2].sum(axis=1)
     at_least[:, 0] = unbuilt
     certain = _certain_m2(shapes, views, covers, seen)
@@ -143,11 +147,10 @@ def ground_coverage(
         "areas_m2": as_lists(at_least),
         "camera_count": _count_in(units, views),
     }
-    frame = pd.DataFrame(columns, index=units.index)
     drawn = _drawn(shapes, borders, covers, solids, seen, unbuilt)
     for name, ground in zip(("seen", "blind"), drawn, strict=True):
-        frame[name] = gpd.GeoSeries(ground, index=units.index, crs=units.crs)
-    return gpd.GeoDataFrame(frame, geometry="seen", crs=units.crs)
+        columns[name] = from_shapely(ground, crs=units.crs)
+    return gpd.GeoDataFrame(columns, index=units.index, geometry="seen", crs=units.crs)
 
 
 def seen_areas_m2(
@@ -265,24 +268,34 @@ def _key_ground(
     borders, rank = corners_of(whole), np.full(len(units), -1)
     rank[some] = np.arange(len(some))
     built, seen[some] = (
-        _areas(borders, _only(overlay, rank))[:, 1:2].sum(axis=1) for overlay in (solids, covers)
+        _areas(borders, _only(overlay, whole, rank))[:, 1:2].sum(axis=1)
+        for overlay in (solids, covers)
     )
     area[some] = np.maximum(shapely.area(whole) - built, 0.0)
     return area, seen
 
 
-def _only(overlay: Overlay, rank: Ints) -> Overlay:
-    """Return what lies in some units, which are numbered anew; the others have the number -1."""
-    here = rank[overlay.unit] >= 0
+def _only(overlay: Overlay, grounds: Geometries, rank: Ints) -> Overlay:
+    """Return what may lie in some ground of some units, which are numbered anew.
+
+    ``rank``: their numbers, -1 of the others.
+    """
+    unit = rank[overlay.unit]
+    ground, box = shapely.bounds(grounds)[unit], shapely.bounds(overlay.shape)[overlay.row]
+    meet = (box[:, :2] <= ground[:, 2:]) & (ground[:, :2] <= box[:, 2:])
+    here = (unit >= 0) & meet.all(axis=1)
     rows, row = np.unique(overlay.row[here], return_inverse=True)
     shape = overlay.shape[rows]
-    return Overlay(shape, corners_of(shape), row, rank[overlay.unit[here]])
+    return Overlay(shape, corners_of(shape), row, unit[here])
 
 
 def _count_in(units: gpd.GeoDataFrame | gpd.GeoSeries, views: gpd.GeoDataFrame) -> Ints:
     """Return how many cameras stand in each unit, each camera in one unit only."""
-    places = shapely.points(views[["x_m", "y_m"]].dropna().to_numpy(dtype=float))
+    xy = np.column_stack([views["x_m"], views["y_m"]])
+    places = shapely.points(xy[~np.isnan(xy).any(axis=1)])
     camera, unit = shapely.STRtree(units.geometry.to_numpy()).query(places, predicate="intersects")
+    if (np.diff(camera) > 0).all():  # none stands on a border
+        return np.bincount(unit, minlength=len(units))
     names = np.argsort(np.argsort(units.index.astype(str), kind="stable"), kind="stable")
     order = np.lexsort((names[unit], camera))
     _, first = np.unique(camera[order], return_index=True)
