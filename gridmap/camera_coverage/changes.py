@@ -150,14 +150,15 @@ def changed_coverage(
         [_shapes(known.places, was), _shapes(after, _rows(after.buildings.index, buildings))]
     )
     there = _rows(after.cameras.index, cameras)
-    seen = now.cameras["bounds"]
-    gone = known.cameras["bounds"][_rows(known.places.cameras.index, cameras)]
+    gone = _ground(known.cameras, _rows(known.places.cameras.index, cameras))
     own = np.union1d(there, _meeting(now.cameras["reach"], built))
-    former = seen[own]
+    former = _ground(now.cameras, own)
     differ = _looked_again(now, own) | np.isin(own, there)
     renamed = _renamed(known, now, cameras, there)
-    ground = np.concatenate([gone, former[differ], seen[own[differ]]])
-    spots = np.concatenate([_beside(ground), shapely.buffer(built, NEAR_M)])
+    ground = [gone, former[differ], _ground(now.cameras, own[differ])]
+    spots = np.concatenate(
+        [shapely.buffer(np.concatenate(ground), _BESIDE_M), shapely.buffer(built, NEAR_M)]
+    )
     rows = _differing(now, spots, own[differ], renamed, known.number[was])
     touched = Touched(
         units=after.units.index[rows.units],
@@ -227,10 +228,11 @@ def _order(before: pd.Index, after: pd.Index) -> Ints | None:
 
 
 def _taken(column: NDArray[Any], order: Ints | None) -> NDArray[Any]:
-    """Return a copy in an order, in which -1 stands for anything."""
+    """Return a copy in an order, in which -1 stands for what is not known."""
     if order is None:
         return column.copy()
-    return np.concatenate([column, np.empty((1, *column.shape[1:]), column.dtype)])[order]
+    unknown = {"f": np.nan, "O": None}.get(column.dtype.kind, 0)
+    return np.concatenate([column, np.full((1, *column.shape[1:]), unknown, column.dtype)])[order]
 
 
 # --- what differs -------------------------------------------------------------------------------
@@ -243,6 +245,16 @@ class _Rows(NamedTuple):
     views: Ints
     buildings: Ints
     watching: Ints
+
+
+def _ground(cameras: Columns, rows: Ints) -> Geometries:
+    """Return the ground that some cameras see, with their places, which units count."""
+    x, y = cameras["x_m"][rows], cameras["y_m"][rows]
+    spots = shapely.points(x, y, handle_nan="skip")
+    both: Geometries = shapely.geometrycollections(
+        np.column_stack([cameras["geometry"][rows], spots])
+    )
+    return both
 
 
 def _looked_again(now: Kept, rows: Ints) -> Bools:
@@ -277,7 +289,7 @@ def _renamed(known: Kept, now: Kept, cameras: pd.Index, there: Ints) -> Ints:
     for name in {*was[_rows(known.places.cameras.index, cameras)], *pole[near]} - {None}:
         near |= pole == name
     some = np.flatnonzero(near)
-    fresh = poles(now.places.cameras.iloc[some]).to_numpy()
+    fresh = poles(now.places.cameras.geometry.iloc[some]).to_numpy()
     renamed: Ints = some[pole[some] != fresh]
     pole[some] = fresh
     return renamed

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from gridmap.camera_coverage.blind import NEAR_M, blind_areas
+from gridmap.camera_coverage.blind import NEAR_M, blind_areas, road_lines
 from gridmap.camera_coverage.failures import POLE_M, losses, poles
 from gridmap.camera_coverage.frontage import entrance_coverage, frontage
 from gridmap.camera_coverage.ground import ground_coverage, seen_areas_m2
@@ -121,7 +121,8 @@ def coverage_of(places: Places, found: Sights, pole: pd.Series) -> Coverage:
         As `coverage`.
     """
     units, cameras, buildings, roads, key_areas, entrances = places
-    lost, seen_m2 = losses(cameras, found, units, roads, pole)
+    lines = road_lines(units, found, roads)
+    lost, seen_m2 = losses(cameras, found, units, lines, pole)
     ground = ground_coverage(units, found.views, buildings, key_areas=key_areas, seen_m2=seen_m2)
     detail = [seen_areas_m2(units, shapes) for shapes in found.detail.values()]
     by_level = [
@@ -135,7 +136,7 @@ def coverage_of(places: Places, found: Sights, pole: pd.Series) -> Coverage:
     return Coverage(
         views=found.views.assign(pole_code=pole),
         ground=ground,
-        blind=blind_areas(ground, found, buildings, units=units, roads=roads, key_areas=key_areas),
+        blind=blind_areas(ground, found, buildings, units=units, roads=lines, key_areas=key_areas),
         frontage=frontage(buildings, found),
         entrances=entrance_coverage(entrances, buildings, found),
         failures=lost,

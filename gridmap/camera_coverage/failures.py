@@ -14,10 +14,9 @@ import pandas as pd
 import shapely
 
 from gridmap.camera_coverage.arrangement import corners_of
-from gridmap.camera_coverage.blind import road_stretches
+from gridmap.camera_coverage.blind import road_lines
 from gridmap.camera_coverage.depth import Depths, depths
 from gridmap.camera_coverage.ground import SLIVER_M2
-from gridmap.camera_coverage.pieces import lines_in
 from gridmap.camera_coverage.stretches import common, lengths, stretches_inside
 from gridmap.model import require_columns
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gridmap.camera_coverage.arrangement import Corners
+    from gridmap.camera_coverage.blind import RoadLines
     from gridmap.camera_coverage.sights import Sights
     from gridmap.camera_coverage.stretches import Stretches
 
@@ -50,7 +50,7 @@ def failures(
     sights: Sights,
     *,
     units: gpd.GeoDataFrame | gpd.GeoSeries,
-    roads: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+    roads: gpd.GeoDataFrame | gpd.GeoSeries | RoadLines | None = None,
     pole: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return what nobody sees any more of each unit if a camera, a pole or a named group fails.
@@ -95,7 +95,7 @@ def losses(
     cameras: gpd.GeoDataFrame,
     sights: Sights,
     units: gpd.GeoDataFrame | gpd.GeoSeries,
-    roads: gpd.GeoDataFrame | gpd.GeoSeries | None,
+    roads: gpd.GeoDataFrame | gpd.GeoSeries | RoadLines | None,
     pole: pd.Series | None,
 ) -> tuple[pd.DataFrame, Floats]:
     """Return `failures` and, from the same walk, `seen_areas_m2`.
@@ -134,8 +134,13 @@ def losses(
         kept = named & lost.any(axis=1)
         parts.append((np.repeat(kind, kept.sum()), codes[fails[kept]], unit[kept], lost[kept]))
     kinds, codes, unit, lost = (np.concatenate(part) for part in zip(*parts, strict=True))
-    index = pd.MultiIndex.from_arrays(
-        [kinds, codes, units.index.take(unit)], names=["kind", "code", "unit_code"]
+    # Units have their numbers: from arrays pandas would find them out again.
+    levels = [pd.factorize(kinds), pd.factorize(codes), (unit, units.index)]
+    index = pd.MultiIndex(
+        [level for _, level in levels],
+        [number for number, _ in levels],
+        names=["kind", "code", "unit_code"],
+        verify_integrity=False,
     )
     return pd.DataFrame(lost, index=index, columns=list(_LOST)), ground.areas_m2
 
@@ -210,14 +215,13 @@ class _Seen(NamedTuple):
 def _seen(
     units: gpd.GeoDataFrame | gpd.GeoSeries,
     sights: Sights,
-    roads: gpd.GeoDataFrame | gpd.GeoSeries | None,
+    roads: gpd.GeoDataFrame | gpd.GeoSeries | RoadLines | None,
 ) -> _Seen:
     """Return the ground, roads and walls of units that cameras see."""
     borders, shapes = units.geometry.to_numpy(), sights.views.geometry.to_numpy()
     camera = np.flatnonzero(~shapely.is_empty(shapes))
     unit, view = shapely.STRtree(shapes[camera]).query(borders)
-    lines = lines_in(borders, gpd.GeoSeries([]) if roads is None else roads.geometry)
-    on_roads = road_stretches(lines, sights)
+    lines, on_roads = road_lines(units, sights, roads)
     length_m, before = sights.walls.walls.length, sights.walls.before
     on_walls, of_walls = common(sights.walls.seen, stretches_inside(before, borders), len(length_m))
     pairs = [(camera[view], unit), (on_roads.owner, lines.unit[on_roads.line])]
@@ -292,7 +296,7 @@ def redundant(losses: pd.DataFrame) -> pd.DataFrame:
     return alone[nothing]
 
 
-def poles(cameras: gpd.GeoDataFrame) -> pd.Series:
+def poles(cameras: gpd.GeoDataFrame | gpd.GeoSeries) -> pd.Series:
     """Return the pole of each camera that shares one.
 
     Parameters
