@@ -16,7 +16,7 @@ import shapely
 from gridmap.camera_coverage.blind import NEAR_M, blind_areas, road_lines
 from gridmap.camera_coverage.failures import POLE_M, losses, poles
 from gridmap.camera_coverage.frontage import entrance_coverage, frontage
-from gridmap.camera_coverage.ground import ground_coverage, seen_areas_m2
+from gridmap.camera_coverage.ground import ground_coverage, level_areas_m2
 from gridmap.camera_coverage.optics import greatest_reach_m
 from gridmap.camera_coverage.sights import sights
 from gridmap.camera_coverage.walls import GAP_M
@@ -124,14 +124,7 @@ def coverage_of(places: Places, found: Sights, pole: pd.Series) -> Coverage:
     lines = road_lines(units, found, roads)
     lost, seen_m2 = losses(cameras, found, units, lines, pole)
     ground = ground_coverage(units, found.views, buildings, key_areas=key_areas, seen_m2=seen_m2)
-    detail = [seen_areas_m2(units, shapes) for shapes in found.detail.values()]
-    by_level = [
-        {
-            level: float(area[row, 1:2].sum())
-            for level, area in zip(found.detail, detail, strict=True)
-        }
-        for row in range(len(units))
-    ]
+    by_level = level_areas_m2(units, found.detail) if found.detail else [{} for _ in ground.index]
     ground["level_areas_m2"] = pd.Series(by_level, index=ground.index, dtype=object)
     return Coverage(
         views=found.views.assign(pole_code=pole),
