@@ -175,6 +175,7 @@ def check_part(before, change, found, part, old, new):
         fresh, kept = rows_of(getattr(new, name), codes, level)
         assert_same(rows_of(getattr(part, name), codes, level)[0], fresh, f"{name}, anew")
         assert_same(rows_of(getattr(old, name), codes, level)[1], kept, f"{name}, kept")
+    assert part.views.dtypes.to_dict() == new.views.dtypes.to_dict()
     for name in ("ground", "blind", "failures"):
         rows = getattr(part, name).index
         assert set(rows.get_level_values("unit_code" if rows.nlevels > 1 else 0)) <= set(

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _BESIDE_M = 1.0  # walls that a view ends at, and whatever rounding adds, are this near to it
 _SHAPES = ("geometry", "certain")
+_WORDS = ("status", "reason", "assumed", "pole_code")
 
 
 class Kept(NamedTuple):
@@ -363,8 +364,7 @@ def _computed(now: Kept, rows: _Rows, was: Ints) -> Coverage:
         # Of a building that is gone the entrances may be there still.
         entrances=places.entrances[np.isin(now.doors, np.append(now.number[houses], was))],
     )
-    pole = pd.Series(now.cameras["pole_code"][rows.watching], part.cameras.index, dtype=object)
-    return coverage_of(part, _sights(now, part, rows.watching, houses), pole)
+    return coverage_of(part, _sights(now, part, rows.watching, houses))
 
 
 def _sights(now: Kept, part: Places, cameras: Ints, houses: Ints) -> Sights:
@@ -377,15 +377,17 @@ def _sights(now: Kept, part: Places, cameras: Ints, houses: Ints) -> Sights:
     place[now.number[houses]] = np.arange(len(houses))
     row = place[number.astype(np.int64)]
     seen = Stretches(walls.first[row] + nth.astype(np.int64), start, end, owner).some(row >= 0)
-    columns = {
+    index, crs = part.cameras.index, part.cameras.crs
+    columns: dict[str, Any] = {
         name: column[cameras]
         for name, column in now.cameras.items()
-        if name not in ("reach", "bounds", "walls", "pole_code")
+        if name not in ("reach", "bounds", "walls")
     }
-    crs = part.cameras.crs
     columns |= {name: from_shapely(columns[name], crs=crs) for name in _SHAPES}
+    # Left to itself pandas makes texts of these, and NaN of None.
+    columns |= {name: pd.Series(columns[name], index, dtype=object) for name in _WORDS}
     return Sights(
-        gpd.GeoDataFrame(columns, index=part.cameras.index, geometry="geometry", crs=crs),
+        gpd.GeoDataFrame(columns, index=index, geometry="geometry", crs=crs),
         {name: shapes[cameras] for name, shapes in now.detail.items()},
         WallLines(scene, walls, seen),
     )

@@ -100,10 +100,11 @@ def coverage(
     one, changes no total. Source: design.md 2, flow 3. Cost: the sum of the steps.
     """
     found = sights(places.cameras, places.buildings, levels=levels) if seen is None else seen
-    return coverage_of(places, found, poles(places.cameras))
+    named = found.views.assign(pole_code=poles(places.cameras))
+    return coverage_of(places, found._replace(views=named))
 
 
-def coverage_of(places: Places, found: Sights, pole: pd.Series) -> Coverage:
+def coverage_of(places: Places, found: Sights) -> Coverage:
     """Return what cameras see of some units.
 
     Parameters
@@ -111,9 +112,7 @@ def coverage_of(places: Places, found: Sights, pole: pd.Series) -> Coverage:
     places
         As in `coverage`, without what only hangs on a pole with a camera that sees them.
     found
-        From `sights`, of these cameras and at least the buildings named, in their order.
-    pole
-        From `poles` of at least these cameras; these, in their order.
+        From `sights` of these cameras and buildings; views with their ``pole_code``.
 
     Returns
     -------
@@ -122,12 +121,12 @@ def coverage_of(places: Places, found: Sights, pole: pd.Series) -> Coverage:
     """
     units, cameras, buildings, roads, key_areas, entrances = places
     lines = road_lines(units, found, roads)
-    lost, seen_m2 = losses(cameras, found, units, lines, pole)
+    lost, seen_m2 = losses(cameras, found, units, lines, found.views["pole_code"])
     ground = ground_coverage(units, found.views, buildings, key_areas=key_areas, seen_m2=seen_m2)
     by_level = level_areas_m2(units, found.detail) if found.detail else [{} for _ in ground.index]
     ground["level_areas_m2"] = pd.Series(by_level, index=ground.index, dtype=object)
     return Coverage(
-        views=found.views.assign(pole_code=pole),
+        views=found.views,
         ground=ground,
         blind=blind_areas(ground, found, buildings, units=units, roads=lines, key_areas=key_areas),
         frontage=frontage(buildings, found),
