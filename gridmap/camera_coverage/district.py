@@ -308,6 +308,8 @@ def _of(frame: gpd.GeoDataFrame, codes: pd.Index) -> gpd.GeoDataFrame:
 
 def near_rows(frame: gpd.GeoDataFrame, shapes: Geometries) -> gpd.GeoDataFrame:
     """Return the rows that meet any of some shapes; with the frame's tree, if it keeps one."""
+    if len(frame) == 0:
+        return frame
     if frame.has_sindex:
         return frame.iloc[np.unique(frame.sindex.query(shapes, predicate="intersects")[1])]
     return frame.iloc[np.flatnonzero(meets(frame.geometry.to_numpy(), shapes))]
