@@ -17,9 +17,12 @@ from test_camera_coverage import HERE, cells, town
 from gridmap.camera_coverage import (
     GROUND_AREAS,
     Places,
+    changed_coverage,
     coverage,
+    kept,
     part_of,
     reaches,
+    sights,
     touched,
     views,
 )
@@ -27,7 +30,7 @@ from gridmap.camera_coverage import (
 CRS = "EPSG:32648"
 SIDE = 180.0
 examples = settings(max_examples=3, deadline=None)
-OPTICS = ["azimuth_deg", "hfov_deg", "max_range_m", "position_tolerance_m"]
+OPTICS = ["azimuth_deg", "hfov_deg", "max_range_m", "position_tolerance_m", "h_pixels"]
 
 
 def frame(shapes, letter, **columns):
@@ -44,6 +47,7 @@ def camera_rows(rng, n, side):
         "max_range_m": rng.uniform(5, 35, n),
         "position_tolerance_m": np.where(rng.random(n) < 0.15, 1.5, 0.0),
         "group_code": rng.choice([None, None, "g1", "g2"], n),
+        "h_pixels": rng.choice([np.nan, 400.0, 900.0], n),
     }
 
 
@@ -75,7 +79,7 @@ class Change(NamedTuple):
 CHANGES = ("add", "remove", "move", "change")
 
 
-def changed(rng, before, what, how, side=SIDE):
+def changed(rng, before, what, how, *, side=SIDE, name=99):
     """Add, remove, move or change one camera or building."""
     old = getattr(before, what)
     code = old.index[rng.integers(len(old))]
@@ -83,7 +87,7 @@ def changed(rng, before, what, how, side=SIDE):
     if how == "remove":
         new = new.drop(code)
     elif how == "add":
-        code = f"{what[0]}99"
+        code = f"{what[0]}x{name}"
         row = old.iloc[[rng.integers(len(old))]].set_axis([code])
         way = rng.uniform(-1, 1, 2) * rng.choice([0.5, 15, side])
         new = pd.concat([new, row.set_geometry(row.translate(*way))])
@@ -116,6 +120,10 @@ def assert_same(one, other, what):
     assert one.columns.tolist() == other.columns.tolist(), what
     for name in one.columns:
         left, right = one[name].to_numpy(), other[name].to_numpy()
+        if name == "level_areas_m2":
+            left, right = (np.array([list(row.values()) for row in side]) for side in (left, right))
+            np.testing.assert_allclose(left, right, atol=1e-4, rtol=0, err_msg=f"{what} {name}")
+            continue
         if any(isinstance(value, shapely.Geometry) for value in left):
             differ = shapely.area(shapely.symmetric_difference(left, right))
             assert np.nan_to_num(differ).max(initial=0) < 1e-4, (what, name)
@@ -139,13 +147,24 @@ def rows_of(table, codes, level=None):
 
 
 def check(before, change):
-    """Splice a partial run into the old full one and compare with the new full one."""
+    """Compute a change from its places alone and from what is kept; return what it touches."""
     after = change.after
-    found = touched(
-        before, after, cameras=pd.Index(change.cameras), buildings=pd.Index(change.buildings)
-    )
-    old, new = coverage(before), coverage(after)
-    part = coverage(part_of(after, found))
+    codes = {"cameras": pd.Index(change.cameras), "buildings": pd.Index(change.buildings)}
+    found = touched(before, after, **codes)
+    seen = sights(before.cameras, before.buildings, levels=["detect"])
+    old, new = coverage(before, seen=seen), coverage(after, levels=["detect"])
+    part = coverage(part_of(after, found), levels=["detect"])
+    check_part(before, change, found, part, old, new)
+    less = changed_coverage(kept(before, seen), after, **codes)
+    check_part(before, change, less.touched, less.coverage, old, new)
+    assert set(less.touched.units) <= set(found.units)
+    assert set(less.touched.views) <= set(found.views)
+    assert_known(less.kept, new)
+    return found
+
+
+def check_part(before, change, found, part, old, new):
+    """Splice a partial run into the old full one and compare with the new full one."""
     for name, codes, level in (
         ("views", found.views, None),
         ("ground", found.units, None),
@@ -156,6 +175,7 @@ def check(before, change):
         fresh, kept = rows_of(getattr(new, name), codes, level)
         assert_same(rows_of(getattr(part, name), codes, level)[0], fresh, f"{name}, anew")
         assert_same(rows_of(getattr(old, name), codes, level)[1], kept, f"{name}, kept")
+    assert part.views.dtypes.to_dict() == new.views.dtypes.to_dict()
     for name in ("ground", "blind", "failures"):
         rows = getattr(part, name).index
         assert set(rows.get_level_values("unit_code" if rows.nlevels > 1 else 0)) <= set(
@@ -164,8 +184,33 @@ def check(before, change):
     assert set(found.views) - set(change.cameras) <= set(part.views.index)
     assert set(change.cameras) <= set(found.views)
     assert set(change.buildings) <= set(found.buildings)
-    check_entrances(found, before, after, old, new, part)
-    return found
+    check_entrances(found, before, change.after, old, new, part)
+
+
+def assert_known(known, full):
+    """What is known after a change is what a full run keeps."""
+    places = known.places
+    seen = sights(places.cameras, places.buildings, levels=list(known.detail))
+    expected = kept(places, seen)
+    for name in ("area_m2", "certain_area_m2", "reach", "bounds"):
+        np.testing.assert_allclose(known.cameras[name], expected.cameras[name], atol=1e-4)
+    for name in ("status", "reason", "assumed", "pole_code"):
+        assert known.cameras[name].tolist() == full.views[name].tolist()
+    for name in known.detail:
+        off = shapely.symmetric_difference(known.detail[name], expected.detail[name])
+        assert shapely.area(off).max(initial=0) < 1e-4
+    codes = places.buildings.index[np.argsort(known.number)]
+    row = np.sort(known.number)
+    for mine, theirs in zip(known.cameras["walls"], expected.cameras["walls"], strict=True):
+        names = codes[np.searchsorted(row, mine[:, 0])]
+        others = places.buildings.index[theirs[:, 0].astype(int)]
+        one, other = (
+            pd.DataFrame(table[:, 1:]).assign(code=index).sort_values(["code", 0, 1])
+            for table, index in ((mine, names), (theirs, others))
+        )
+        assert one["code"].tolist() == other["code"].tolist()
+        np.testing.assert_allclose(one[[0, 1, 2]], other[[0, 1, 2]], atol=1e-6)
+    np.testing.assert_array_equal(known.built, expected.built)
 
 
 def check_entrances(found, before, after, old, new, part):
@@ -198,6 +243,40 @@ def test_a_change_at_the_edge_of_the_units(what, how, seed):
     rng = np.random.default_rng(seed)
     before = scene(rng, units_side=SIDE / 3)
     check(before, changed(rng, before, what, how))
+
+
+@settings(max_examples=2, deadline=None)
+@given(st.integers(0, 10**6))
+def test_many_changes_one_after_the_other(seed):
+    rng = np.random.default_rng(seed)
+    places = scene(rng)
+    known = kept(places, sights(places.cameras, places.buildings))
+    for nth in range(12):
+        what, how = rng.choice(["cameras", "buildings"]), rng.choice(CHANGES)
+        change = changed(rng, known.places, what, how, name=nth)
+        known = changed_coverage(
+            known,
+            change.after,
+            cameras=pd.Index(change.cameras),
+            buildings=pd.Index(change.buildings),
+        ).kept
+    assert_known(known, coverage(known.places))
+
+
+@examples
+@given(st.integers(0, 10**6))
+def test_many_changes_at_once(seed):
+    rng = np.random.default_rng(seed)
+    before = at = scene(rng)
+    cameras, buildings = set(), set()
+    for nth in range(5):
+        what, how = rng.choice(["cameras", "buildings"]), rng.choice(CHANGES)
+        at, some, others = changed(rng, at, what, how, name=nth)
+        cameras, buildings = cameras | set(some), buildings | set(others)
+    shuffled = {
+        what: getattr(at, what).sample(frac=1, random_state=seed) for what in ("cameras", "roads")
+    }
+    check(before, Change(at._replace(**shuffled), sorted(cameras), sorted(buildings)))
 
 
 # --- by hand ------------------------------------------------------------------------------------

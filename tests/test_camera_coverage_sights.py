@@ -324,19 +324,21 @@ def test_stretches_are_those_of_the_possible_views():
     wide = complete_optics(frame)
     wide["hfov_deg"] += 20.0
     expected = visible_walls(wide, houses)
-    names = ["wall", "wall_m", "start", "end"]
-    pd.testing.assert_frame_equal(found.stretches[names], expected[names])
-    assert (frame.index.take(found.stretches["camera"]) == expected["camera"]).all()
-    assert (houses.index.take(found.stretches["obstacle"]) == expected["obstacle"]).all()
+    seen, walls = found.walls.seen, found.walls.walls
+    obstacle = walls.row[seen.line]
+    assert (frame.index.take(seen.owner) == expected["camera"]).all()
+    assert (houses.index.take(obstacle) == expected["obstacle"]).all()
+    assert (seen.line - walls.first[obstacle] == expected["wall"]).all()
+    assert (walls.length[seen.line] == expected["wall_m"]).all()
+    assert (np.column_stack([seen.start, seen.end]) == expected[["start", "end"]]).all(axis=None)
     pd.testing.assert_frame_equal(found.views, views(frame, houses))
 
 
 def test_no_cameras_no_sights():
     found = sights(camera_frame([]), series([WALL]))
     full = sights(camera_frame([EAST]), series([WALL]))
-    assert len(found.views) == len(found.stretches) == 0
+    assert len(found.views) == len(found.walls.seen.line) == 0
     assert found.views.dtypes.to_dict() == full.views.dtypes.to_dict()
-    assert found.stretches.dtypes.to_dict() == full.stretches.dtypes.to_dict()
 
 
 # --- detail -------------------------------------------------------------------------------------

@@ -8,10 +8,11 @@ not belong here: the geometry of one view (``visibility``), sums over communitie
 Inside, each module imports only those before it: ``arrangement`` (outlines that cross), ``depth``
 and ``stretches`` (how often ground and lines are covered), ``walls``, ``pieces``, ``outlines``
 (ground as polygons), ``optics``, ``sights``, ``frontage``, ``ground``, ``blind``, ``failures``,
-``district``.
+``district``, ``changes``.
 """
 
 from gridmap.camera_coverage.blind import BLIND_COLUMNS, NEAR_M, blind_areas, ranked
+from gridmap.camera_coverage.changes import Changed, Kept, changed_coverage, kept
 from gridmap.camera_coverage.district import (
     Coverage,
     Places,
@@ -63,11 +64,14 @@ __all__ = [
     "PLANNING_LEVELS",
     "POLE_M",
     "SLIVER_M2",
+    "Changed",
     "Coverage",
+    "Kept",
     "Places",
     "Sights",
     "Touched",
     "blind_areas",
+    "changed_coverage",
     "complete_optics",
     "coverage",
     "detail_range_m",
@@ -75,6 +79,7 @@ __all__ = [
     "failures",
     "frontage",
     "ground_coverage",
+    "kept",
     "meets",
     "part_of",
     "poles",

@@ -48,7 +48,7 @@ def blind_areas(
     buildings: gpd.GeoDataFrame,
     *,
     units: gpd.GeoDataFrame | gpd.GeoSeries,
-    roads: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+    roads: gpd.GeoDataFrame | gpd.GeoSeries | RoadLines | None = None,
     key_areas: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
 ) -> gpd.GeoDataFrame:
     """Return the connected pieces of blind ground, and what lies in each.
@@ -65,7 +65,7 @@ def blind_areas(
     units
         Index: unit code; the units of ``ground``.
     roads
-        LineStrings and MultiLineStrings, the CRS of the units.
+        LineStrings and MultiLineStrings, the CRS of the units; or these from `road_lines`.
     key_areas
         As in `ground_coverage`.
 
@@ -102,13 +102,19 @@ def blind_areas(
     columns = {
         "area_m2": area,
         "key_area_m2": _key_area(shapes, key_areas),
-        "road_m": _metres(place, _blind_roads(units, sights, roads), len(shapes)),
+        "road_m": _metres(
+            place, _blind_roads(road_lines(units, sights, roads), sights), len(shapes)
+        ),
         "frontage_m": _metres(place, _blind_walls(units, sights), len(shapes)),
         "household_count": near.astype(int),
         "geometry": from_shapely(shapes, crs=ground.crs),
     }
-    index = pd.MultiIndex.from_arrays(
-        [ground.index.take(unit), number], names=["unit_code", "number"]
+    # From arrays of codes and numbers pandas would find these out again.
+    index = pd.MultiIndex(
+        [ground.index, np.arange(1, number.max(initial=0) + 1)],
+        [unit, number - 1],
+        names=["unit_code", "number"],
+        verify_integrity=False,
     )
     # Named and with its CRS: found out by geopandas itself it takes three times as long.
     return gpd.GeoDataFrame(columns, index=index, geometry="geometry", crs=ground.crs)
@@ -159,18 +165,42 @@ def _key_area(shapes: Geometries, key_areas: gpd.GeoDataFrame | gpd.GeoSeries | 
     return np.bincount(piece, common, minlength=len(shapes)).astype(float)
 
 
-def _blind_roads(
+class RoadLines(NamedTuple):
+    """Roads as straight lines cut at the borders of units; the stretches cameras see."""
+
+    lines: Lines
+    seen: Stretches
+
+
+def road_lines(
     units: gpd.GeoDataFrame | gpd.GeoSeries,
     sights: Sights,
-    roads: gpd.GeoDataFrame | gpd.GeoSeries | None,
-) -> Lines:
+    roads: gpd.GeoDataFrame | gpd.GeoSeries | RoadLines | None,
+) -> RoadLines:
+    """Return the roads in units, and what cameras see of them.
+
+    Parameters
+    ----------
+    units, sights, roads
+        As in `blind_areas`.
+
+    Returns
+    -------
+    RoadLines
+        Stretches belong to cameras by position.
+    """
+    if isinstance(roads, RoadLines):
+        return roads
+    lines = lines_in(
+        units.geometry.to_numpy(), gpd.GeoSeries([]) if roads is None else roads.geometry
+    )
+    return RoadLines(lines, stretches_inside(lines.ends, sights.views.geometry.to_numpy()))
+
+
+def _blind_roads(roads: RoadLines, sights: Sights) -> Lines:
     """Return the road in open ground that nobody sees."""
-    shapes = units.geometry.to_numpy()
-    if roads is None or len(roads) == 0:
-        return in_units(shapes, np.zeros((0, 4)))
-    lines = lines_in(shapes, roads.geometry)
-    covered = [road_stretches(lines, sights), sights.walls.inside(lines.ends)]
-    left = _uncovered(lines.ends, covered)
+    lines = roads.lines
+    left = _uncovered(lines.ends, [roads.seen, sights.walls.inside(lines.ends)])
     metres = (left.end - left.start) * lines.length_m[left.line]
     return Lines(parts_of(lines.ends, left), metres, lines.unit[left.line])
 
@@ -180,24 +210,6 @@ def _blind_walls(units: gpd.GeoDataFrame | gpd.GeoSeries, sights: Sights) -> Lin
     walls = sights.walls
     left = _uncovered(walls.before, [walls.seen, walls.shut])
     return in_units(units.geometry.to_numpy(), parts_of(walls.before, left))
-
-
-def road_stretches(lines: Lines, sights: Sights) -> Stretches:
-    """Return the stretches of roads that cameras see.
-
-    Parameters
-    ----------
-    lines
-        From `lines_in`.
-    sights
-        From `sights`.
-
-    Returns
-    -------
-    Stretches
-        ``owner``: the camera's position.
-    """
-    return stretches_inside(lines.ends, sights.views.geometry.to_numpy())
 
 
 def _uncovered(ends: Floats, covered: list[Stretches]) -> Stretches:

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from gridmap.camera_coverage.blind import NEAR_M, blind_areas
-from gridmap.camera_coverage.failures import POLE_M, failures, poles
+from gridmap.camera_coverage.blind import NEAR_M, blind_areas, road_lines
+from gridmap.camera_coverage.failures import POLE_M, losses, poles
 from gridmap.camera_coverage.frontage import entrance_coverage, frontage
-from gridmap.camera_coverage.ground import ground_coverage, seen_areas_m2
+from gridmap.camera_coverage.ground import ground_coverage, level_areas_m2
 from gridmap.camera_coverage.optics import greatest_reach_m
 from gridmap.camera_coverage.sights import sights
 from gridmap.camera_coverage.walls import GAP_M
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from gridmap.camera_coverage.sights import Sights
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -68,6 +70,7 @@ def coverage(
     places: Places,
     *,
     levels: Sequence[str] = (),
+    seen: Sights | None = None,
 ) -> Coverage:
     """Return what the cameras see of some units.
 
@@ -78,6 +81,8 @@ def coverage(
         all buildings within these cameras' ranges. After a change from `part_of`.
     levels
         Detail levels to ask for besides.
+    seen
+        From `sights` of these cameras, buildings and levels, where it is at hand.
 
     Returns
     -------
@@ -94,22 +99,39 @@ def coverage(
     Rule: units are independent: cutting a district into more of them, or computing them one by
     one, changes no total. Source: design.md 2, flow 3. Cost: the sum of the steps.
     """
+    found = sights(places.cameras, places.buildings, levels=levels) if seen is None else seen
+    named = found.views.assign(pole_code=poles(places.cameras))
+    return coverage_of(places, found._replace(views=named))
+
+
+def coverage_of(places: Places, found: Sights) -> Coverage:
+    """Return what cameras see of some units.
+
+    Parameters
+    ----------
+    places
+        As in `coverage`, without what only hangs on a pole with a camera that sees them.
+    found
+        From `sights` of these cameras and buildings; views with their ``pole_code``.
+
+    Returns
+    -------
+    Coverage
+        As `coverage`.
+    """
     units, cameras, buildings, roads, key_areas, entrances = places
-    found = sights(cameras, buildings, levels=levels)
-    ground = ground_coverage(units, found.views, buildings, key_areas=key_areas)
-    detail = [seen_areas_m2(units, shapes) for shapes in found.detail.values()]
-    by_level = [
-        {level: float(area[row, 1:2].sum()) for level, area in zip(levels, detail, strict=True)}
-        for row in range(len(units))
-    ]
+    lines = road_lines(units, found, roads)
+    lost, seen_m2 = losses(cameras, found, units, lines, found.views["pole_code"])
+    ground = ground_coverage(units, found.views, buildings, key_areas=key_areas, seen_m2=seen_m2)
+    by_level = level_areas_m2(units, found.detail) if found.detail else [{} for _ in ground.index]
     ground["level_areas_m2"] = pd.Series(by_level, index=ground.index, dtype=object)
     return Coverage(
-        views=found.views.assign(pole_code=poles(cameras)),
+        views=found.views,
         ground=ground,
-        blind=blind_areas(ground, found, buildings, units=units, roads=roads, key_areas=key_areas),
+        blind=blind_areas(ground, found, buildings, units=units, roads=lines, key_areas=key_areas),
         frontage=frontage(buildings, found),
         entrances=entrance_coverage(entrances, buildings, found),
-        failures=failures(cameras, found, units=units, roads=roads),
+        failures=lost,
     )
 
 
@@ -184,7 +206,7 @@ def reaches(cameras: gpd.GeoDataFrame) -> Geometries:
     -----
     Rule: range and tolerance, and as far as a camera may be moved out of a building.
     """
-    return _boxes(_reach_bounds(cameras))
+    return _boxes(reach_bounds(cameras))
 
 
 def touched(before: Places, after: Places, *, cameras: pd.Index, buildings: pd.Index) -> Touched:
@@ -265,15 +287,15 @@ def part_of(places: Places, touched: Touched) -> Places:
     built = shapely.bounds(_of(places.buildings, touched.buildings).geometry.to_numpy())
     beside = shapely.box(*(built + np.array([-1.0, -1.0, 1.0, 1.0]) * 2.0 * GAP_M).T)
     wanted = np.concatenate([reaches(cameras), shapely.buffer(shapes, NEAR_M), beside])
-    buildings = places.buildings.iloc[_near(places.buildings, wanted)]
+    buildings = near_rows(places.buildings, wanted)
     # Of a building that is gone the entrances may be there still.
     doors = places.entrances["building_code"].isin(buildings.index.union(touched.buildings))
     return Places(
         units=units,
         cameras=cameras,
         buildings=buildings,
-        roads=places.roads.iloc[_near(places.roads, shapes)],
-        key_areas=places.key_areas.iloc[_near(places.key_areas, shapes)],
+        roads=near_rows(places.roads, shapes),
+        key_areas=near_rows(places.key_areas, shapes),
         entrances=places.entrances[doors],
     )
 
@@ -284,11 +306,13 @@ def _of(frame: gpd.GeoDataFrame, codes: pd.Index) -> gpd.GeoDataFrame:
     return frame.iloc[np.sort(rows[rows >= 0])]
 
 
-def _near(frame: gpd.GeoDataFrame, shapes: Geometries) -> Ints:
-    """Return which rows meet any of some shapes; with the frame's tree, if it keeps one."""
+def near_rows(frame: gpd.GeoDataFrame, shapes: Geometries) -> gpd.GeoDataFrame:
+    """Return the rows that meet any of some shapes; with the frame's tree, if it keeps one."""
+    if len(frame) == 0:
+        return frame
     if frame.has_sindex:
-        return np.unique(frame.sindex.query(shapes, predicate="intersects")[1])
-    return np.flatnonzero(meets(frame.geometry.to_numpy(), shapes))
+        return frame.iloc[np.unique(frame.sindex.query(shapes, predicate="intersects")[1])]
+    return frame.iloc[np.flatnonzero(meets(frame.geometry.to_numpy(), shapes))]
 
 
 def meets(shapes: Geometries, others: Geometries) -> Bools:
@@ -305,22 +329,26 @@ def meets(shapes: Geometries, others: Geometries) -> Bools:
         Booleans, one a shape; empty ones meet nothing.
     """
     hit = np.zeros(len(shapes), dtype=bool)
-    near = _overlapping(shapely.bounds(shapes), others)
+    near = overlapping(shapely.bounds(shapes), shapely.bounds(others))
     _, row = shapely.STRtree(shapes[near]).query(others, predicate="intersects")
     hit[near[row]] = True
     return hit
 
 
-def _overlapping(bounds: Floats, shapes: Geometries) -> Ints:
-    """Return which boxes overlap that around all shapes: far fewer than all, after a change."""
-    if len(shapes) == 0:
+def overlapping(boxes: Floats, others: Floats) -> Ints:
+    """Return which boxes overlap that around all others: far fewer than all, after a change."""
+    some = others[~np.isnan(others[:, 0])]
+    if len(some) == 0:
         return np.zeros(0, np.int64)
-    west, south, east, north = shapely.total_bounds(shapes)
-    left, low, right, high = bounds.T
-    return np.flatnonzero((left <= east) & (right >= west) & (low <= north) & (high >= south))
+    (west, south), (east, north) = some[:, :2].min(axis=0), some[:, 2:].max(axis=0)
+    left, low, right, high = boxes.T
+    # Most lie elsewhere: of these one number is compared.
+    near = np.flatnonzero(left <= east)
+    near = near[right[near] >= west]
+    return np.asarray(near[(low[near] <= north) & (high[near] >= south)])
 
 
-def _reach_bounds(cameras: gpd.GeoDataFrame) -> Floats:
+def reach_bounds(cameras: gpd.GeoDataFrame) -> Floats:
     """Return `reaches` as numbers (n, 4), NaN where a camera has no position."""
     require_columns(cameras, ["max_range_m"], "cameras")
     reach = np.asarray(greatest_reach_m(cameras), dtype=float) + _MOVED_M
@@ -349,7 +377,7 @@ class _Sites(NamedTuple):
     def meet(self, shapes: Geometries) -> Bools:
         """Tell of each camera whether its reach, before or after, meets any of the shapes."""
         hit = np.zeros(len(self.index), dtype=bool)
-        near = _overlapping(self.old, shapes)
+        near = overlapping(self.old, shapely.bounds(shapes))
         hit[near] = meets(_boxes(self.old[near]), shapes)
         hit[self.row] |= meets(_boxes(self.new), shapes)
         return hit
@@ -366,7 +394,7 @@ class _Sites(NamedTuple):
         about = np.hstack([spots - 2.0 * POLE_M, spots + 2.0 * POLE_M])
         while True:  # chains of cameras are short: few rounds
             mine = shapely.points(spots[some[row] & ~np.isnan(spots[:, 0])])
-            near = _overlapping(about, mine)
+            near = overlapping(about, shapely.bounds(mine))
             tree = shapely.STRtree(shapely.points(spots[near]))
             # A hair farther than `poles` looks, for middles of boxes are rounded.
             _, found = tree.query(mine, predicate="dwithin", distance=POLE_M + 1e-6)
@@ -382,9 +410,9 @@ def _sites(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, changed: pd.Index)
     added = changed[before.index.get_indexer(changed) < 0]
     index = before.index.append(added) if len(added) else before.index
     old = np.full((len(index), 4), np.nan)
-    old[: len(before)] = _reach_bounds(before)
+    old[: len(before)] = reach_bounds(before)
     row = index.get_indexer(changed)
     now = after.index.get_indexer(changed)
     new = np.full((len(row), 4), np.nan)
-    new[now >= 0] = _reach_bounds(after.iloc[now[now >= 0]])
+    new[now >= 0] = reach_bounds(after.iloc[now[now >= 0]])
     return _Sites(index, old, row, new)

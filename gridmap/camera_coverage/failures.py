@@ -14,10 +14,9 @@ import pandas as pd
 import shapely
 
 from gridmap.camera_coverage.arrangement import corners_of
-from gridmap.camera_coverage.blind import road_stretches
-from gridmap.camera_coverage.depth import depths
+from gridmap.camera_coverage.blind import road_lines
+from gridmap.camera_coverage.depth import Depths, depths
 from gridmap.camera_coverage.ground import SLIVER_M2
-from gridmap.camera_coverage.pieces import lines_in
 from gridmap.camera_coverage.stretches import common, lengths, stretches_inside
 from gridmap.model import require_columns
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gridmap.camera_coverage.arrangement import Corners
+    from gridmap.camera_coverage.blind import RoadLines
     from gridmap.camera_coverage.sights import Sights
     from gridmap.camera_coverage.stretches import Stretches
 
@@ -50,7 +50,8 @@ def failures(
     sights: Sights,
     *,
     units: gpd.GeoDataFrame | gpd.GeoSeries,
-    roads: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+    roads: gpd.GeoDataFrame | gpd.GeoSeries | RoadLines | None = None,
+    pole: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return what nobody sees any more of each unit if a camera, a pole or a named group fails.
 
@@ -66,6 +67,8 @@ def failures(
         Index: unit code. The units whose ground, roads and walls count.
     roads
         As in `blind_areas`.
+    pole
+        From `poles` of these cameras or of more, in their order; found here, if not given.
 
     Returns
     -------
@@ -85,8 +88,30 @@ def failures(
     no unit nowhere. So units are independent, and `total_losses` adds them up. Source: domain.md
     3 ("single points of failure"); own choice. Cost: crossings of outlines, once for all kinds.
     """
+    return losses(cameras, sights, units, roads, pole)[0]
+
+
+def losses(
+    cameras: gpd.GeoDataFrame,
+    sights: Sights,
+    units: gpd.GeoDataFrame | gpd.GeoSeries,
+    roads: gpd.GeoDataFrame | gpd.GeoSeries | RoadLines | None,
+    pole: pd.Series | None,
+) -> tuple[pd.DataFrame, Floats]:
+    """Return `failures` and, from the same walk, `seen_areas_m2`.
+
+    Parameters
+    ----------
+    cameras, sights, units, roads, pole
+        As in `failures`.
+
+    Returns
+    -------
+    tuple
+        The frame, and (units, most + 1) m².
+    """
     require_columns(units, [], "units")
-    groupings = _groupings(cameras)
+    groupings = _groupings(cameras, pole)
     seen = _seen(units, sights, roads)
     numbered = [_numbered(names) for names in groupings.values()]
     cells = [
@@ -95,7 +120,8 @@ def failures(
     ]
     first = np.cumsum([0, *(len(cell) for cell, _ in cells)])
     every = [group + low for (_, group), low in zip(cells, first[:-1], strict=True)]
-    areas = np.split(seen.ground.lost_m2(np.column_stack(every), first[-1]), first[1:-1])
+    ground = seen.ground.depths(np.column_stack(every), first[-1])
+    areas = np.split(ground.lost_m2, first[1:-1])
     parts = []
     for kind, (_, codes), (cell, group), area_m2 in zip(
         groupings, numbered, cells, areas, strict=True
@@ -108,16 +134,22 @@ def failures(
         kept = named & lost.any(axis=1)
         parts.append((np.repeat(kind, kept.sum()), codes[fails[kept]], unit[kept], lost[kept]))
     kinds, codes, unit, lost = (np.concatenate(part) for part in zip(*parts, strict=True))
-    index = pd.MultiIndex.from_arrays(
-        [kinds, codes, units.index.take(unit)], names=["kind", "code", "unit_code"]
+    # Units have their numbers: from arrays pandas would find them out again.
+    levels = [pd.factorize(kinds), pd.factorize(codes), (unit, units.index)]
+    index = pd.MultiIndex(
+        [level for _, level in levels],
+        [number for number, _ in levels],
+        names=["kind", "code", "unit_code"],
+        verify_integrity=False,
     )
-    return pd.DataFrame(lost, index=index, columns=list(_LOST))
+    return pd.DataFrame(lost, index=index, columns=list(_LOST)), ground.areas_m2
 
 
-def _groupings(cameras: gpd.GeoDataFrame) -> dict[str, pd.Series]:
+def _groupings(cameras: gpd.GeoDataFrame, pole: pd.Series | None = None) -> dict[str, pd.Series]:
     """Return for each kind what each camera belongs to, None where to nothing."""
     require_columns(cameras, [], "cameras")
-    groupings = {"camera": cameras.index.to_series(), "pole": poles(cameras)}
+    pole = poles(cameras) if pole is None else pole
+    groupings = {"camera": cameras.index.to_series(), "pole": pole}
     if "group_code" in cameras.columns and cameras["group_code"].notna().any():
         groupings["group"] = cameras["group_code"]
     return groupings
@@ -135,8 +167,8 @@ class _Ground(NamedTuple):
     unit: Ints
     pair: Ints
 
-    def lost_m2(self, group: Ints, groups: int) -> Floats:
-        """Return the ground that only one group of pairs sees, for all ways to group them."""
+    def depths(self, group: Ints, groups: int) -> Depths:
+        """Return the ground seen, and what only one group of pairs sees, for all groupings."""
         return depths(
             self.views,
             row=self.view,
@@ -145,7 +177,7 @@ class _Ground(NamedTuple):
             group=group[self.pair],
             groups=groups,
             units=self.borders,
-        ).lost_m2
+        )
 
 
 class _Lines(NamedTuple):
@@ -183,14 +215,13 @@ class _Seen(NamedTuple):
 def _seen(
     units: gpd.GeoDataFrame | gpd.GeoSeries,
     sights: Sights,
-    roads: gpd.GeoDataFrame | gpd.GeoSeries | None,
+    roads: gpd.GeoDataFrame | gpd.GeoSeries | RoadLines | None,
 ) -> _Seen:
     """Return the ground, roads and walls of units that cameras see."""
     borders, shapes = units.geometry.to_numpy(), sights.views.geometry.to_numpy()
     camera = np.flatnonzero(~shapely.is_empty(shapes))
     unit, view = shapely.STRtree(shapes[camera]).query(borders)
-    lines = lines_in(borders, gpd.GeoSeries([]) if roads is None else roads.geometry)
-    on_roads = road_stretches(lines, sights)
+    lines, on_roads = road_lines(units, sights, roads)
     length_m, before = sights.walls.walls.length, sights.walls.before
     on_walls, of_walls = common(sights.walls.seen, stretches_inside(before, borders), len(length_m))
     pairs = [(camera[view], unit), (on_roads.owner, lines.unit[on_roads.line])]
@@ -265,7 +296,7 @@ def redundant(losses: pd.DataFrame) -> pd.DataFrame:
     return alone[nothing]
 
 
-def poles(cameras: gpd.GeoDataFrame) -> pd.Series:
+def poles(cameras: gpd.GeoDataFrame | gpd.GeoSeries) -> pd.Series:
     """Return the pole of each camera that shares one.
 
     Parameters
@@ -281,6 +312,8 @@ def poles(cameras: gpd.GeoDataFrame) -> pd.Series:
     """
     shapes = cameras.geometry.to_numpy()
     one, other = shapely.STRtree(shapes).query(shapes, predicate="dwithin", distance=POLE_M)
+    if (one == other).all():
+        return pd.Series(np.full(len(shapes), None), index=cameras.index, dtype=object)
     rank = np.argsort(np.argsort(cameras.index.astype(str), kind="stable"), kind="stable")
     least = rank.copy()
     while True:  # chains of cameras are short: few rounds

@@ -132,6 +132,8 @@ def entrance_coverage(
     is; any other where a view covers its place. Source: own choice.
     """
     require_columns(entrances, ["building_code"], "entrances")
+    if len(entrances) == 0:
+        return pd.DataFrame({"camera_count": np.zeros(0, np.int64)}, index=entrances.index)
     walls = sights.walls.walls
     xy = shapely.get_coordinates(entrances.geometry.to_numpy())
     wall, share = _nearest_wall(xy, buildings.index.get_indexer(entrances["building_code"]), walls)

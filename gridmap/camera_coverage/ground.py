@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
+from geopandas.array import from_shapely
 
-from gridmap.camera_coverage.arrangement import corners_of
+from gridmap.camera_coverage.arrangement import corners_of, joined
 from gridmap.camera_coverage.depth import depths
 from gridmap.camera_coverage.frontage import as_lists
 from gridmap.camera_coverage.outlines import Overlay, draw
@@ -29,11 +29,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
     Geometries = NDArray[np.object_]
 
 SLIVER_M2 = 0.01
 """Smaller pieces are left out of drawn polygons, never out of areas. Source: visibility.md
 section 5 (1,340 of 16,548 blind pieces were such rounding leftovers)."""
+
+_MANY = 4096  # shapes in units: as many as are walked together
 
 GROUND_AREAS = (
     "gross_area_m2",
@@ -54,6 +57,7 @@ def ground_coverage(
     buildings: gpd.GeoDataFrame | gpd.GeoSeries,
     *,
     key_areas: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+    seen_m2: Floats | None = None,
 ) -> gpd.GeoDataFrame:
     """Return the open ground of each unit that cameras see, and that none sees.
 
@@ -70,6 +74,8 @@ def ground_coverage(
     key_areas
         Key public areas. Geometry: valid Polygon or MultiPolygon, the CRS of the units; where
         they overlap their ground counts once.
+    seen_m2
+        From `seen_areas_m2` of these views, where it is at hand.
 
     Returns
     -------
@@ -121,33 +127,40 @@ def ground_coverage(
     covers = _overlay(shapes, views.geometry.to_numpy())
     solids = _overlay(shapes, buildings.geometry.to_numpy())
     gross = shapely.area(shapes)
-    unbuilt = np.maximum(gross - _areas(borders, solids)[:, 1:2].sum(axis=1), 0.0)
+    vague, sure = _certain(views, covers, len(units))
+    where, key_ground = _key_grounds(shapes, key_areas)
+    keys = corners_of(key_ground)
+    built, certain, key_built, key_seen = _covered(
+        (borders, solids),
+        (corners_of(shapes[vague]), sure),
+        *((keys, _within(overlay, where, key_ground, len(units))) for overlay in (solids, covers)),
+    )
+    unbuilt = np.maximum(gross - built, 0.0)
     # Rounding of some 1e-5 m² a view may lift a unit that is seen throughout above its ground.
-    at_least = np.minimum(_areas(borders, covers), unbuilt[:, None])
+    seen_m2 = _areas(borders, covers) if seen_m2 is None else seen_m2
+    at_least = np.minimum(seen_m2, unbuilt[:, None])
     seen = at_least[:, 1:2].sum(axis=1)
     at_least[:, 0] = unbuilt
-    certain = _certain_m2(shapes, views, covers, seen)
-    key, key_seen = _key_ground(shapes, covers, solids, key_areas)
+    key = _put(np.zeros(len(units)), where, np.maximum(shapely.area(key_ground) - key_built, 0.0))
     areas = (
         gross,
         gross - unbuilt,
         unbuilt,
         seen,
         unbuilt - seen,
-        np.minimum(certain, seen),
+        np.minimum(_put(seen, vague, certain), seen),
         key,
-        np.minimum(key_seen, key),
+        np.minimum(_put(np.zeros(len(units)), where, key_seen), key),
     )
     columns = {
         **dict(zip(GROUND_AREAS, areas, strict=True)),
         "areas_m2": as_lists(at_least),
         "camera_count": _count_in(units, views),
     }
-    frame = pd.DataFrame(columns, index=units.index)
     drawn = _drawn(shapes, borders, covers, solids, seen, unbuilt)
     for name, ground in zip(("seen", "blind"), drawn, strict=True):
-        frame[name] = gpd.GeoSeries(ground, index=units.index, crs=units.crs)
-    return gpd.GeoDataFrame(frame, geometry="seen", crs=units.crs)
+        columns[name] = from_shapely(ground, crs=units.crs)
+    return gpd.GeoDataFrame(columns, index=units.index, geometry="seen", crs=units.crs)
 
 
 def seen_areas_m2(
@@ -173,6 +186,29 @@ def seen_areas_m2(
     """
     shapes = units.geometry.to_numpy()
     return _areas(corners_of(shapes), _overlay(shapes, views))
+
+
+def level_areas_m2(
+    units: gpd.GeoDataFrame | gpd.GeoSeries, views: dict[str, Geometries]
+) -> list[dict[str, float]]:
+    """Return the ground of each unit that views at several levels of detail cover.
+
+    Parameters
+    ----------
+    units
+        As in `ground_coverage`.
+    views
+        Arrays of Polygons and MultiPolygons by level.
+
+    Returns
+    -------
+    list of dict
+        m² by level, for each unit.
+    """
+    shapes = units.geometry.to_numpy()
+    borders = corners_of(shapes)
+    areas = _covered(*((borders, _overlay(shapes, some)) for some in views.values()))
+    return [dict(zip(views, row, strict=True)) for row in np.column_stack(areas).tolist()]
 
 
 def _check(
@@ -209,6 +245,32 @@ def _areas(borders: Corners, covers: Overlay) -> Floats:
     ).areas_m2
 
 
+def _covered(*several: tuple[Corners, Overlay]) -> list[Floats]:
+    """Return the area of each unit that shapes cover, for each of several sets of both.
+
+    Few in one walk, of which setting out is the most; many one by one, which takes less memory.
+    """
+    if sum(len(one.row) for _, one in several) > _MANY:
+        return [_areas(*one)[:, 1:2].sum(axis=1) for one in several]
+    borders, covers = zip(*several, strict=True)
+    units = np.cumsum([len(one.first) - 1 for one in borders])
+    shapes = np.cumsum([0, *(len(one.shape) for one in covers)])
+    every = Overlay(
+        np.concatenate([one.shape for one in covers]),
+        joined(*(one.corners for one in covers)),
+        np.concatenate([one.row + at for one, at in zip(covers, shapes, strict=False)]),
+        np.concatenate([one.unit + at for one, at in zip(covers, [0, *units], strict=False)]),
+    )
+    return np.split(_areas(joined(*borders), every)[:, 1:2].sum(axis=1), units[:-1])
+
+
+def _put(areas: Floats, rows: Ints, others: Floats) -> Floats:
+    """Return areas with some replaced."""
+    areas = areas.copy()
+    areas[rows] = others
+    return areas
+
+
 def _drawn(
     units: Geometries,
     borders: Corners,
@@ -234,46 +296,44 @@ def _large(shape: shapely.Geometry) -> shapely.MultiPolygon:
     return shapely.multipolygons(parts[shapely.area(parts) >= SLIVER_M2])
 
 
-def _certain_m2(
-    units: Geometries, views: gpd.GeoDataFrame, covers: Overlay, seen_m2: Floats
-) -> Floats:
-    """Return the area of each unit that is certainly seen; ``seen_m2``: possibly."""
+def _certain(views: gpd.GeoDataFrame, covers: Overlay, units: int) -> tuple[Ints, Overlay]:
+    """Return the units that anything may be seen of without being certain, and what is certain."""
     certain, possible = views["certain"].to_numpy(), views.geometry.to_numpy()
     other = np.array([one is not two for one, two in zip(certain, possible, strict=True)], bool)
-    other = other[~shapely.is_empty(possible)]
-    some = np.unique(covers.unit[other[covers.row]])
-    area = seen_m2.copy()
-    if len(some):
-        area[some] = _areas(corners_of(units[some]), _overlay(units[some], certain))[:, 1:2].sum(1)
-    return area
+    there = ~shapely.is_empty(possible)
+    vague = np.unique(covers.unit[other[there][covers.row]])
+    sure = covers._replace(shape=certain[there])
+    return vague, _only(sure, vague, units, ~shapely.is_empty(sure.shape)[covers.row])
 
 
-def _key_ground(
-    units: Geometries,
-    covers: Overlay,
-    solids: Overlay,
-    key_areas: gpd.GeoDataFrame | gpd.GeoSeries | None,
-) -> tuple[Floats, Floats]:
-    """Return the open ground of key public areas in each unit, and how much of it is seen."""
-    area, seen = np.zeros(len(units)), np.zeros(len(units))
+def _key_grounds(
+    units: Geometries, key_areas: gpd.GeoDataFrame | gpd.GeoSeries | None
+) -> tuple[Ints, Geometries]:
+    """Return the units that key public areas lie in, and their ground there."""
     if key_areas is None or len(key_areas) == 0:
-        return area, seen
+        return np.zeros(0, np.int64), np.zeros(0, object)
     found = pieces(units, key_areas.geometry.to_numpy())
     some = np.unique(found.unit)
     # United first: where key areas overlap their ground counts once.
-    whole = np.array([shapely.union_all(found.shape[found.unit == unit]) for unit in some], object)
-    borders, rank = corners_of(whole), np.full(len(units), -1)
+    whole = [shapely.union_all(found.shape[found.unit == unit]) for unit in some]
+    return some, np.array(whole, dtype=object)
+
+
+def _within(overlay: Overlay, some: Ints, grounds: Geometries, units: int) -> Overlay:
+    """Return what may lie in grounds of some units, which are numbered anew."""
+    box = np.full((units, 4), np.nan)
+    box[some] = shapely.bounds(grounds)
+    low, high = np.split(shapely.bounds(overlay.shape)[overlay.row], 2, axis=1)
+    least, most = np.split(box[overlay.unit], 2, axis=1)
+    meet = (low <= most) & (least <= high)
+    return _only(overlay, some, units, meet[:, 0] & meet[:, 1])
+
+
+def _only(overlay: Overlay, some: Ints, units: int, here: Bools) -> Overlay:
+    """Return what lies in some units, as far as it is here; they are numbered anew."""
+    rank = np.full(units, -1)
     rank[some] = np.arange(len(some))
-    built, seen[some] = (
-        _areas(borders, _only(overlay, rank))[:, 1:2].sum(axis=1) for overlay in (solids, covers)
-    )
-    area[some] = np.maximum(shapely.area(whole) - built, 0.0)
-    return area, seen
-
-
-def _only(overlay: Overlay, rank: Ints) -> Overlay:
-    """Return what lies in some units, which are numbered anew; the others have the number -1."""
-    here = rank[overlay.unit] >= 0
+    here = here & (rank[overlay.unit] >= 0)
     rows, row = np.unique(overlay.row[here], return_inverse=True)
     shape = overlay.shape[rows]
     return Overlay(shape, corners_of(shape), row, rank[overlay.unit[here]])
@@ -281,8 +341,11 @@ def _only(overlay: Overlay, rank: Ints) -> Overlay:
 
 def _count_in(units: gpd.GeoDataFrame | gpd.GeoSeries, views: gpd.GeoDataFrame) -> Ints:
     """Return how many cameras stand in each unit, each camera in one unit only."""
-    places = shapely.points(views[["x_m", "y_m"]].dropna().to_numpy(dtype=float))
+    xy = np.column_stack([views["x_m"], views["y_m"]])
+    places = shapely.points(xy[~np.isnan(xy).any(axis=1)])
     camera, unit = shapely.STRtree(units.geometry.to_numpy()).query(places, predicate="intersects")
+    if (np.diff(camera) > 0).all():  # none stands on a border
+        return np.bincount(unit, minlength=len(units))
     names = np.argsort(np.argsort(units.index.astype(str), kind="stable"), kind="stable")
     order = np.lexsort((names[unit], camera))
     _, first = np.unique(camera[order], return_index=True)

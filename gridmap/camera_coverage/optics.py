@@ -304,8 +304,8 @@ def _optional(frame: pd.DataFrame, name: str) -> Floats:
     if name not in frame.columns:
         return np.full(len(frame), np.nan)
     column = frame[name]
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
-        return np.asarray(column, dtype=float)
+    if column.dtype.kind in "fi":  # also pandas' own numbers with NA, which take long as objects
+        return np.asarray(column.to_numpy(dtype=float, na_value=np.nan))
     return np.asarray(numbers(column), dtype=float)
 
 

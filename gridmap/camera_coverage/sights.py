@@ -37,7 +37,6 @@ from gridmap.visibility.polygons import (
     turns_deg,
     view_columns,
     views_from,
-    wall_frame,
 )
 from gridmap.visibility.scene import scene_of
 
@@ -58,13 +57,11 @@ _SECTOR_STEPS = 16  # corners of a far sector: its arc lies beyond all that can 
 class Sights(NamedTuple):
     """Views and the stretches of walls seen from the same places.
 
-    ``stretches``: as `visibility.visible_walls`, cameras and buildings by their positions.
     ``detail``: for each level asked for the possible views as far as the image has its detail.
-    ``walls``: the walls of the buildings, which all that follows reads; each is found once.
+    ``walls``: the walls of the buildings, which all that follows reads, and the stretches seen.
     """
 
     views: gpd.GeoDataFrame
-    stretches: pd.DataFrame
     detail: dict[str, Geometries]
     walls: WallLines
 
@@ -244,7 +241,6 @@ def _sights(
     start, end = seen.share.T
     return Sights(
         gpd.GeoDataFrame(columns, index=cameras.index, geometry="geometry", crs=cameras.crs),
-        wall_frame(seen, walls),
         detail,
         WallLines(scene, walls, Stretches(walls.line[seen.wall], start, end, seen.camera)),
     )

@@ -220,57 +220,26 @@ def _moved(places, name, code, way):
     )
 
 
-def meeting(frame, shapes):
-    """Return the rows that meet any shape; the tree stays with the frame, as a store's index."""
-    return frame.iloc[np.unique(frame.sindex.query(shapes, predicate="intersects")[1])]
-
-
-def near_change(places, change):
-    """Return former and present places with the buildings that a change can concern only.
-
-    As ``gridmap/jobs/cameras.py`` reads them: what changed, and what lies in reach of it.
-    """
-    sides = places, change.after
-    built = np.concatenate([_of(side.buildings, change.buildings) for side in sides])
-    boxes = [camera_coverage.reaches(side.cameras) for side in sides]
-    mine = [
-        box[side.cameras.index.isin(change.cameras)] for side, box in zip(sides, boxes, strict=True)
-    ]
-    near = [box[np.unique(shapely.STRtree(box).query(built, "intersects")[1])] for box in boxes]
-    ground = np.concatenate([*mine, *near, built])
-    return [side._replace(buildings=meeting(side.buildings, ground)) for side in sides]
-
-
-def _of(frame, codes):
-    return frame.geometry.to_numpy()[frame.index.isin(codes)]
-
-
 class Run(NamedTuple):
-    """One incremental run: (clock, CPU) of each step, and how much it computed."""
+    """One incremental run: clock, CPU, and how much it computed."""
 
-    reading: tuple[float, float]
-    touched: tuple[float, float]
-    selection: tuple[float, float]
-    coverage: tuple[float, float]
+    clock: float
+    cpu: float
     size: tuple[int, int, int]
 
 
-def again(places, change, rows):
-    """Compute what a change touches, splice it into the rows, return the times."""
-    assert len(change.after.buildings.sindex) == len(places.buildings.sindex)  # built before
-    reading = timed(near_change, places, change)
+def again(known, change, rows):
+    """Compute what a change touches, with all that the next change needs; splice it into rows."""
     found = timed(
-        camera_coverage.touched,
-        *reading.result,
+        camera_coverage.changed_coverage,
+        known,
+        change.after,
         cameras=change.cameras,
         buildings=change.buildings,
     )
-    part = timed(camera_coverage.part_of, change.after, found.result)
-    new = timed(camera_coverage.coverage, part.result)
-    splice(rows, new.result, found.result)
-    return Run(
-        *(each[:2] for each in (reading, found, part, new)), tuple(map(len, part.result[:3]))
-    )
+    touched, new, known = found.result
+    splice(rows, new, touched)
+    return Run(*found[:2], tuple(map(len, (new.ground, new.views, new.frontage)))), known
 
 
 def splice(rows, new, found):
@@ -337,40 +306,31 @@ def _off(one, other):
 def after_changes(places, before, full, verdicts):
     """Move cameras and buildings one after the other; the rows must be those of a full run."""
     rng = np.random.default_rng(SEED)
+    known = camera_coverage.kept(places, camera_coverage.sights(places.cameras, places.buildings))
     changes = {
-        "cameras": ("camera moved 10 m", lambda code: moved_camera(at, code, rng)),
-        "buildings": ("building moved 1 m", lambda code: moved_building(at, code)),
+        "cameras": ("camera moved 10 m", lambda code: moved_camera(known.places, code, rng)),
+        "buildings": ("building moved 1 m", lambda code: moved_building(known.places, code)),
     }
-    rows, runs, at = rows_of(before), {}, places
+    rows, runs = rows_of(before), {}
     for name, (kind, change_of) in changes.items():
         codes = getattr(places, name).index.to_numpy()
         for code in rng.choice(codes, CHANGES[name], replace=False):
-            change = change_of(code)
-            runs.setdefault(kind, []).append(again(at, change, rows))
-            at = change.after
-    last = timed(camera_coverage.coverage, at)
+            run, known = again(known, change_of(code), rows)
+            runs.setdefault(kind, []).append(run)
+    last = timed(camera_coverage.coverage, known.places)
     off, where = worst(rows, rows_of(last.result))
     count = " and ".join(f"{n} {name}" for name, n in CHANGES.items())
     table(
         f"After one change, of {count} one after the other; against a full run at the end off by "
         f"{off:.1e} at most (`{where}`)",
-        "change, step",
+        "change",
         *("median ms", "p90 ms", "median CPU ms", "p90 CPU ms"),
     )
-    labels = {
-        "reading": "what is near (the store's part)",
-        "touched": "`touched`",
-        "selection": "selection",
-        "coverage": "`coverage`",
-    }
     whole = min(full.clock, last.clock), min(full.cpu, last.cpu)
     for kind, each in runs.items():
-        steps = {name: np.array([getattr(run, name) for run in each]) for name in labels}
-        for name, label in labels.items():
-            row(f"{kind}: {label}", *_spread(steps[name]))
-        total = steps["touched"] + steps["selection"] + steps["coverage"]
-        row(f"{kind}: all but the store's part", *_spread(total))
-        half = np.median(total, axis=0)
+        times = np.array([run[:2] for run in each])
+        row(f"{kind}: `changed_coverage`", *_spread(times))
+        half = np.median(times, axis=0)
         ratios = [f"1/{of / part:.0f}" for of, part in zip(whole, half, strict=True)]
         row(f"{kind}: of a full run", ratios[0], "", ratios[1], "")
         size = np.median([run.size for run in each], axis=0)
