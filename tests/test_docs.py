@@ -74,7 +74,7 @@ def test_every_setting_route_and_command_is_in_the_readme():
     for command in cli.app.registered_commands:
         name = command.name or command.callback.__name__
         assert f"gridmap {name}" in README, name
-    for command in cli.db_app.registered_commands:
+    for command in cli.terminal.db_app.registered_commands:
         name = (command.name or command.callback.__name__).removeprefix("db_")
         assert name in README
 

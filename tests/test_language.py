@@ -2,7 +2,7 @@ import re
 
 from toy_town import REPO
 
-from gridmap.cli import VERDICTS
+from gridmap.cli.reports import VERDICTS
 from gridmap.language import catalogue, translate
 from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, LENSES
 from gridmap.model import CHANGES
@@ -37,7 +37,8 @@ def messages_of_maps() -> set[str]:
 
 
 def messages_of_terminal() -> set[str]:
-    text = (REPO / "gridmap" / "cli.py").read_text("utf-8")
+    files = sorted((REPO / "gridmap" / "cli").glob("*.py"))
+    text = "\n".join(file.read_text("utf-8") for file in files)
     found = (
         set(re.findall(r'translate\(\s*"([^"]+)"', text))
         | set(VERDICTS)

@@ -1,0 +1,226 @@
+"""Commands that draw, compare, locate and serve, and those that need no database."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import socket
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Column, Table
+from rich.text import Text
+
+from gridmap import jobs
+from gridmap.cli.reports import print_report
+from gridmap.cli.terminal import (
+    Effective,
+    OnDay,
+    app,
+    columns_of,
+    day_of,
+    limits_of,
+    out,
+    progress,
+    rate_cells,
+    today,
+)
+from gridmap.errors import (
+    InputError,
+    LayerRejected,
+)
+from gridmap.settings import Settings
+
+if TYPE_CHECKING:
+    pass
+
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@app.command()
+def demo(
+    serve_it: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve the map when it is ready.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic district.")] = 500108,
+) -> None:
+    """Build the synthetic demo district, compute its coverage, and serve the map."""
+    settings = Settings()
+    with jobs.database(settings) as engine:
+        with progress() as tell:
+            built = jobs.build_demo(engine, seed=seed, as_of=today(), progress=tell)
+        out.print("the demo district is built" if built else "the demo district is there already")
+        if serve_it:
+            _serve(settings)
+
+
+@app.command()
+def serve() -> None:
+    """Serve the map and the interface until Ctrl-C."""
+    _serve(Settings())
+
+
+def _serve(settings: Settings) -> None:
+    # Here, since no other command needs a web framework: it takes 0.3 s to import.
+    import uvicorn
+
+    from gridmap.web import create_app
+
+    _require_loopback(settings)
+    _require_free_port(settings)
+    # uvicorn passes the signal on once it has closed.
+    with suppress(KeyboardInterrupt), jobs.database(settings):
+        out.print(Text(f"gridmap: http://{settings.host}:{settings.port}  (Ctrl-C stops)"))
+        uvicorn.run(
+            create_app(settings), host=settings.host, port=settings.port, log_level="warning"
+        )
+    out.print("gridmap: stopped")
+
+
+def _require_loopback(settings: Settings) -> None:
+    """Refuse to show exact camera positions to a network while there are no accounts."""
+    if settings.host not in LOOPBACK:
+        raise InputError(
+            f"GRIDMAP_HOST is {settings.host}: gridmap has no accounts yet and serves this machine "
+            f"only; use one of {', '.join(LOOPBACK)}"
+        )
+
+
+def _require_free_port(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise InputError(
+                f"{settings.host}:{settings.port} cannot be used: {error.strerror}; choose another "
+                "with GRIDMAP_PORT or GRIDMAP_HOST"
+            ) from error
+
+
+@app.command("map")
+def write_map(
+    target: Annotated[Path, typer.Argument(help="The HTML file to write.")],
+    language: Annotated[str | None, typer.Option("--lang", help="zh or en.")] = None,
+    cameras: Annotated[
+        bool, typer.Option("--cameras/--no-cameras", help="With exact positions of cameras.")
+    ] = True,
+    as_of: OnDay = None,
+) -> None:
+    """Write the map as one HTML file that needs no network."""
+    settings = Settings()
+    with jobs.database(settings) as engine, progress() as tell:
+        size = jobs.write_map(
+            engine,
+            target,
+            language=language or settings.language,
+            as_of=day_of(as_of) or today(),
+            past=as_of is not None,
+            cameras=cameras,
+            progress=tell,
+        )
+    out.print(Text(f"{target}: {size / 1e6:.1f} MB, opens with the network off"))
+
+
+@app.command("diff")
+def diff(
+    before: Annotated[dt.datetime, typer.Argument(formats=["%Y-%m-%d"], help="The earlier day.")],
+    after: Annotated[dt.datetime, typer.Argument(formats=["%Y-%m-%d"], help="The later day.")],
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="GeoPackage to write, with all rows.")
+    ] = None,
+    drawing: Annotated[Path | None, typer.Option("--map", help="HTML file to write.")] = None,
+) -> None:
+    """List what differs between two days: divisions, buildings, coverage gained and lost."""
+    settings = Settings()
+    days = before.date(), after.date()
+    with jobs.database(settings) as engine, progress() as tell:
+        found = jobs.diff(
+            engine,
+            *days,
+            target=out_file,
+            drawing=drawing,
+            language=settings.language,
+            progress=tell,
+        )
+    table = Table(Column("what", no_wrap=True), "change", "rows", "m2", "first", box=None)
+    for name, frame in found.layers().items():
+        for change, rows in frame.groupby("change") if "change" in frame else ():
+            area = f"{rows['area_m2'].sum():,.0f}" if "area_m2" in rows else ""
+            first = ", ".join(map(str, rows.index.get_level_values(-1)[:5]))
+            table.add_row(name, change, f"{len(rows):,}", area, Text(first))
+    out.print(table)
+    shares = Table(Column("measure", no_wrap=True), *(f"{day}" for day in days), "unit", box=None)
+    for measure, row in found.rates.iterrows():
+        sides = (
+            f"{row[f'covered_{side}']:,.0f} / {row[f'total_{side}']:,.0f}"
+            for side in ("before", "after")
+        )
+        shares.add_row(measure, *sides, row["unit_of_measure"])
+    out.print(shares)
+    for path in (out_file, drawing):
+        if path:
+            out.print(Text(f"{path}: written"))
+
+
+@app.command("views")
+def write_views(
+    cameras: Annotated[Path, typer.Option(help="Points of cameras.")],
+    buildings: Annotated[Path, typer.Option(help="Polygons of buildings.")],
+    extent: Annotated[Path, typer.Option(help="Polygons to count in; they may not overlap.")],
+    out_file: Annotated[Path, typer.Option("--out", help="GeoPackage to write.")],
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="field=column of the cameras; may be given several times."),
+    ] = None,
+    source_crs: Annotated[
+        str | None, typer.Option(help="EPSG:n, GCJ-02 or BD-09 of files that do not say it.")
+    ] = None,
+    level: Annotated[
+        str | None, typer.Option(help="Detail level to see at, for example overview.")
+    ] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair invalid polygons.")] = False,
+) -> None:
+    """Compute what the cameras of a file see among the buildings of another, without a database."""
+    settings = Settings()
+    source = partial(jobs.Source, source_crs=source_crs, limits=limits_of(settings))
+    try:
+        with progress() as tell:
+            summary = jobs.write_views(
+                source(cameras, columns=columns_of(mapping or [])),
+                source(buildings),
+                source(extent),
+                out_file,
+                as_of=today(),
+                level=level,
+                repair=repair,
+                progress=tell,
+            )
+    except LayerRejected as error:
+        print_report(error.report, as_json=False, language=settings.language)
+        raise
+    table = Table(
+        Column("measure", no_wrap=True), "covered", "of", "unit", "share", "as of", box=None
+    )
+    for rate in summary[summary["unit_code"] == ""].to_dict("records"):
+        table.add_row(*rate_cells(rate), rate["as_of"])
+    out.print(table)
+    out.print(Text(f"{out_file}: {summary['note'].iloc[0]}"))
+
+
+@app.command()
+def locate(
+    lon: Annotated[float, typer.Argument(help="Longitude, degrees.")],
+    lat: Annotated[float, typer.Argument(help="Latitude, degrees.")],
+    as_of: Effective = None,
+) -> None:
+    """Say in which street, community, grid and building a position lies."""
+    day = as_of.date() if as_of else today()
+    with jobs.database(Settings()) as engine:
+        found = jobs.locate(engine, lon, lat, as_of=day)
+    out.print_json(json.dumps(found, ensure_ascii=False))
