@@ -279,16 +279,7 @@ def district_map(
     district = units[Level.DISTRICT]
     by_unit = _rates_by_unit(rates)
     west, south, east, north = (float(v) for v in district.total_bounds)
-    drawn = OfflineMap(
-        location=[(south + north) / 2, (west + east) / 2],  # Folium's order: latitude first
-        tiles=None,
-        prefer_canvas=True,
-        zoom_control="bottomright",
-        minZoom=9,
-        maxZoom=19,
-        zoomSnap=0.25,
-        attributionControl=False,
-    )
+    drawn = _blank_map(district)
     layers = {
         str(level): _level_layer(units[level], by_unit, translate(label, language), level)
         for level, label in _LEVEL_LABELS.items()
@@ -321,6 +312,20 @@ def district_map(
         language=language,
         synthetic=synthetic,
         stale=stale,
+    )
+
+
+def _blank_map(districts: gpd.GeoDataFrame) -> OfflineMap:
+    west, south, east, north = (float(v) for v in districts.total_bounds)
+    return OfflineMap(
+        location=[(south + north) / 2, (west + east) / 2],  # Folium's order: latitude first
+        tiles=None,
+        prefer_canvas=True,
+        zoom_control="bottomright",
+        minZoom=9,
+        maxZoom=19,
+        zoomSnap=0.25,
+        attributionControl=False,
     )
 
 
@@ -470,15 +475,7 @@ def difference_page(
         A whole document.
     """
     west, south, east, north = (float(v) for v in districts.total_bounds)
-    drawn = OfflineMap(
-        location=[(south + north) / 2, (west + east) / 2],  # Folium's order: latitude first
-        tiles=None,
-        prefer_canvas=True,
-        zoom_control="bottomright",
-        minZoom=9,
-        maxZoom=19,
-        attributionControl=False,
-    )
+    drawn = _blank_map(districts)
     drawn.fit_bounds([[south, west], [north, east]])
     outline = folium.GeoJson(
         json.loads(districts[["geometry"]].to_json()),
@@ -489,18 +486,7 @@ def difference_page(
     counts = []
     for name, (label, columns) in reversed(_DIFFERENCES.items()):
         frame = layers[name].reset_index()
-        found = frame["change"].value_counts()
-        counts += [
-            {
-                "label": label,
-                "change": change,
-                "count": int(found[change]),
-                "area_m2": _area(frame[frame["change"] == change]),
-                "colour": colour,
-            }
-            for change, colour in CHANGE_COLOURS.items()
-            if change in found
-        ]
+        counts += _change_counts(frame, label)
         folium.GeoJson(
             _changes_geojson(frame, columns),
             name=translate(label, language),
@@ -511,10 +497,6 @@ def difference_page(
     folium.LayerControl(collapsed=False).add_to(drawn)
     figure: Any = drawn.get_root()
     figure.render()
-    labels = {lens.measure: lens.label for lens in LENSES}
-    rates = layers["rates"].reset_index()
-    rates = rates[rates["measure"].isin(labels)]
-    rates = rates.assign(label=rates["measure"].map(labels)).sort_values("measure", ascending=False)
     return (
         _templates()
         .get_template("difference.html")
@@ -524,7 +506,7 @@ def difference_page(
             days=[day.isoformat() for day in days],
             synthetic=synthetic,
             counts=counts[::-1],
-            rates=rates.astype(object).where(rates.notna(), None).to_dict("records"),
+            rates=_labelled(layers["rates"].reset_index()),
             header=figure.header.render(),
             html=figure.html.render(),
             script=figure.script.render(),
@@ -537,8 +519,28 @@ def difference_page(
     )
 
 
-def _area(rows: pd.DataFrame) -> float | None:
-    return float(rows["area_m2"].sum()) if "area_m2" in rows else None
+def _change_counts(frame: pd.DataFrame, label: str) -> list[dict[str, Any]]:
+    """Count a layer's changes; ground is told in square metres."""
+    parts = {change: frame[frame["change"] == change] for change in CHANGE_COLOURS}
+    return [
+        {
+            "label": label,
+            "change": change,
+            "count": len(rows),
+            "area_m2": float(rows["area_m2"].sum()) if "area_m2" in rows else None,
+            "colour": CHANGE_COLOURS[change],
+        }
+        for change, rows in parts.items()
+        if len(rows)
+    ]
+
+
+def _labelled(rates: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the figures that the map knows, each with its label, those of people first."""
+    labels = {lens.measure: lens.label for lens in LENSES}
+    some = rates[rates["measure"].isin(labels)].sort_values("measure", ascending=False)
+    told = some.assign(label=some["measure"].map(labels)).astype(object)
+    return told.where(told.notna(), None).to_dict("records")
 
 
 def _changes_geojson(frame: pd.DataFrame, columns: Iterable[str]) -> dict[str, Any]:
