@@ -540,7 +540,8 @@ def _labelled(rates: pd.DataFrame) -> list[dict[str, Any]]:
     labels = {lens.measure: lens.label for lens in LENSES}
     some = rates[rates["measure"].isin(labels)].sort_values("measure", ascending=False)
     told = some.assign(label=some["measure"].map(labels)).astype(object)
-    return told.where(told.notna(), None).to_dict("records")
+    records: list[dict[str, Any]] = told.where(told.notna(), None).to_dict("records")
+    return records
 
 
 def _changes_geojson(frame: pd.DataFrame, columns: Iterable[str]) -> dict[str, Any]:
