@@ -215,6 +215,8 @@ def test_codes_that_stand_in_the_file_stay_unless_numbered_anew(town, tmp_path):
 def test_codes_of_the_past_are_never_given_again(engine, tmp_path):
     import_toy(engine, "district", "street", "community", "grid")
     with store.transaction(engine, writes=True) as conn:
+        day = dt.date(2026, 3, 1)
+        store.write_batch(conn, layer="grid", source="x", sha256="", effective=day, rows=0)
         conn.exec_driver_sql(
             "UPDATE division SET valid = daterange(lower(valid), '2026-03-01') "
             "WHERE code = '990101001001001'"

@@ -28,7 +28,7 @@ def run_toy(toy_url, monkeypatch, capsys):
 def _runner(monkeypatch, capsys):
     def run(*words):
         monkeypatch.setattr("sys.argv", ["gridmap", *map(str, words)])
-        cli.out.width = cli.err.width = 200
+        cli.terminal.out.width = cli.terminal.err.width = 200
         with pytest.raises(SystemExit) as caught:
             cli.main()
             raise SystemExit(0)

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
+ASSIGNED_AT_ONCE = 50_000
+"""So many rows are assigned to their grids at a time."""
+
+
 def frame_issues(
     conn: Connection,
     spec: LayerSpec,
@@ -136,7 +140,7 @@ def reference_issues(
     if spec.level and spec.level is not Level.DISTRICT:
         issues += _parent_issues(conn, spec.level, rows, effective)
     if spec.level is Level.GRID:
-        issues += _grid_issues(conn, _sound(rows, issues))
+        issues += _grid_issues(conn, _measured(_sound(rows, issues)))
     if spec.name == "building":
         issues += _footprint_issues(conn, _sound(rows, issues), effective)
     if spec.name == "party_org":
@@ -251,13 +255,17 @@ def _parent_issues(
 
 
 def _sound(rows: gpd.GeoDataFrame, issues: list[Issue]) -> gpd.GeoDataFrame:
-    """Return the rows whose ground can be measured, each code once, in their own metric frame."""
+    """Return the rows whose ground can be measured, each code once."""
     lost = {one.row for one in issues if one.rule == "G01" and one.row is not None}
     bounds = rows.geometry.bounds.to_numpy()
     on_earth = (np.abs(bounds) <= np.tile((180.0, 90.0), 2)).all(axis=1)
     good = on_earth & rows.geometry.is_valid & ~rows.index.isin(lost)
     good &= rows.geometry.geom_type.isin(("Polygon", "MultiPolygon"))
-    some = rows[good & rows["code"].notna() & ~rows["code"].duplicated()]
+    return rows[good & rows["code"].notna() & ~rows["code"].duplicated()]
+
+
+def _measured(some: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return rows in their own metric frame."""
     if some.empty:
         return some
     measured = some.to_crs(crs.metric_crs_of(some))
@@ -284,17 +292,19 @@ def _footprint_issues(
     """Find buildings on each other's ground, in the file and beside those stored (G09)."""
     if buildings.empty:
         return []
-    west, south, east, north = crs.to_storage(buildings).total_bounds.tolist()
+    west, south, east, north = buildings.total_bounds.tolist()
     known = store.read_codes(conn, "building", as_of=effective)
     others = known[~known.isin(buildings["code"])]
     beside = None
     if len(others):
-        stored = store.read_walls(
-            conn, as_of=effective, window=(west, south, east, north), codes=others
-        )
-        beside = stored[["geometry"]].to_crs(buildings.crs)
-    found = topology.footprint_overlaps(buildings, beside)
-    return placed(topology.footprint_issues(buildings, found), buildings.crs)
+        window = (west, south, east, north)
+        stored = store.read_walls(conn, as_of=effective, window=window, codes=others)
+        beside = stored[["geometry"]]
+    some = _measured(buildings[topology.crowded(buildings, beside)])
+    if some.empty:
+        return []
+    found = topology.footprint_overlaps(some, None if beside is None else beside.to_crs(some.crs))
+    return placed(topology.footprint_issues(some, found), some.crs)
 
 
 def placed(issues: list[Issue], metric: CRS) -> list[Issue]:
@@ -390,6 +400,10 @@ def assigned_to(rows: gpd.GeoDataFrame, grids: gpd.GeoDataFrame) -> pd.DataFrame
     west, south, east, north = rows.geometry.bounds.to_numpy().T
     on_earth = (west >= -180) & (east <= 180) & (south >= -90) & (north <= 90)
     usable = rows.loc[on_earth & rows.geometry.is_valid, ["geometry"]]
-    found = topology.assign(usable.to_crs(metric), grids.to_crs(metric))
+    ground = grids.to_crs(metric)
+    # So many are in metres at a time; an empty file has one part too.
+    starts = range(0, max(len(usable), 1), ASSIGNED_AT_ONCE)
+    parts = (usable.iloc[start : start + ASSIGNED_AT_ONCE].to_crs(metric) for start in starts)
+    found = pd.concat([topology.assign(part, ground) for part in parts])
     # To a millionth: the metric frame follows the grids, and its last digits are no change.
     return found.assign(share=found["share"].round(6))

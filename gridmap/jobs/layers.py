@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+import shapely
 
 from gridmap import crs, files, store, topology
 from gridmap.errors import InputError, LayerRejected, StoreUnavailable
@@ -267,8 +269,24 @@ def _unrounded(
         some = rows.iloc[start : start + SETTLED_ROWS]
         stored = store.read_shapes(conn, spec.name, some["code"], as_of=effective)
         former = stored.reindex(some["code"]).set_axis(some.index)
-        kept.append(crs.settled(some.geometry, former))
-    return rows.set_geometry(pd.concat(kept)) if kept else rows
+        # A lone polygon is stored as one of many; what is the same to the last bit stays the
+        # same object, so that a layer is held once.
+        other = ~shapely.equals_identical(_single(some.geometry), _single(former))
+        kept.append(crs.settled(some.geometry[other], former[other]))
+    settled_shapes = pd.concat(kept) if kept else rows.geometry.head(0)
+    if settled_shapes.empty:
+        return rows
+    rows = rows.copy()
+    rows.loc[settled_shapes.index, rows.geometry.name] = settled_shapes
+    return rows
+
+
+def _single(shapes: gpd.GeoSeries) -> np.ndarray:
+    """Return shapes of many parts that have only one as that one."""
+    found: np.ndarray = shapes.to_numpy().copy()
+    lone = shapely.get_num_geometries(found) == 1
+    found[lone] = shapely.get_geometry(found[lone], 0)
+    return found
 
 
 def _told_apart(issues: list[Issue], unreadable: pd.Series) -> list[Issue]:

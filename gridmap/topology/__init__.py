@@ -10,7 +10,7 @@ Inside, each module imports only those before it: ``assignment``, ``position``, 
 """
 
 from gridmap.topology.assignment import SPLIT_SHARE, assign, assignment_issues
-from gridmap.topology.footprints import footprint_issues, footprint_overlaps
+from gridmap.topology.footprints import crowded, footprint_issues, footprint_overlaps
 from gridmap.topology.forms import COMPACTNESS, form_issues
 from gridmap.topology.lineage import LEAST_SHARE, LINEAGE_COLUMNS, lineage
 from gridmap.topology.numbering import ROW_SHARE, numbered, order_issues
@@ -42,6 +42,7 @@ __all__ = [
     "Tiling",
     "assign",
     "assignment_issues",
+    "crowded",
     "footprint_issues",
     "footprint_overlaps",
     "form_issues",

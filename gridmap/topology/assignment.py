@@ -107,12 +107,21 @@ def assignment_issues(buildings: pd.DataFrame, assigned: pd.DataFrame) -> list[I
     list of Issue
         Warnings of rule G08: buildings that straddle a border, buildings in no unit.
     """
-    issues = []
-    for row in assigned.index[assigned["unit_code"].isna()]:
-        issues.append(Issue("G08.outside", int(row), "geometry", {"value": buildings.code[row]}))
-    split = assigned["unit_code"].notna() & (assigned["share"] < SPLIT_SHARE)
-    for row in assigned.index[split]:
-        unit_code, share = assigned.loc[row, ["unit_code", "share"]]
-        values = {"value": buildings.code[row], "share": share, "grid": unit_code}
-        issues.append(Issue("G08.split", int(row), "geometry", values))
+    lost = assigned["unit_code"].isna()
+    issues = [
+        Issue("G08.outside", int(row), "geometry", {"value": code})
+        for row, code in buildings["code"].loc[assigned.index[lost]].items()
+    ]
+    split = assigned[~lost & (assigned["share"] < SPLIT_SHARE)]
+    told = zip(
+        split.index,
+        buildings["code"].loc[split.index],
+        split["share"],
+        split["unit_code"],
+        strict=True,
+    )
+    issues += [
+        Issue("G08.split", int(row), "geometry", {"value": code, "share": share, "grid": grid})
+        for row, code, share, grid in told
+    ]
     return issues

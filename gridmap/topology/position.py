@@ -13,6 +13,10 @@ NEAR_DISTRICT_M = 1000.0
 """How far outside the district a feature may lie. Rule G01 (domain.md 1.7)."""
 
 
+MEASURED_AT_ONCE = 50_000
+"""So many shapes are in metres at a time."""
+
+
 def position_issues(features: gpd.GeoDataFrame, district: gpd.GeoDataFrame) -> list[Issue]:
     """Return features that lie where no feature of the district can lie.
 
@@ -52,16 +56,24 @@ def position_issues(features: gpd.GeoDataFrame, district: gpd.GeoDataFrame) -> l
     ]
     if district.empty:
         return issues
+    near = features[given & on_earth & features.geometry.is_valid].geometry
+    for start in range(0, len(near), MEASURED_AT_ONCE):
+        issues += _far_issues(near.iloc[start : start + MEASURED_AT_ONCE], district)
+    return issues
+
+
+def _far_issues(near: gpd.GeoSeries, district: gpd.GeoDataFrame) -> list[Issue]:
+    """Find shapes that lie outside the district, or areas that reach out of it."""
     metric = metric_crs_of(district)
     outline = shapely.union_all(district.geometry.to_crs(metric).array)
-    near = features[given & on_earth & features.geometry.is_valid]
-    shapes = near.geometry.to_crs(metric).array
+    shapes = near.to_crs(metric).array
     away = shapely.distance(shapes, outline)
     around = outline.buffer(NEAR_DISTRICT_M)
     shapely.prepare(around)
     # A road may lead out of the district; an area that does is no part of it.
     reaches = (shapely.get_dimensions(shapes) == 2) & ~shapely.covers(around, shapes)
     name = {"district": district["name"].iloc[0]}
+    issues = []
     for row, distance, beyond in zip(near.index, away, reaches, strict=True):
         if distance > NEAR_DISTRICT_M:
             values = {"distance": f"{distance / 1000:.1f}", **name}
