@@ -278,3 +278,26 @@ def test_blind_areas_losses_and_the_law_are_listed(run_toy):
     assert "household_count" in err
     code, _, err = run_toy("coverage", "law", "990102")
     assert code == 4
+
+
+def test_the_book_is_listed_and_a_write_taken_back(run, tmp_path):
+    words = ("import", "district", TOY / "district.csv", "--effective", "2026-01-01")
+    run(*words, "--source-crs", METRIC, "--commit", "--key", "first")
+    code, out, _ = run(*words, "--source-crs", METRIC, "--commit", "--key", "first")
+    assert "Written as batch 1" in out  # the first answer again
+    code, out, _ = run("batches")
+    assert (code, out.count("district.csv")) == (0, 1)
+    code, out, _ = run("batches", 1)
+    assert json.loads(out)["rows"]["division"]["after"][0]["code"] == "990101"
+    code, out, _ = run("undo", 1)
+    assert "Batch 1 (district.csv) was undone by batch 2: 0 rows are back, 0 as before, 1 gone" in (
+        out.replace("\n", " ")
+    )
+    assert run("undo", 1)[0] == 5
+    assert run("undo", 99)[0] == 4
+    assert run("batches", 99)[0] == 4
+
+
+def test_days_that_cannot_be_compared_are_refused(run):
+    assert run("diff", "2026-03-01", "2026-03-01")[0] == 2
+    assert run("diff", "2026-02-01", "2026-03-01", "--map", "/nowhere/x.html")[0] == 2

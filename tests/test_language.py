@@ -2,6 +2,7 @@ import re
 
 from toy_town import REPO
 
+from gridmap.cli.layers import BOOK
 from gridmap.cli.reports import VERDICTS
 from gridmap.language import catalogue, translate
 from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, LENSES
@@ -46,7 +47,7 @@ def messages_of_terminal() -> set[str]:
     )
     headings = " ".join(re.findall(r"headings = \((.+)\)", text))
     found |= set(re.findall(r'"(\w+)"', headings)) | {str(one) for one in Severity}
-    return found | set(CHANGES)
+    return found | set(CHANGES) | set(BOOK)
 
 
 def test_the_catalogue_is_complete_and_has_nothing_left_over():

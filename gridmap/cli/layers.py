@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Column, Table
@@ -197,6 +197,17 @@ def number_grids(
     out.print(Text(f"{out_file}: {found['numbered'].sum()} codes given"))
 
 
+_BOOK = ("batch", "at", "by", "what", "layer", "effective", "new", "changed", "ended", "file")
+_ACTIONS = ("import", "undo", "demo")
+_UNDOES, _UNDONE_BY = "undoes {undoes}", ", undone by {undone_by}"
+_UNDONE = (
+    "Batch {number} ({source}) was undone by batch {undone_by}: {inserted} rows are back, "
+    "{updated} as before, {ended} gone. Run gridmap coverage refresh."
+)
+BOOK = (*_BOOK, *_ACTIONS, _UNDOES, _UNDONE_BY, _UNDONE)
+"""The words of the book of writes, as message ids."""
+
+
 @app.command("batches")
 def batches(
     number: Annotated[
@@ -208,32 +219,52 @@ def batches(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """List the writes, the last first: who, when, from which file, what changed."""
-    with jobs.database(Settings()) as engine:
+    settings = Settings()
+    with jobs.database(settings) as engine:
         answer = jobs.batch_rows(engine, number) if number else jobs.batches(engine, limit=limit)
     if as_json or isinstance(answer, dict):
         out.print_json(json.dumps(answer, ensure_ascii=False, default=str))
         return
-    columns = ("batch", "at", "by", "what", "layer", "effective", "new", "changed", "ended", "file")
-    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)
+    say = settings.language
+    headings = (
+        "batch",
+        "at",
+        "by",
+        "what",
+        "layer",
+        "effective",
+        "new",
+        "changed",
+        "ended",
+        "file",
+    )
+    names = (translate(heading, say) for heading in headings)
+    table = Table(*(Column(name, overflow="fold") for name in names), box=None)
     for one in answer:
-        what = f"undoes {one['undoes']}" if one["undoes"] else one["action"]
-        if one["undone_by"]:
-            what += f", undone by {one['undone_by']}"
-        cells = (
-            one["id"],
-            f"{one['at']:%Y-%m-%d %H:%M}",
-            one["actor"] or "",
-            what,
-            one["layer"],
-            one["effective"],
-            one["inserted"],
-            one["updated"],
-            one["ended"],
-            f"{one['source']} {one['sha256'][:8]}",
-        )
         # Text, not markup: names of files are anyone's.
-        table.add_row(*(Text(str(cell)) for cell in cells))
+        table.add_row(*(Text(str(cell)) for cell in _batch_cells(one, say)))
     out.print(table)
+
+
+def _batch_cells(batch: dict[str, Any], language: str) -> tuple[object, ...]:
+    """Return a batch as a row of the book."""
+    what = translate(batch["action"], language)
+    if batch["undoes"]:
+        what = translate(_UNDOES, language).format(**batch)
+    if batch["undone_by"]:
+        what += translate(_UNDONE_BY, language).format(**batch)
+    return (
+        batch["id"],
+        f"{batch['at']:%Y-%m-%d %H:%M}",
+        batch["actor"] or "",
+        what,
+        batch["layer"],
+        batch["effective"],
+        batch["inserted"],
+        batch["updated"],
+        batch["ended"],
+        f"{batch['source']} {batch['sha256'][:8]}",
+    )
 
 
 @app.command("undo")
@@ -244,10 +275,6 @@ def undo(
     settings = Settings()
     with jobs.database(settings) as engine:
         done = jobs.undo(engine, number, actor=settings.actor)
-    out.print(
-        Text(
-            f"batch {number} ({done['batch']['source']}) was undone by batch {done['undone_by']}: "
-            f"{done['inserted']} rows are back, {done['updated']} as before, "
-            f"{done['ended']} gone; run `gridmap coverage refresh`"
-        )
-    )
+    told = translate(_UNDONE, settings.language)
+    source = done["batch"]["source"]
+    out.print(Text(told.format(**{**done, "number": number, "source": source})))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections import Counter
 from dataclasses import asdict, replace
@@ -16,8 +17,6 @@ from gridmap.jobs.checks import assigned_to
 from gridmap.model import LAYERS, Batch, Change, ImportReport, LayerSpec, Level
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from sqlalchemy import Connection, Engine
 
 LOOK_UP_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -120,7 +119,7 @@ def _before(
     moved = [c.key for c in changes if c.change == "ended" or "geometry" in c.fields]
     if spec.level is None or not moved:
         return None
-    units = store.read_units(conn, spec.level, as_of=effective - pd.Timedelta(days=1))
+    units = store.read_units(conn, spec.level, as_of=effective - dt.timedelta(days=1))
     return units[units.index.isin(moved)]
 
 
