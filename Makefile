@@ -14,9 +14,10 @@ VENDOR := gridmap/web/static/vendor
 demo: setup
 	@exec $(BIN)/gridmap demo
 
-# The same examples every time, so that a run can be repeated; plain pytest draws new ones.
+# On two cores at once. The same examples every time, so that a run can be repeated; plain pytest
+# draws new ones.
 test: setup-test lint
-	$(BIN)/python -m pytest --hypothesis-profile=ci
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --hypothesis-profile=ci
 
 setup: .venv/.runtime $(VENDOR)/leaflet/leaflet.js .venv/.compiled
 
