@@ -14,7 +14,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import tempfile
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -30,7 +29,6 @@ from folium.utilities import JsCode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 
-from gridmap.errors import InputError
 from gridmap.language import catalogue, translate
 from gridmap.model import Level
 
@@ -564,41 +562,6 @@ def _changes_geojson(frame: pd.DataFrame, columns: Iterable[str]) -> dict[str, A
             for shape, row in zip(shapes, zip(*cells, strict=True), strict=True)
         ],
     }
-
-
-def write_whole(target: Path, text: str) -> int:
-    """Write a file in one step, for its owner alone: the old one stays until the new is whole.
-
-    Parameters
-    ----------
-    target
-        The file.
-    text
-        What goes into it, as UTF-8.
-
-    Returns
-    -------
-    int
-        Its size in bytes.
-
-    Raises
-    ------
-    InputError
-        It cannot be written there.
-    """
-    part: Path | None = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=target.parent, suffix=".part", delete=False
-        ) as file:
-            part = Path(file.name)
-            file.write(text)
-        part.replace(target)
-    except OSError as error:
-        if part:
-            part.unlink(missing_ok=True)
-        raise InputError(f"{target}: cannot be written: {error.strerror}") from error
-    return target.stat().st_size
 
 
 def empty_page(language: str) -> str:

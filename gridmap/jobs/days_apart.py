@@ -106,8 +106,8 @@ def diff(
         raise InputError(f"{before} is not before {after}; give the earlier day first")
     if target:
         files.require_target(target)
-    if drawing and not drawing.parent.is_dir():
-        raise InputError(f"{drawing}: cannot be written: there is no such folder")
+    if drawing:
+        files.require_folder(drawing)
     tell = progress or (lambda _step, _share: None)
     with store.transaction(engine, writes=True, keep=False) as conn:
         then = _day(conn, before, tell)
@@ -130,7 +130,8 @@ def diff(
             language=language,
             synthetic=synthetic,
         )
-        maps.write_whole(drawing, text)
+        with files.whole(drawing, private=True) as part:
+            part.write_text(text, encoding="utf-8")
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import shapely
 
-from gridmap import maps, store
+from gridmap import files, maps, store
 from gridmap.errors import InputError, LayerNotFound, UnitNotFound
 from gridmap.jobs.days import figures
 from gridmap.jobs.rates import is_stale
@@ -243,8 +243,7 @@ def write_map(
     StoreUnavailable, Conflict, StoreError
         See `store.transaction`.
     """
-    if not target.parent.is_dir():
-        raise InputError(f"{target}: cannot be written: there is no such folder")
+    files.require_folder(target)
     packed = {}
     kinds = {"road": "LineString", "camera": "Point"}
     exact = () if cameras else ("camera", "view", "blind")
@@ -262,4 +261,6 @@ def write_map(
         progress("drawing", 0.0)
         parts = _parts(conn, language, as_of, packed)
     text = maps.page(parts, inline=True)
-    return maps.write_whole(target, text)
+    with files.whole(target, private=True) as part:
+        part.write_text(text, encoding="utf-8")
+    return target.stat().st_size
