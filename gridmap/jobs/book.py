@@ -106,7 +106,7 @@ def applied(
     if report.changes:
         before = _before(conn, spec, report.changes, effective)
         store.write_changes(conn, staged, batch_id=batch_id)
-        _inherit(conn, spec, before, rows, report.changes, staged.effective, batch_id)
+        _inherit(conn, spec, before, rows, report.changes, effective, batch_id)
         if spec.level is Level.GRID:
             _reassign(conn, effective, batch_id)
     return replace(report, committed=True, batch_id=batch_id)

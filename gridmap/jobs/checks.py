@@ -153,13 +153,16 @@ def reference_issues(
         issues += unknown_issues(rows, "building_code", known, "P02.target", values)
     if spec.name == "camera":
         issues += _privacy_issues(conn, rows, effective)
-    return issues + _key_issues(conn, spec, rows, effective)
+    return issues + _key_issues(conn, spec, rows, effective, only)
 
 
 def _key_issues(
-    conn: Connection, spec: LayerSpec, rows: pd.DataFrame, effective: dt.date
+    conn: Connection, spec: LayerSpec, rows: pd.DataFrame, effective: dt.date, only: str | None
 ) -> list[Issue]:
-    """Find keys that have later news, and codes that were given before and ended (C04)."""
+    """Find keys with later news, and codes that were given before and ended (C04, T01).
+
+    Of a complete file also the stored rows that it has no more: those of no row of the file.
+    """
     keys = _keys(spec, rows)
     later = store.read_later_keys(conn, spec.name, effective)
     ended = store.read_ended_codes(conn, spec.name, effective)
@@ -168,45 +171,23 @@ def _key_issues(
         Issue("C04.overlap", int(row), spec.key[0], {"value": keys[row], **date})
         for row in rows.index[keys.isin(later)]
     ]
-    return found + [
+    found += [
         Issue("C04.reused", int(row), spec.key[0], {"value": keys[row]})
         for row in rows.index[keys.isin(ended) & ~keys.isin(later)]
     ]
-
-
-def ended_issues(
-    conn: Connection, spec: LayerSpec, rows: pd.DataFrame, effective: dt.date, only: str
-) -> list[Issue]:
-    """Check the stored rows that a complete file has no more: later news, what refers to them.
-
-    Parameters
-    ----------
-    conn
-        An open connection.
-    spec
-        The layer's specification.
-    rows
-        Parsed rows.
-    effective
-        The day the others end.
-    only
-        A code prefix: the file has all rows of that unit; of the layer if it is empty.
-
-    Returns
-    -------
-    list of Issue
-        Rules C04 and T01; of no row, because none stands in the file.
-    """
+    if only is None:
+        return found
     stored = store.read_keys(conn, spec.name, as_of=effective, within=only)
-    gone = stored[~stored.isin(_keys(spec, rows))]
-    date = {"date": effective}
-    later = gone[gone.isin(store.read_later_keys(conn, spec.name, effective))]
-    issues = [Issue("C04.overlap", None, spec.key[0], {"value": key, **date}) for key in later]
+    gone = stored[~stored.isin(keys)]
+    found += [
+        Issue("C04.overlap", None, spec.key[0], {"value": key, **date})
+        for key in gone[gone.isin(later)]
+    ]
     for left in store.read_left(conn, spec.name, gone, effective).itertuples():
         values = {"value": left.code, "count": left.count, "kind": left.kind, **date}
         shape = "T01.children" if left.kind == "division" else "T01.left"
-        issues.append(Issue(shape, None, spec.key[0], values))
-    return issues
+        found.append(Issue(shape, None, spec.key[0], values))
+    return found
 
 
 def _keys(spec: LayerSpec, rows: pd.DataFrame) -> pd.Series:

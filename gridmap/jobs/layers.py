@@ -18,7 +18,6 @@ from gridmap.jobs.book import applied, compared, done_before, settled
 from gridmap.jobs.borders import tiled
 from gridmap.jobs.checks import (
     derived_columns,
-    ended_issues,
     frame_issues,
     one_cause,
     reference_issues,
@@ -233,8 +232,6 @@ def _against_store(
         rows = _unrounded(conn, spec, rows, effective)
         found = frame_issues(conn, spec, _shapes(frame), rows, how.source_crs, effective)
         issues += one_cause(found, reference_issues(conn, spec, rows, effective, only))
-        if only is not None:
-            issues += ended_issues(conn, spec, rows, effective, only)
         if spec.level and not any(issue.severity is Severity.ERROR for issue in found):
             rows, borders = tiled(
                 conn,
