@@ -15,7 +15,7 @@ from gridmap import cli, jobs
 from gridmap.errors import FileUnreadable, InputError, LayerRejected
 
 DAY = dt.date(2026, 6, 1)
-LAYERS = ["views", "seen", "blind", "frontage", "summary"]
+LAYERS = ["views", "frontage", "seen", "blind", "summary"]
 
 
 def toy(name, **options):

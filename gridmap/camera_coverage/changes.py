@@ -9,11 +9,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from geopandas.array import from_shapely
 
 from gridmap.camera_coverage.blind import NEAR_M
 from gridmap.camera_coverage.district import (
@@ -27,7 +25,7 @@ from gridmap.camera_coverage.district import (
     reach_bounds,
 )
 from gridmap.camera_coverage.failures import POLE_M, poles
-from gridmap.camera_coverage.sights import Sights, sights
+from gridmap.camera_coverage.sights import SHAPES, Looks, Sights, framed, looks
 from gridmap.camera_coverage.stretches import Stretches
 from gridmap.camera_coverage.walls import GAP_M, WallLines
 from gridmap.visibility.scene import scene_of
@@ -42,8 +40,6 @@ if TYPE_CHECKING:
     Columns = dict[str, NDArray[Any]]
 
 _BESIDE_M = 1.0  # walls that a view ends at, and whatever rounding adds, are this near to it
-_SHAPES = ("geometry", "certain")
-_WORDS = ("status", "reason", "assumed", "pole_code")
 
 
 class Kept(NamedTuple):
@@ -97,13 +93,14 @@ def kept(places: Places, seen: Sights) -> Kept:
     FrameError
         The range is missing or the index repeats.
     """
+    columns = {name: seen.views[name].to_numpy() for name in seen.views.columns}
     return Kept(
         places,
         {
-            **_view_columns(seen.views),
+            **columns,
             "pole_code": poles(places.cameras).to_numpy(),
             "reach": reach_bounds(places.cameras),
-            "bounds": _bounds(seen.views),
+            "bounds": _bounds(columns),
             "walls": _walls_by_camera(seen, np.arange(len(places.buildings))),
         },
         dict(seen.detail),
@@ -173,26 +170,22 @@ def changed_coverage(
 # --- what is known ------------------------------------------------------------------------------
 
 
-def _view_columns(views: gpd.GeoDataFrame) -> Columns:
-    """Return the columns of views as arrays."""
-    return {name: views[name].to_numpy() for name in views.columns}
-
-
-def _bounds(views: gpd.GeoDataFrame) -> Floats:
+def _bounds(views: Columns) -> Floats:
     """Return boxes around views and the places of their cameras, which units count."""
-    box: Floats = shapely.bounds(views.geometry.to_numpy())
+    box: Floats = shapely.bounds(views["geometry"])
     spot = np.column_stack([views["x_m"], views["y_m"]])
     return np.hstack([np.fmin(box[:, :2], spot), np.fmax(box[:, 2:], spot)])
 
 
-def _walls_by_camera(seen: Sights, number: Ints) -> Geometries:
+def _walls_by_camera(seen: Sights | Looks, number: Ints) -> Geometries:
     """Return for each camera the walls it sees, as in `Kept`; ``number``: of each building."""
     walls, found = seen.walls.walls, seen.walls.seen
     obstacle = walls.row[found.line]
     nth = found.line - walls.first[obstacle]
     table = np.column_stack([number[obstacle], nth, found.start, found.end])
-    first = np.searchsorted(found.owner, np.arange(len(seen.views) + 1)).tolist()
-    by_camera = np.empty(len(seen.views), dtype=object)
+    cameras = len(seen.columns["reason"]) if isinstance(seen, Looks) else len(seen.views)
+    first = np.searchsorted(found.owner, np.arange(cameras + 1)).tolist()
+    by_camera = np.empty(cameras, dtype=object)
     by_camera[:] = [table[low:high] for low, high in pairwise(first)]
     return by_camera
 
@@ -262,14 +255,15 @@ def _looked_again(now: Kept, rows: Ints) -> Bools:
     """Write what some cameras see; tell of each whether it is other ground than before."""
     places, cameras = now.places, now.cameras
     about = _near_boxes(now.built, cameras["reach"][rows])
-    seen = sights(places.cameras.iloc[rows], places.buildings.iloc[about], levels=list(now.detail))
+    walls = places.buildings.geometry.iloc[about]
+    seen = looks(places.cameras.iloc[rows], walls, levels=list(now.detail))
     fresh = {
-        **_view_columns(seen.views),
-        "bounds": _bounds(seen.views),
+        **seen.columns,
+        "bounds": _bounds(seen.columns),
         "walls": _walls_by_camera(seen, now.number[about]),
     }
     differ: Bools = cameras["reason"][rows] != fresh["reason"]
-    for name in _SHAPES:
+    for name in SHAPES:
         differ |= ~shapely.equals_exact(cameras[name][rows], fresh[name])
     for name, column in fresh.items():
         cameras[name][rows] = column
@@ -347,7 +341,8 @@ def _near_boxes(boxes: Floats, others: Floats, *, within: float = 0.0) -> Ints:
 
 def _computed(now: Kept, rows: _Rows, was: Ints) -> Coverage:
     """Return what is seen of some units; ``was``: the numbers of changed buildings."""
-    places, units = now.places, now.places.units.iloc[rows.units]
+    # Geometry alone where that will do: each look at a frame's takes as long as some of the work.
+    places, units = now.places, now.places.units.geometry.iloc[rows.units]
     borders = units.geometry.to_numpy()
     about = _near_boxes(now.built, shapely.bounds(borders), within=NEAR_M)
     row, _ = shapely.STRtree(borders).query(
@@ -359,8 +354,8 @@ def _computed(now: Kept, rows: _Rows, was: Ints) -> Coverage:
         units=units,
         cameras=places.cameras.iloc[rows.watching],
         buildings=places.buildings.iloc[houses],
-        roads=near_rows(places.roads, borders),
-        key_areas=near_rows(places.key_areas, borders),
+        roads=near_rows(places.roads.geometry, borders),
+        key_areas=near_rows(places.key_areas.geometry, borders),
         # Of a building that is gone the entrances may be there still.
         entrances=places.entrances[np.isin(now.doors, np.append(now.number[houses], was))],
     )
@@ -377,17 +372,13 @@ def _sights(now: Kept, part: Places, cameras: Ints, houses: Ints) -> Sights:
     place[now.number[houses]] = np.arange(len(houses))
     row = place[number.astype(np.int64)]
     seen = Stretches(walls.first[row] + nth.astype(np.int64), start, end, owner).some(row >= 0)
-    index, crs = part.cameras.index, part.cameras.crs
-    columns: dict[str, Any] = {
+    columns = {
         name: column[cameras]
         for name, column in now.cameras.items()
         if name not in ("reach", "bounds", "walls")
     }
-    columns |= {name: from_shapely(columns[name], crs=crs) for name in _SHAPES}
-    # Left to itself pandas makes texts of these, and NaN of None.
-    columns |= {name: pd.Series(columns[name], index, dtype=object) for name in _WORDS}
     return Sights(
-        gpd.GeoDataFrame(columns, index=index, geometry="geometry", crs=crs),
+        framed(columns, part.cameras.geometry),
         {name: shapes[cameras] for name, shapes in now.detail.items()},
         WallLines(scene, walls, seen),
     )

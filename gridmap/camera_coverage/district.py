@@ -40,14 +40,15 @@ class Places(NamedTuple):
 
     ``units``: Polygons that do not overlap. ``cameras``: as `views` and `failures` read them.
     ``buildings``: column ``household_count``. ``roads``: lines. ``key_areas``: Polygons.
-    ``entrances``: Points, column ``building_code``. The last three may be empty.
+    ``entrances``: Points, column ``building_code``. The last three may be empty. Of units, roads
+    and key areas the geometry alone will do.
     """
 
-    units: gpd.GeoDataFrame
+    units: gpd.GeoDataFrame | gpd.GeoSeries
     cameras: gpd.GeoDataFrame
     buildings: gpd.GeoDataFrame
-    roads: gpd.GeoDataFrame
-    key_areas: gpd.GeoDataFrame
+    roads: gpd.GeoDataFrame | gpd.GeoSeries
+    key_areas: gpd.GeoDataFrame | gpd.GeoSeries
     entrances: gpd.GeoDataFrame
 
 
@@ -306,7 +307,9 @@ def _of(frame: gpd.GeoDataFrame, codes: pd.Index) -> gpd.GeoDataFrame:
     return frame.iloc[np.sort(rows[rows >= 0])]
 
 
-def near_rows(frame: gpd.GeoDataFrame, shapes: Geometries) -> gpd.GeoDataFrame:
+def near_rows(
+    frame: gpd.GeoDataFrame | gpd.GeoSeries, shapes: Geometries
+) -> gpd.GeoDataFrame | gpd.GeoSeries:
     """Return the rows that meet any of some shapes; with the frame's tree, if it keeps one."""
     if len(frame) == 0:
         return frame

@@ -8,7 +8,7 @@ units (``ground``).
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -52,6 +52,12 @@ if TYPE_CHECKING:
 
 _ROUND = 1.0013  # the chords of a buffer's corners lie inside the circle: 1 / cos(90° / 32)
 _SECTOR_STEPS = 16  # corners of a far sector: its arc lies beyond all that can be seen
+
+
+SHAPES = ("geometry", "certain")
+"""Columns of views that hold geometries."""
+
+_WORDS = ("status", "reason", "assumed", "pole_code")
 
 
 class Sights(NamedTuple):
@@ -160,17 +166,77 @@ def sights(
     the drawn place, tolerance added: it may be more than `views` of that level, never less. Cost:
     the walls are laid out once for all of it.
     """
+    found = looks(cameras, buildings, level=level, levels=levels)
+    return Sights(framed(found.columns, cameras.geometry), found.detail, found.walls)
+
+
+class Looks(NamedTuple):
+    """What `sights` returns; ``columns``: those of the views as arrays."""
+
+    columns: dict[str, NDArray[Any]]
+    detail: dict[str, Geometries]
+    walls: WallLines
+
+
+def framed(columns: dict[str, NDArray[Any]], points: gpd.GeoSeries) -> gpd.GeoDataFrame:
+    """Return views as a frame.
+
+    Parameters
+    ----------
+    columns
+        From `looks`, with or without ``pole_code``.
+    points
+        The cameras.
+
+    Returns
+    -------
+    GeoDataFrame
+        As `views`.
+    """
+    parts: dict[str, Any] = dict(columns)
+    for name in columns:
+        if name in SHAPES:
+            parts[name] = from_shapely(columns[name], crs=points.crs)
+        elif name in _WORDS:  # left to itself pandas makes texts of these, and NaN of None
+            parts[name] = pd.Series(columns[name], points.index, dtype=object)
+    return gpd.GeoDataFrame(parts, index=points.index, geometry="geometry", crs=points.crs)
+
+
+def looks(
+    cameras: gpd.GeoDataFrame,
+    buildings: gpd.GeoDataFrame | gpd.GeoSeries,
+    *,
+    level: str | None = None,
+    levels: Sequence[str] = (),
+) -> Looks:
+    """Return `sights` without a frame, which takes longer to build than few views to see.
+
+    Parameters
+    ----------
+    cameras, buildings, level, levels
+        As in `sights`.
+
+    Returns
+    -------
+    Looks
+        Arrays in the order of the cameras.
+
+    Raises
+    ------
+    CrsError, FrameError, InputError
+        As in `views`.
+    """
     check_frames(cameras, buildings)
     optics = optics_of(cameras)
     far = {name: detail_range_m(cameras, name).to_numpy() for name in levels}
     if level is None:
-        return _sights(cameras, optics, buildings, far)
+        return _looks(cameras, optics, buildings, far)
     sharp = detail_range_m(cameras, level).to_numpy()
     nearer = optics._replace(range_m=np.minimum(optics.range_m, sharp))
-    found = _sights(cameras, nearer, buildings, far)
-    silent = (found.views["reason"] == "no_range") & np.isnan(sharp)
-    reason = found.views["reason"].mask(silent, "no_detail")
-    return found._replace(views=found.views.assign(reason=reason))
+    found = _looks(cameras, nearer, buildings, far)
+    reason = found.columns["reason"]
+    reason[(reason == "no_range") & np.isnan(sharp)] = "no_detail"
+    return found
 
 
 class _Posts(NamedTuple):
@@ -195,12 +261,12 @@ class _Posts(NamedTuple):
         return camera_table(*self[:5])
 
 
-def _sights(
+def _looks(
     cameras: gpd.GeoDataFrame,
     optics: Optics,
     buildings: gpd.GeoDataFrame | gpd.GeoSeries,
     far_m: dict[str, Floats],
-) -> Sights:
+) -> Looks:
     """Look from every camera, once for each thing asked of it, in one run of the kernel."""
     scene, walls = scene_of(buildings.geometry)
     xy, size = positions(cameras.geometry), len(cameras)
@@ -227,9 +293,9 @@ def _sights(
     sure = _sure(least, seen, every.part(*ends[:2]), narrowed, buildings)
     shown = _loosened(possible, seen, buildings)
     columns = {
-        **view_columns(cameras.geometry, shown),
-        "assumed": pd.Series(optics.assumed, cameras.index, dtype=object),
-        "certain": from_shapely(sure[0], crs=cameras.crs),
+        **view_columns(xy, shown),
+        "assumed": np.asarray(optics.assumed, dtype=object),
+        "certain": sure[0],
         "certain_area_m2": sure[1],
     }
     detail = {
@@ -239,8 +305,8 @@ def _sights(
         )
     }
     start, end = seen.share.T
-    return Sights(
-        gpd.GeoDataFrame(columns, index=cameras.index, geometry="geometry", crs=cameras.crs),
+    return Looks(
+        columns,
         detail,
         WallLines(scene, walls, Stretches(walls.line[seen.wall], start, end, seen.camera)),
     )

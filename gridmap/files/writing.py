@@ -7,6 +7,7 @@ belong here: which rows (``jobs``), the forms of an export (``exports``).
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from gridmap.errors import InputError
 from gridmap.files import shapefiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     import pandas as pd
 
@@ -150,13 +151,20 @@ def whole(path: Path, *, private: bool = False) -> Iterator[Path]:
         raise InputError(f"{path}: cannot be written: {reason}") from error
 
 
-def write_layers(layers: Mapping[str, pd.DataFrame], path: Path, *, private: bool = False) -> None:
+def write_layers(
+    layers: Mapping[str, pd.DataFrame] | Iterable[tuple[str, pd.DataFrame]],
+    path: Path,
+    *,
+    private: bool = False,
+) -> None:
     """Write frames as the layers of one GeoPackage, all or none.
 
     Parameters
     ----------
     layers
-        Frames by the layer's name, their indexes as first columns; plain tables too.
+        Frames by the layer's name, their indexes as first columns; plain tables too. Or names
+        and frames one after the other: each is written before the next is asked for, and an
+        error in between leaves no file.
     path
         ``.gpkg``; a file that is there is replaced when the new one is whole.
     private
@@ -169,7 +177,7 @@ def write_layers(layers: Mapping[str, pd.DataFrame], path: Path, *, private: boo
     """
     require_target(path)
     with whole(path, private=private) as part:
-        for name, frame in layers.items():
+        for name, frame in layers.items() if isinstance(layers, Mapping) else layers:
             # A layer of several kinds, or of no row, says so; else its kind is found.
             kinds = set(frame.geom_type.dropna()) if isinstance(frame, gpd.GeoDataFrame) else {""}
             mixed = {} if len(kinds) == 1 else {"geometry_type": "Unknown"}

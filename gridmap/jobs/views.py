@@ -18,7 +18,7 @@ from gridmap.model import EXTENT, LAYERS, POSITIONS, ImportReport, LayerSpec, Li
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -142,14 +142,18 @@ def write_views(
     tell("cameras", 0.2)
     warming.join()
     seen = camera_coverage.sights(eyes, walls, level=level)
-    ground = camera_coverage.ground_coverage(units, seen.views, walls)
-    frontage = camera_coverage.frontage(walls, seen)
-    tell("writing", 0.8)
-    summary = _summary(ground, frontage, seen.views, as_of, level)
-    areas = ground[list(camera_coverage.GROUND_AREAS)]
-    layers = _layers(ground, areas, frontage, seen.views, stored.geometry[near])
-    files.write_layers({**layers, "summary": summary.set_index("unit_code")}, target)
-    return summary
+    tell("writing", 0.4)
+    # What is seen is written while the ground is computed: neither keeps two cores busy.
+    with ThreadPoolExecutor(1) as worker:
+        grounds = worker.submit(camera_coverage.ground_coverage, units, seen.views, walls)
+        frontage = camera_coverage.frontage(walls, seen)
+        summary = worker.submit(
+            lambda: _summary(grounds.result(), frontage, seen.views, as_of, level)
+        )
+        areas = camera_coverage.GROUND_AREAS
+        parts = _layers(seen.views, frontage, stored.geometry[near], grounds, areas, summary)
+        files.write_layers(parts, target)
+    return summary.result()
 
 
 def _read(spec: LayerSpec, source: Source, *, repair: bool) -> files.LayerFile:
@@ -267,20 +271,20 @@ def _told(views: gpd.GeoDataFrame, level: str | None) -> str:
 
 
 def _layers(
-    ground: gpd.GeoDataFrame,
-    areas: pd.DataFrame,
-    frontage: pd.DataFrame,
     views: gpd.GeoDataFrame,
+    frontage: pd.DataFrame,
     outlines: gpd.GeoSeries,
-) -> dict[str, pd.DataFrame]:
-    """Return the layers of the file that have a geometry, in EPSG:4490."""
+    grounds: Future[gpd.GeoDataFrame],
+    areas: Sequence[str],
+    summary: Future[pd.DataFrame],
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Return the layers of the file, those with a geometry in EPSG:4490."""
     told = ["status", "reason", "moved_m", "assumed", "area_m2", "certain_area_m2"]
-    shown = {
-        "views": gpd.GeoDataFrame(views[told], geometry=views.geometry),
-        "seen": gpd.GeoDataFrame(areas, geometry=ground["seen"], crs=ground.crs),
-        "blind": gpd.GeoDataFrame(areas, geometry=ground["blind"], crs=ground.crs),
-        "frontage": gpd.GeoDataFrame(
-            frontage[["wall_m", "open_m", "seen_m", "camera_count"]], geometry=outlines
-        ),
-    }
-    return {name: crs.to_storage(frame) for name, frame in shown.items()}
+    yield "views", crs.to_storage(gpd.GeoDataFrame(views[told], geometry=views.geometry))
+    walls = frontage[["wall_m", "open_m", "seen_m", "camera_count"]]
+    yield "frontage", gpd.GeoDataFrame(walls, geometry=outlines)
+    ground = grounds.result()
+    for name in ("seen", "blind"):
+        shown = gpd.GeoDataFrame(ground[[*areas]], geometry=ground[name], crs=ground.crs)
+        yield name, crs.to_storage(shown)
+    yield "summary", summary.result().set_index("unit_code")

@@ -176,20 +176,24 @@ def view_polygons(
     check_frames(cameras, obstacles)
     scene, _ = scene_of(obstacles.geometry)
     views = views_from(scene, _table(cameras, convergence=convergence), float(arc_tolerance_m))
-    columns = view_columns(cameras.geometry, views)
+    columns: dict[str, Any] = view_columns(positions(cameras.geometry), views)
+    columns["geometry"] = from_shapely(columns["geometry"], crs=cameras.crs)
+    # Left to itself pandas makes texts of these, and NaN of None.
+    for name in ("status", "reason"):
+        columns[name] = pd.Series(columns[name], cameras.index, dtype=object)
     return gpd.GeoDataFrame(columns, index=cameras.index, geometry="geometry", crs=cameras.crs)
 
 
-def view_columns(points: gpd.GeoSeries, views: Views) -> dict[str, Any]:
-    """Return the columns of `view_polygons`."""
+def view_columns(xy: Floats, views: Views) -> dict[str, NDArray[Any]]:
+    """Return the columns of `view_polygons` as arrays; ``xy``: where the cameras stand."""
     status = np.where(views.found, np.where(views.why == FREE, _OK, _MOVED), _EXCLUDED)
     return {
-        "geometry": from_shapely(views.polygon, crs=points.crs),
+        "geometry": views.polygon,
         "area_m2": views.area,
-        "status": pd.Series(np.array(STATUSES, dtype=object)[status], points.index, dtype=object),
-        "reason": pd.Series(np.array(REASONS, dtype=object)[views.why], points.index, dtype=object),
+        "status": np.array(STATUSES, dtype=object)[status],
+        "reason": np.array(REASONS, dtype=object)[views.why],
         "moved_m": views.moved,
-        **dict(zip(("x_m", "y_m"), positions(points).T, strict=True)),
+        **dict(zip(("x_m", "y_m"), xy.T, strict=True)),
     }
 
 

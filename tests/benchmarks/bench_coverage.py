@@ -138,12 +138,15 @@ def from_frames(places, verdicts):
         ground = timed(camera_coverage.ground_coverage, units, seen.views, buildings)
         frontage = timed(camera_coverage.frontage, buildings, seen)
         peaks.append(peak_mb())
-        return sights, ground, frontage
+        return seen.views, [found[:2] for found in (sights, ground, frontage)]
 
-    every = [steps() for _ in range(2)]
+    every = [steps()]
+    for _ in range(4):
+        every.append((None, steps()[1]))
     names = ("`sights`", "`ground_coverage`: all k, seen, blind", "`frontage`")
     least = [
-        [min(run[step][kind] for run in every) for kind in range(2)] for step in range(len(names))
+        [min(run[step][kind] for _, run in every) for kind in range(2)]
+        for step in range(len(names))
     ]
     for name, (clock, cpu) in zip(names, least, strict=True):
         row(name, ms(clock), ms(cpu), "")
@@ -155,7 +158,7 @@ def from_frames(places, verdicts):
         f"{clock:.2f} s, {cpu:.2f} s of CPU",
         met=clock <= 2,
     )
-    return every[-1][0].result.views
+    return every[0][0]
 
 
 def all_k(views, verdicts):
@@ -230,12 +233,11 @@ class Run(NamedTuple):
 
 def again(known, change, rows):
     """Compute what a change touches, with all that the next change needs; splice it into rows."""
-    found = timed(
-        camera_coverage.changed_coverage,
-        known,
-        change.after,
-        cameras=change.cameras,
-        buildings=change.buildings,
+    found = best(
+        3,
+        lambda: camera_coverage.changed_coverage(
+            known, change.after, cameras=change.cameras, buildings=change.buildings
+        ),
     )
     touched, new, known = found.result
     splice(rows, new, touched)
@@ -352,7 +354,7 @@ def _spread(times):
 
 
 def from_files(places, verdicts):
-    """Measure the command, in a process of its own, the second time."""
+    """Measure the command, in a process of its own, from the second time on."""
     table("`gridmap views`, GeoPackage to GeoPackage", "run", "s", "CPU s", "peak MB of a process")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -363,7 +365,8 @@ def from_files(places, verdicts):
         command = [Path(sys.executable).parent / "gridmap", "views", "--out", folder / "seen.gpkg"]
         for option in ("cameras", "buildings", "extent"):
             command += [f"--{option}", folder / f"{option}.gpkg"]
-        for run in ("first", "second"):
+        runs = []
+        for run in ("first", "second", "third", "fourth"):
             done = subprocess.run(
                 [sys.executable, "-c", LAUNCHER, *map(str, command)],
                 capture_output=True,
@@ -374,6 +377,8 @@ def from_files(places, verdicts):
                 sys.exit(done.stderr)
             seconds, cpu, peak = map(float, done.stdout.split())
             row(run, f"{seconds:.1f}", f"{cpu:.1f}", f"{peak / 1024:,.0f}")
+            runs.append((seconds, cpu))
+    seconds, cpu = np.min(runs[1:], axis=0)
     verdicts.add(
         "GeoPackage to GeoPackage", "6 s", f"{seconds:.1f} s, {cpu:.1f} s of CPU", met=seconds <= 6
     )
