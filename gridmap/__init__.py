@@ -5,6 +5,7 @@ The pure rooms take frames and give frames, without a database; import them by n
 - ``gridmap.model``: levels, codes, layers and their rules;
 - ``gridmap.crs``: coordinate frames, the shifted Chinese ones too, and which one a file is in;
 - ``gridmap.topology``: which unit a building or camera belongs to, whether units tile their parent;
+- ``gridmap.loads``: how many households grids hold, and how evenly;
 - ``gridmap.differences``: what differs between two days;
 - ``gridmap.org_coverage``: who covers which target, and the reason where nobody does;
 - ``gridmap.visibility``: what a camera sees among walls;

@@ -292,6 +292,18 @@ RULES: dict[str, Rule] = {
         "楼栋 {value!r} 与楼栋 {other!r} 的轮廓重叠 {area} 平方米，请改正轮廓；如为同一楼栋，"
         "请删除其一",
     ),
+    "G10.far": Rule(
+        _W,
+        "building {value!r} is registered in {unit} and lies {distance:g} m away from it; correct "
+        "its outline or {field}",
+        "楼栋 {value!r} 登记在 {unit}，实际相距 {distance:g} 米，请改正轮廓或{field}",
+    ),
+    "G10.unit": Rule(
+        _W,
+        "building {value!r} is registered in {unit!r}, which is no division stored on this day; "
+        "correct {field}: it is a division's code",
+        "楼栋 {value!r} 登记在 {unit!r}，当日没有此区划，请改正{field}（应为区划编码）",
+    ),
     # G11: which frame the numbers are in
     "G11.frame": Rule(
         _E,
@@ -427,6 +439,56 @@ RULES: dict[str, Rule] = {
         "branch {value!r} has {members} members; a branch usually has at most {limit}: make it a "
         "general branch, or split it",
         "党支部 {value!r} 有党员 {members} 名，一般不超过 {limit} 名，请改设党总支或拆分",
+    ),
+    # S: grids as a service
+    "S01.few": Rule(
+        _W,
+        "grid {grid} has {households} households in {buildings} buildings; a grid should have "
+        "{low} to {high}: join it with a neighbour, or look whether buildings are missing",
+        "网格 {grid} 有 {buildings} 栋楼、{households} 户，低于 {low} 至 {high} 户的范围；"
+        "请考虑与相邻网格合并，或核对是否缺少楼栋",
+    ),
+    "S01.many": Rule(
+        _W,
+        "grid {grid} has {households} households in {buildings} buildings ({unknown} of them do "
+        "not say how many); a grid should have {low} to {high}: divide it",
+        "网格 {grid} 有 {buildings} 栋楼、{households} 户（其中 {unknown} 栋未填户数），"
+        "超过 {low} 至 {high} 户的范围，请考虑拆分",
+    ),
+    "S01.unknown": Rule(
+        _I,
+        "{unknown} of the {buildings} buildings of grid {grid} do not say their households; the "
+        "others have {households}, so nobody can tell whether it has {low} to {high}: fill in "
+        "household_count",
+        "网格 {grid} 的 {buildings} 栋楼中有 {unknown} 栋未填户数，其余共 {households} 户，"
+        "无法判断是否在 {low} 至 {high} 户之内，请补填户数(household_count)",
+    ),
+    "S01.none": Rule(
+        _I,
+        "of {count} grids with buildings no building says its households, so their load cannot be "
+        "told; fill in {field}",
+        "{count} 个网格的楼栋均未填户数，无法判断网格规模，请填写{field}",
+    ),
+    "S02.balance": Rule(
+        _I,
+        "community {parent}: {households} households in {grids} of {total} grids, {mean:.0f} on "
+        "average; the fullest, {fullest}, has {ratio:.2f} times that; Gini {gini:.2f}; buildings "
+        "that do not say theirs: {unknown}",
+        "社区 {parent}：{total} 个网格中有 {grids} 个有楼栋，共 {households} 户，平均 {mean:.0f} "
+        "户；最多的 {fullest} 为平均的 {ratio:.2f} 倍，基尼系数 {gini:.2f}；未填户数的楼栋 "
+        "{unknown} 栋",
+    ),
+    "S03.unit": Rule(
+        _E,
+        "dedicated grid {value!r} does not say which unit it is for; fill in {field}",
+        "专属网格 {value!r} 未填写责任单位，请填写{field}",
+    ),
+    "S03.host": Rule(
+        _E,
+        "dedicated grid {value!r} must lie in one community, {parent} by its code, and lies in: "
+        "{communities}; correct its border or its code",
+        "专属网格 {value!r} 应只在一个社区内（按编码为 {parent}），实际位于：{communities}；"
+        "请改正边界或编码",
     ),
     # T: periods
     "T01.children": Rule(
@@ -685,6 +747,7 @@ NAMES_ZH = {
     "service": "服务(service)",
     "target_code": "对象编码(target_code)",
     "mode": "方式(mode)",
+    "unit_name": "责任单位(unit_name)",
     "integer": "整数",
     "number": "数字",
     "boolean": "是/否值",

@@ -93,6 +93,25 @@ class Settings(BaseSettings):
         le=100.0,
         description="Width in metres up to which `--repair` closes overlaps and gaps of units.",
     )
+    grid_households_low: int = Field(
+        default=150,
+        ge=0,
+        description="Households below which a grid is told to be small.",
+    )
+    grid_households_high: int = Field(
+        default_factory=lambda data: max(500, data.get("grid_households_low", 0)),
+        ge=1,
+        description="Households above which a grid is told to be large.",
+    )
+
+    @field_validator("grid_households_high")
+    @classmethod
+    def _not_below_low(cls, most: int, info: ValidationInfo) -> int:
+        """Refuse a band that no grid can be in."""
+        least = info.data.get("grid_households_low", 0)
+        if most < least:
+            raise ValueError(f"should be {least} (GRIDMAP_GRID_HOUSEHOLDS_LOW) or more")
+        return most
 
     @field_validator("snap_tolerance_m")
     @classmethod

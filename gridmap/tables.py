@@ -138,6 +138,7 @@ division = Table(
     Column("valid", DATERANGE, nullable=False),
     _batch(),
     _geometry("MULTIPOLYGON"),
+    Column("unit_name", Text),
     _no_overlap("division", "code"),
     CheckConstraint(
         "code ~ '^[0-9]+$' AND length(code) = CASE level WHEN 'district' THEN 6 "
@@ -228,6 +229,7 @@ building = Table(
     Column("grid_share", Double),
     *_change_columns(),
     _geometry("MULTIPOLYGON"),
+    _code("declared_unit"),
     # Usage: what a write did.
     Index(None, "batch_id"),
     # Usage: the buildings of a unit, as a code range over its grids.

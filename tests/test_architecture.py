@@ -21,6 +21,7 @@ RANKS = {
     "model": 1,
     "crs": 2,
     "differences": 3,
+    "loads": 3,
     "topology": 3,
     "org_coverage": 3,
     "org_tree": 4,
@@ -42,7 +43,7 @@ RANKS = {
 EDGES = {"store": {"tables"}, "cluster": set(), "files": set(), "maps": set(), "demo": set()}
 """What edges may use of ranks 3 to 5: never the core, never each other."""
 
-PURE = {"errors", "rules", "model", "crs", "topology", "differences",
+PURE = {"errors", "rules", "model", "crs", "topology", "differences", "loads",
         "org_coverage", "org_tree", "visibility",
         "camera_coverage", "lawfulness"}  # fmt: skip
 FOREIGN = {"sqlalchemy", "psycopg2", "fastapi", "folium", "requests", "os", "subprocess", "socket",

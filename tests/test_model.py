@@ -9,6 +9,7 @@ from gridmap import camera_coverage
 from gridmap.errors import CodeError, FrameError, LayerNotFound
 from gridmap.model import (
     BLIND_COLUMNS,
+    CHOICES,
     FAILURE_KINDS,
     LAYERS,
     Field,
@@ -24,6 +25,7 @@ from gridmap.model import (
     rate_as_dict,
     require_columns,
     row_breaches,
+    terms_of,
 )
 from gridmap.model.cameras import ROW_COLUMNS
 from gridmap.rules import RULES, Severity
@@ -297,3 +299,65 @@ def test_unknown_layers_and_broken_frames_are_errors():
 def test_lines_for_roads():
     rows = frame([LineString([(0, 0), (1, 1)])], code=["r"], crs="EPSG:4490")
     assert LAYERS["road"].check(rows) == []
+
+
+# --- words in cells
+
+CHOSEN = [
+    pytest.param(spec.name, column, id=f"{spec.name}.{column.name}")
+    for spec in LAYERS.values()
+    for column in spec.fields
+    if column.choices
+]
+
+
+@pytest.mark.parametrize(("layer_name", "column"), CHOSEN)
+def test_every_choice_has_a_chinese_word_and_every_word_one_meaning(layer_name, column):
+    terms = [term for choice in column.choices for term in CHOICES[choice]]
+    assert all(CHOICES[choice] for choice in column.choices)
+    assert all(any("\u4e00" <= letter <= "\u9fff" for letter in term) for term in terms)
+    assert len(terms) == len(set(terms)) == len(terms_of(column.choices)), layer_name
+    assert not set(terms) & set(column.choices)
+
+
+def test_no_word_stands_for_a_choice_that_no_field_has():
+    every = {choice for spec in LAYERS.values() for f in spec.fields for choice in f.choices}
+    assert set(CHOICES) == every
+
+
+def test_chinese_words_are_read_as_choices():
+    rows = frame(
+        [box(n, 0, n + 1, 1) for n in range(5)],
+        code=list("abcde"),
+        kind=["塔楼", "tower", " 板 楼 ", "高楼", None],
+        management_kind=["散居楼栋", "物业管理", "self", "", "自管"],
+    )
+    spec = LAYERS["building"]
+    (wrong,) = spec.check(rows)
+    assert (wrong.shape, wrong.row, wrong.field) == ("F05.choice", 4, "kind")
+    assert "高楼" in wrong.message("zh")
+    assert "tower 塔楼" in wrong.message("zh")
+    parsed = spec.parse(rows.drop(4))
+    assert parsed["kind"].to_list()[:3] == ["tower", "tower", "slab"]
+    assert pd.isna(parsed["kind"].iloc[3])
+    assert parsed["management_kind"].to_list() == ["scattered", "property", "self", "self"]
+
+
+def test_a_word_means_in_each_field_what_it_means_there():
+    org = LAYERS["party_org"].parse(
+        pd.DataFrame({"code": ["a"], "name": ["x"], "kind": ["网格党支部"]}, index=[1])
+    )
+    duty = LAYERS["duty"].parse(
+        pd.DataFrame(
+            {"org_code": ["a"], "service": ["党支部"], "target_code": ["g"], "mode": ["联合"]},
+            index=[1],
+        )
+    )
+    assert org["kind"].to_list() == ["branch"]
+    assert (duty["service"].iloc[0], duty["mode"].iloc[0]) == ("party_branch", "joint")
+    camera = frame(
+        [Point(0, 0)], code=["c"], state=["在用"], place_category=["交通枢纽"], hd=["是"]
+    )
+    parsed = LAYERS["camera"].parse(camera)
+    assert (parsed["state"].iloc[0], parsed["place_category"].iloc[0]) == ("in_use", "hub")
+    assert bool(parsed["hd"].iloc[0])

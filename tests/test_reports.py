@@ -14,7 +14,7 @@ from toy_town import METRIC, TOY, frame, import_toy
 
 from gridmap import crs, files, jobs
 from gridmap.errors import InputError, LayerRejected
-from gridmap.jobs.reports import placed
+from gridmap.jobs.reports import with_places
 from gridmap.model import ImportReport, Issue
 
 DAY = dt.date(2026, 1, 1)
@@ -94,13 +94,13 @@ def test_issues_lie_where_their_rows_do():
         Issue("F01.empty"),
         Issue("F02.null", 99, "code"),
     ]
-    found = placed(issues, shapes)
+    found = with_places(issues, shapes)
     assert [one.shape for one in found] == [one.shape for one in issues]
     assert [one.geometry is None for one in found] == [False, True, False, True, True]
     back = gpd.GeoSeries([found[0].geometry, found[2].geometry], crs=4490).to_crs(METRIC)
     assert shapely.equals_exact(back.array, [shapes[1], BOW_TIE], 1e-6).all()
     stored = crs.to_storage(shapes)
-    assert placed(found, stored) == found, "what is placed stays"
+    assert with_places(found, stored) == found, "what is placed stays"
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_issues_lie_where_their_rows_do():
 )
 def test_an_issue_without_a_place_on_earth_has_none(shapes):
     issue = Issue("F02.null", 1, "code", {"layer": "building"})
-    assert placed([issue], shapes)[0].geometry is None
-    assert placed([], shapes) == []
+    assert with_places([issue], shapes)[0].geometry is None
+    assert with_places([], shapes) == []
 
 
 @pytest.mark.db

@@ -27,6 +27,7 @@ from gridmap.errors import (
 )
 from gridmap.language import translate
 from gridmap.model import (
+    CHOICES,
     LAYERS,
     headings_of,
 )
@@ -97,6 +98,7 @@ def import_layer(
                 repair=repair,
                 tolerance_m=settings.tiling_tolerance_m,
                 snap_m=settings.snap_tolerance_m,
+                band=(settings.grid_households_low, settings.grid_households_high),
                 complete=complete,
                 unit=unit,
                 commit=commit,
@@ -148,17 +150,22 @@ def export_layer(
 def list_layers(
     layer: Annotated[str | None, typer.Argument(help="A layer, to list its fields.")] = None,
 ) -> None:
-    """List the layers, or one's fields with the headings their columns may have."""
+    """List the layers, or one's fields with the headings and words their columns may have."""
     if layer is None:
         out.print("\n".join(LAYERS))
         return
     spec = layer_named(layer)
     kinds = {column.name: column for column in spec.fields}
-    table = Table("field", "kind", "needed", Column("headings", overflow="fold"), box=None)
-    for name, headings in headings_of(spec).items():
+    say = Settings().language
+    headings = ("field", "kind", "needed", "headings", "values")
+    names = (Column(translate(name, say), overflow="fold") for name in headings)
+    table = Table(*names, box=None)
+    for name, known in headings_of(spec).items():
         column = kinds.get(name)
         kind, needed = (str(column.kind), column.required) if column else ("position", False)
-        table.add_row(name, kind, "*" if needed else "", ", ".join(headings[1:]))
+        choices = column.choices if column else ()
+        words = "\n".join(f"{choice}: {', '.join(CHOICES[choice])}" for choice in choices)
+        table.add_row(name, kind, "*" if needed else "", ", ".join(known[1:]), words)
     out.print(table)
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import shapely
 
 from gridmap import crs, store, topology
-from gridmap.jobs.checks import level_above, placed
+from gridmap.jobs.checks import level_above, to_degrees
 from gridmap.model import CODE_LENGTH, Issue, Level
 from gridmap.rules import Severity
 
@@ -126,7 +126,7 @@ def tiled(
         kept, closed = ~offences["parent"].isin(offered), left["parent"].isin(offered)
         offences = pd.concat([offences[kept], left[closed]], ignore_index=True)
     issues = topology.offence_issues(offences, tolerance_m=tolerance_m)
-    return rows, [*placed(issues, family.metric), *proposals]
+    return rows, [*to_degrees(issues, family.metric), *proposals]
 
 
 def _family(

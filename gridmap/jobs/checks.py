@@ -19,6 +19,7 @@ from gridmap import crs, store, topology
 from gridmap.jobs.orgs import duty_issues, org_issues, unknown_issues
 from gridmap.model import (
     CODE_LENGTH,
+    DEDICATED,
     DIVISION_LEVELS,
     REMOVED,
     Issue,
@@ -74,7 +75,7 @@ def frame_issues(
     if rows is not None and spec.level:
         levels = [level_above(spec.level)]
         declared = rows["code"].astype(object).str[:-3]
-    elif rows is not None and "declared_unit" in rows:
+    elif rows is not None and "declared_unit" in rows and rows["declared_unit"].notna().any():
         levels, declared = list(DIVISION_LEVELS), rows["declared_unit"].astype(object)
     else:
         levels = [Level.DISTRICT]
@@ -100,7 +101,7 @@ def one_cause(frame: list[Issue], others: list[Issue]) -> list[Issue]:
         The frame's issues and those that are left.
     """
     wrong = any(issue.severity is Severity.ERROR for issue in frame)
-    explained = ("G01.outside", "G01.range")
+    explained = ("G01.outside", "G01.range", "G10.far", "S03.host")
     return frame + [one for one in others if not (wrong and one.shape in explained)]
 
 
@@ -129,7 +130,7 @@ def reference_issues(
     Returns
     -------
     list of Issue
-        Rules C02, C04, C05, G01, G06, G07, G09, P00 to P06, T01, V06.
+        Rules C02, C04, C05, G01, G06, G07, G09, G10, P00 to P06, S03 (host), T01, V06.
     """
     issues: list[Issue] = []
     if spec.kinds:
@@ -140,9 +141,13 @@ def reference_issues(
     if spec.level and spec.level is not Level.DISTRICT:
         issues += _parent_issues(conn, spec.level, rows, effective)
     if spec.level is Level.GRID:
-        issues += _grid_issues(conn, _measured(_sound(rows, issues)))
+        grids = _measured(sound(rows, issues))
+        issues += _grid_issues(conn, grids)
+        issues += _host_issues(conn, grids, effective)
     if spec.name == "building":
-        issues += _footprint_issues(conn, _sound(rows, issues), effective)
+        usable = sound(rows, issues)
+        issues += _footprint_issues(conn, usable, effective)
+        issues += _declared_issues(conn, usable, effective)
     if spec.name == "party_org":
         issues += org_issues(conn, rows, effective, complete=only is not None)
     if spec.name == "duty":
@@ -235,8 +240,21 @@ def _parent_issues(
     return issues
 
 
-def _sound(rows: gpd.GeoDataFrame, issues: list[Issue]) -> gpd.GeoDataFrame:
-    """Return the rows whose ground can be measured, each code once."""
+def sound(rows: gpd.GeoDataFrame, issues: list[Issue]) -> gpd.GeoDataFrame:
+    """Return the rows whose ground can be measured, each code once.
+
+    Parameters
+    ----------
+    rows
+        Parsed rows, index: row number; geometry in EPSG:4490.
+    issues
+        What was found of them, rule G01.
+
+    Returns
+    -------
+    GeoDataFrame
+        Some of the rows, in their order.
+    """
     lost = {one.row for one in issues if one.rule == "G01" and one.row is not None}
     bounds = rows.geometry.bounds.to_numpy()
     on_earth = (np.abs(bounds) <= np.tile((180.0, 90.0), 2)).all(axis=1)
@@ -264,7 +282,7 @@ def _grid_issues(conn: Connection, grids: gpd.GeoDataFrame) -> list[Issue]:
     new = grids[~grids["code"].isin(ever) & grids["code"].str.fullmatch(pattern).astype(bool)]
     found = topology.form_issues(grids)
     found += topology.order_issues(new.set_index("code"), used=frozenset(ever))
-    return placed(found, grids.crs)
+    return to_degrees(found, grids.crs)
 
 
 def _footprint_issues(
@@ -285,10 +303,32 @@ def _footprint_issues(
     if some.empty:
         return []
     found = topology.footprint_overlaps(some, None if beside is None else beside.to_crs(some.crs))
-    return placed(topology.footprint_issues(some, found), some.crs)
+    return to_degrees(topology.footprint_issues(some, found), some.crs)
 
 
-def placed(issues: list[Issue], metric: CRS) -> list[Issue]:
+def _host_issues(conn: Connection, grids: gpd.GeoDataFrame, effective: dt.date) -> list[Issue]:
+    """Find dedicated grids that lie in another community than their code's, or in two (S03)."""
+    some = grids[grids["kind"].astype(object) == DEDICATED]
+    if some.empty:
+        return []
+    communities = store.read_units(conn, Level.COMMUNITY, as_of=effective).to_crs(some.crs)
+    return to_degrees(topology.host_issues(some, communities), some.crs)
+
+
+def _declared_issues(
+    conn: Connection, buildings: gpd.GeoDataFrame, effective: dt.date
+) -> list[Issue]:
+    """Find buildings that lie far from the unit they declare, or declare none that is (G10)."""
+    some = _measured(buildings[buildings["declared_unit"].notna()])
+    if some.empty:
+        return []
+    levels = [store.read_units(conn, level, as_of=effective) for level in DIVISION_LEVELS]
+    units = pd.concat(levels)
+    units = units[units.index.isin(some["declared_unit"])]
+    return topology.far_issues(some, units.to_crs(some.crs))
+
+
+def to_degrees(issues: list[Issue], metric: CRS) -> list[Issue]:
     """Bring the geometry of issues back to EPSG:4490.
 
     Parameters
@@ -346,6 +386,10 @@ def derived_columns(
             name: good.map(derive, na_action="ignore").astype(object)
             for name, derive in (("kind", kind_of), ("parent_code", parent_code))
         }
+        if spec.level is Level.GRID:
+            derived["kind"] = rows["kind"].where(rows["kind"].notna(), derived["kind"])
+        else:
+            derived["unit_name"] = None
         return rows.assign(level=str(spec.level), **derived), []
     if spec.name not in ("building", "camera"):
         return rows, []

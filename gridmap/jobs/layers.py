@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from gridmap import crs, files, store, topology
+from gridmap import crs, files, loads, store, topology
 from gridmap.errors import InputError, LayerRejected, StoreUnavailable
 from gridmap.jobs.book import applied, compared, done_before, settled
 from gridmap.jobs.borders import tiled
@@ -22,7 +22,8 @@ from gridmap.jobs.checks import (
     one_cause,
     reference_issues,
 )
-from gridmap.jobs.reports import placed
+from gridmap.jobs.households import household_issues
+from gridmap.jobs.reports import with_places
 from gridmap.model import (
     ImportReport,
     Issue,
@@ -60,6 +61,7 @@ def import_layer(
     repair: bool = False,
     tolerance_m: float = topology.TOLERANCE_M,
     snap_m: float = topology.SNAP_M,
+    band: tuple[int, int] = loads.HOUSEHOLDS,
     complete: bool = False,
     unit: str = "",
     commit: bool = False,
@@ -91,6 +93,8 @@ def import_layer(
         Width up to which units may overlap or leave gaps with a warning only.
     snap_m
         Width up to which closing such strips is proposed.
+    band
+        Households a grid should have, least and most; others are told (S01).
     complete
         The file has all rows of the layer: stored rows that it lacks end on that day.
     unit
@@ -154,7 +158,7 @@ def import_layer(
     present = today or dt.date.today()
     if effective > present:
         issues.append(Issue("T01.future", values={"date": effective, "today": present}))
-    issues = placed(issues, _shapes(frame))
+    issues = with_places(issues, _shapes(frame))
     report = ImportReport(
         layer=name,
         source=path.name,
@@ -173,7 +177,7 @@ def import_layer(
     if any(issue.rule == "F01" for issue in issues):
         raise _rejected(_with_frames(engine, report, spec, frame, source_crs))
     how = _Import(
-        spec, effective, source_crs, tolerance_m, snap_m, repair, only, commit, actor, tell
+        spec, effective, source_crs, tolerance_m, snap_m, band, repair, only, commit, actor, tell
     )
     try:
         return _against_store(engine, report, frame, how)
@@ -192,6 +196,7 @@ class _Import:
     source_crs: str | None
     tolerance_m: float
     snap_m: float
+    band: tuple[int, int]
     repair: bool
     only: str | None
     commit: bool
@@ -232,7 +237,8 @@ def _against_store(
         rows = _unrounded(conn, spec, rows, effective)
         found = frame_issues(conn, spec, _shapes(frame), rows, how.source_crs, effective)
         issues += one_cause(found, reference_issues(conn, spec, rows, effective, only))
-        if spec.level and not any(issue.severity is Severity.ERROR for issue in found):
+        misplaced = any(issue.severity is Severity.ERROR for issue in found)
+        if spec.level and not misplaced:
             rows, borders = tiled(
                 conn,
                 spec.level,
@@ -245,7 +251,9 @@ def _against_store(
             )
             issues += borders
         rows, assignment = derived_columns(conn, spec, rows, effective)
-        told = placed(issues + assignment, rows.geometry if spec.kinds else None)
+        if not misplaced:
+            assignment += household_issues(conn, spec, rows, effective, only, how.band)
+        told = with_places(issues + assignment, rows.geometry if spec.kinds else None)
         report = replace(report, issues=tuple(told))
         if report.errors:
             raise _rejected(report)

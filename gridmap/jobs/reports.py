@@ -25,7 +25,7 @@ REPORT_ENDINGS = (".json", ".gpkg")
 _COLUMNS = ("rule", "severity", "row", "field", "message_zh", "message_en")
 
 
-def placed(issues: Iterable[Issue], shapes: gpd.GeoSeries | None) -> list[Issue]:
+def with_places(issues: Iterable[Issue], shapes: gpd.GeoSeries | None) -> list[Issue]:
     """Return issues with the place of each in EPSG:4490, that of its row where it has none.
 
     Parameters

@@ -4,8 +4,8 @@ Belongs here: the levels and their codes, the specification of each layer and th
 that follow from it alone, frozen dataclasses that cross rooms. Does not belong here: checks
 that need a second layer (``topology``), coordinates (``crs``), storage (``tables``).
 
-Inside, each module imports only those before it: ``codes``, ``limits``, ``headings``,
-``reports``, ``fields``, ``cameras``, ``layers``.
+Inside, each module imports only those before it: ``codes``, ``limits``, ``choices``,
+``headings``, ``reports``, ``fields``, ``cameras``, ``layers``.
 """
 
 from gridmap.model.cameras import (
@@ -16,6 +16,7 @@ from gridmap.model.cameras import (
     Breach,
     row_breaches,
 )
+from gridmap.model.choices import CHOICES, terms_of
 from gridmap.model.codes import (
     CODE_LENGTH,
     DIVISION_LEVELS,
@@ -27,6 +28,8 @@ from gridmap.model.codes import (
 from gridmap.model.fields import Field, Kind
 from gridmap.model.headings import POSITIONS, headings_of, matches
 from gridmap.model.layers import (
+    BASIC,
+    DEDICATED,
     EXTENT,
     LAYERS,
     SERVICE_KINDS,
@@ -52,9 +55,12 @@ from gridmap.model.reports import (
 
 __all__ = [
     "ALL_ROUND",
+    "BASIC",
     "BLIND_COLUMNS",
     "CHANGES",
+    "CHOICES",
     "CODE_LENGTH",
+    "DEDICATED",
     "DIRECTION_DEG",
     "DIRECTION_TOLERANCE_DEG",
     "DIVISION_LEVELS",
@@ -87,4 +93,5 @@ __all__ = [
     "rate_as_dict",
     "require_columns",
     "row_breaches",
+    "terms_of",
 ]

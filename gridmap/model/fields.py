@@ -10,6 +10,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
+from gridmap.model.choices import CHOICES, chosen
 from gridmap.model.reports import Issue
 
 
@@ -60,6 +61,7 @@ def parse(column: Field, values: pd.Series | None, index: pd.Index) -> tuple[pd.
     text = texts(values)
     given = text.notna()
     if column.kind is Kind.TEXT:
+        text = chosen(text, column.choices) if column.choices else text
         return text, pd.Series(False, index=index)  # noqa: FBT003
     if column.kind is Kind.BOOLEAN:
         lower = text.str.lower()
@@ -146,7 +148,7 @@ def check_field(column: Field, values: pd.Series, layer: str) -> list[Issue]:
         ]
     if column.choices:
         wrong = parsed.notna() & ~parsed.isin(column.choices)
-        choices = ", ".join(column.choices)
+        choices = ", ".join(f"{choice} {CHOICES[choice][0]}" for choice in column.choices)
         issues += [
             Issue("F05.choice", int(r), column.name, {"value": parsed[r], "choices": choices})
             for r in wrong.index[wrong]

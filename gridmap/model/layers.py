@@ -57,7 +57,7 @@ class LayerSpec:
 
         Notes
         -----
-        Rules F01-F05, C01, C03, C04, G01 (validity, kind, twins), V00, V01, V05, V10.
+        Rules F01-F05, C01, C03, C04, G01 (validity, kind, twins), S03 (unit), V00, V01, V05, V10.
         Source: domain.md 1.7. Cost O(n log n).
         """
         if frame.empty:
@@ -70,6 +70,8 @@ class LayerSpec:
             issues += check_unique(frame, self.key)
         if self.level and "code" in frame:
             issues += _check_codes(frame["code"], self.level)
+        if self.level is Level.GRID:
+            issues += _check_dedicated(frame, self)
         if self.name == "camera" and register:
             issues += _check_cameras(frame)
         if self.kinds:
@@ -127,6 +129,16 @@ def _check_codes(codes: pd.Series, level: Level) -> list[Issue]:
     return issues
 
 
+def _check_dedicated(frame: pd.DataFrame, spec: LayerSpec) -> list[Issue]:
+    """Find dedicated grids that do not say which unit answers for them (S03)."""
+    cells = {f.name: parse(f, frame.get(f.name), frame.index)[0] for f in spec.fields}
+    lacking = (cells["kind"] == DEDICATED) & cells["unit_name"].isna()
+    return [
+        Issue("S03.unit", int(row), "unit_name", {"value": code})
+        for row, code in cells["code"][lacking].items()
+    ]
+
+
 def _check_cameras(frame: pd.DataFrame) -> list[Issue]:
     """Check what a camera must say of itself (V00, V01, V05, V10)."""
     fields = [column for column in LAYERS["camera"].fields if column.name in ROW_COLUMNS]
@@ -179,13 +191,17 @@ def _check_twins(shapes: np.ndarray, rows: np.ndarray, usable: np.ndarray) -> li
     return issues
 
 
-def _division(level: Level) -> LayerSpec:
+def _division(level: Level, *more: Field) -> LayerSpec:
     fields = (
         Field("code", Kind.TEXT, "division code", required=True),
         Field("name", Kind.TEXT, "official name", required=True),
+        *more,
     )
     return LayerSpec(str(level), fields, POLYGONS, level=level)
 
+
+BASIC, DEDICATED = GRID_KINDS = ("basic", "dedicated")
+"""A grid of homes, and one of a single unit: a campus, a hospital, a mall (DB6101/T 3185-2024)."""
 
 BUILDING_KINDS = (
     "slab",
@@ -234,7 +250,11 @@ LAYERS: dict[str, LayerSpec] = {
     "district": _division(Level.DISTRICT),
     "street": _division(Level.STREET),
     "community": _division(Level.COMMUNITY),
-    "grid": _division(Level.GRID),
+    "grid": _division(
+        Level.GRID,
+        Field("kind", _T, "basic where it says nothing", choices=GRID_KINDS),
+        Field("unit_name", _T, "organisation a dedicated grid is for"),
+    ),
     "building": LayerSpec(
         "building",
         (
@@ -247,6 +267,7 @@ LAYERS: dict[str, LayerSpec] = {
             Field("household_count", _INT, "households", low=0, high=5000),
             Field("floor_area_m2", _N, "floor area", low=0, high=5_000_000, unit="m²"),
             Field("management_kind", _T, "who manages it", choices=MANAGEMENT_KINDS),
+            Field("declared_unit", _T, "division it is registered in"),
         ),
         POLYGONS,
     ),

@@ -444,7 +444,7 @@ def read_first_days(conn: Connection, level: Level, *, within: str = "") -> pd.S
 
 
 def read_building_grids(conn: Connection, *, as_of: dt.date) -> pd.DataFrame:
-    """Read in which grid each building lies, without the rest of it.
+    """Read in which grid each building lies and how many live there, without the rest of it.
 
     Parameters
     ----------
@@ -456,9 +456,9 @@ def read_building_grids(conn: Connection, *, as_of: dt.date) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index ``code``, ascending; grid_code (None: in no grid).
+        Index ``code``, ascending; grid_code (None: in no grid), household_count (None: unknown).
     """
-    rows = state(t.building, ["code", "grid_code"], as_of)
+    rows = state(t.building, ["code", "grid_code", "household_count"], as_of)
     return table_rows(conn, sa.select(rows).order_by(rows.c.code), "code")
 
 

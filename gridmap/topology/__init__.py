@@ -6,7 +6,8 @@ grids, buildings that stand on each other. Does not belong here: reading, storin
 rows (``model``).
 
 Inside, each module imports only those before it: ``assignment``, ``position``, ``siblings``,
-``pieces``, ``offences``, ``snapping``, ``numbering``, ``forms``, ``footprints``, ``lineage``.
+``pieces``, ``offences``, ``snapping``, ``numbering``, ``forms``, ``footprints``, ``places``,
+``lineage``.
 """
 
 from gridmap.topology.assignment import SPLIT_SHARE, assign, assignment_issues
@@ -24,12 +25,14 @@ from gridmap.topology.offences import (
     tiling_issues,
 )
 from gridmap.topology.pieces import RESOLUTION_M
+from gridmap.topology.places import FAR_M, far_issues, host_issues
 from gridmap.topology.position import NEAR_DISTRICT_M, position_issues
 from gridmap.topology.snapping import SNAP_M, snapped
 
 __all__ = [
     "BALANCE_COLUMNS",
     "COMPACTNESS",
+    "FAR_M",
     "LEAST_SHARE",
     "LINEAGE_COLUMNS",
     "NEAR_DISTRICT_M",
@@ -43,9 +46,11 @@ __all__ = [
     "assign",
     "assignment_issues",
     "crowded",
+    "far_issues",
     "footprint_issues",
     "footprint_overlaps",
     "form_issues",
+    "host_issues",
     "lineage",
     "numbered",
     "offence_issues",
