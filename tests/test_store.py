@@ -116,7 +116,9 @@ def test_codes_sort_by_byte_and_trigrams_know_chinese(engine):
 def test_divisions_with_wrong_codes_are_refused(engine, code, level, parent):
     rows = frame([box(0, 0, 1, 1)], code=[code], name=["x"], crs=4490)
     with pytest.raises(Conflict, match="ck_division"):
-        write(engine, "grid", rows.assign(level=level, kind="x", parent_code=parent))
+        write(
+            engine, "grid", rows.assign(level=level, kind="x", unit_name=None, parent_code=parent)
+        )
 
 
 def test_no_column_can_hold_a_person():
