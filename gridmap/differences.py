@@ -83,14 +83,14 @@ def coverage_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     before, after
-        Index: lens and code of the target. Columns ``status``, ``reason``, ``org_code``; status
+        Index: lens and code of the target. Columns ``status``, ``reason``, ``holder_code``; status
         ``uncovered`` or any other.
 
     Returns
     -------
     DataFrame
         Index: lens and code of the target, ascending; columns ``change`` (``gained``, ``lost``),
-        status, reason, org_code of the later day (of the earlier for a target that ended).
+        status, reason, holder_code of the later day (of the earlier for a target that ended).
 
     Raises
     ------
@@ -102,7 +102,7 @@ def coverage_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     Rule: a covered target that ended is lost; one that began covered is gained; one that began
     or ended uncovered is neither. Source: own choice.
     """
-    names = ["status", "reason", "org_code"]
+    names = ["status", "reason", "holder_code"]
     for frame in (before, after):
         require_columns(frame, names, "the coverage of a day")
     every = before.index.union(after.index)

@@ -171,8 +171,8 @@ DETAIL_COLUMNS = {
         "grid_code",
         "status",
         "reason",
-        "org_code",
-        "org_name",
+        "holder_code",
+        "holder_name",
     ),
 }
 DETAIL_COLUMNS["camera"] = DETAIL_COLUMNS["view"]
@@ -437,7 +437,7 @@ CHANGE_COLOURS = {
 
 _DIFFERENCES = {
     "ground": ("Ground seen", ("unit_code", "area_m2")),
-    "coverage": ("Coverage", ("lens", "target_code", "status", "reason", "org_code")),
+    "coverage": ("Coverage", ("lens", "target_code", "status", "reason", "holder_code")),
     "buildings": ("Buildings", ("code", "name", "address", "fields")),
     "divisions": ("Divisions", ("level", "code", "name", "fields")),
 }

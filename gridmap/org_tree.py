@@ -188,7 +188,7 @@ def joint_issues(duties: pd.DataFrame, orgs: pd.DataFrame, rows: Mapping[str, in
     Parameters
     ----------
     duties
-        Duties that hold on a day; columns org_code, service, target_code.
+        Duties that hold on a day; columns holder_code, service, target_code.
     orgs
         Index: code; column ``kind``.
     rows
@@ -209,16 +209,16 @@ def joint_issues(duties: pd.DataFrame, orgs: pd.DataFrame, rows: Mapping[str, in
     Rule: P05; the units counted are the grids a joint branch serves, since nothing else that it
     joins is stored. Source: domain.md 1.6. Cost O(n log n).
     """
-    require_columns(duties, ["org_code", "service", "target_code"], "duties")
+    require_columns(duties, ["holder_code", "service", "target_code"], "duties")
     require_columns(orgs, ["kind"], "orgs")
     joint = orgs.index[orgs["kind"] == "joint_branch"]
-    some = duties[(duties["service"] == "party_branch") & duties["org_code"].isin(joint)]
-    count = some.groupby("org_code")["target_code"].nunique()
+    some = duties[(duties["service"] == "party_branch") & duties["holder_code"].isin(joint)]
+    count = some.groupby("holder_code")["target_code"].nunique()
     return [
         Issue(
             "P05.units",
             rows[code],
-            "org_code",
+            "holder_code",
             {"value": code, "count": int(count[code]), "limit": JOINT_UNITS},
         )
         for code in count.index[count > JOINT_UNITS]

@@ -363,6 +363,11 @@ RULES: dict[str, Rule] = {
         "没有已知的坐标系能使数据（{rows} 行）位于应在之处，请向文件提供者核实",
     ),
     # P: organisations and their duties
+    "L01.word": Rule(
+        _E,
+        "{field} of the lens names {value!r}; it can name {choices}",
+        "口径的{field}写了 {value!r}，可写：{choices}",
+    ),
     "P00.cycle": Rule(
         _E,
         "{count} organisations are each other's parents in a circle, {cycle}; correct {field} of "
@@ -396,8 +401,8 @@ RULES: dict[str, Rule] = {
     ),
     "P02.org": Rule(
         _E,
-        "organisation {value!r} is not in the store on {date}; import party_org first",
-        "组织 {value!r} 在 {date} 不存在，请先导入 party_org",
+        "organisation {value!r} is not in the store on {date}; import organisation first",
+        "组织 {value!r} 在 {date} 不存在，请先导入 organisation",
     ),
     "P02.host": Rule(
         _E,
@@ -692,7 +697,7 @@ NAMES_ZH = {
     "key_public_area": "重点公共区域",
     "privacy_zone": "隐私区域",
     "restricted_site": "涉密单位",
-    "party_org": "党组织",
+    "organisation": "党组织",
     "division": "区划",
     "duty": "服务关系",
     "district": "区",
@@ -743,7 +748,7 @@ NAMES_ZH = {
     "host_code": "所在区划(host_code)",
     "full_members": "正式党员数(full_members)",
     "probationary_members": "预备党员数(probationary_members)",
-    "org_code": "组织编码(org_code)",
+    "holder_code": "组织编码(holder_code)",
     "service": "服务(service)",
     "target_code": "对象编码(target_code)",
     "mode": "方式(mode)",

@@ -342,8 +342,8 @@ restricted_site = _place(
     Column("consent_distance_m", Double),
 )
 
-party_org = Table(
-    "party_org",
+organisation = Table(
+    "organisation",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     _code(nullable=False),
@@ -355,7 +355,7 @@ party_org = Table(
     Column("probationary_members", Integer),
     Column("valid", DATERANGE, nullable=False),
     _batch(),
-    _no_overlap("party_org", "code"),
+    _no_overlap("organisation", "code"),
     CheckConstraint("NOT isempty(valid)", name="valid"),
     # Usage: what a write did.
     Index(None, "batch_id"),
@@ -370,13 +370,13 @@ duty = Table(
     "duty",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    _code("org_code", nullable=False),
+    _code("holder_code", nullable=False),
     Column("service", Text, nullable=False),
     _code("target_code", nullable=False),
     Column("mode", Text),
     Column("valid", DATERANGE, nullable=False),
     _batch(),
-    _no_overlap("duty", "org_code", "service", "target_code"),
+    _no_overlap("duty", "holder_code", "service", "target_code"),
     CheckConstraint("NOT isempty(valid)", name="valid"),
     # Usage: what a write did.
     Index(None, "batch_id"),
@@ -403,7 +403,7 @@ target_coverage = Table(
     _code("target_code", primary_key=True),
     Column("status", Text, nullable=False),
     Column("reason", Text),
-    _code("org_code"),
+    _code("holder_code"),
     _run(),
     comment="Who covers a building or grid under a lens, or why nobody does.",
 )
@@ -561,8 +561,8 @@ HISTORY = {
     privacy_zone: _history(privacy_zone, "Former states of privacy zones.", _past()),
     restricted_site: _history(restricted_site, "Former states of restricted sites.", _past()),
     division: _history(division, "Rows of divisions as they were before a write changed them."),
-    party_org: _history(
-        party_org, "Rows of organisations as they were before a write changed them."
+    organisation: _history(
+        organisation, "Rows of organisations as they were before a write changed them."
     ),
     duty: _history(duty, "Rows of duties as they were before a write changed them."),
 }

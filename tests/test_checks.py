@@ -134,10 +134,10 @@ def orgs(tmp_path, *rows):
 def test_a_cycle_through_the_store_is_found(town, tmp_path):
     """B1 is stored without a parent; the file gives it one that stands below it."""
     path = orgs(tmp_path, ("B1", "branch", "N", None, 9), ("N", "branch", "B1", None, 9))
-    found = refused(town, path, "party_org")
+    found = refused(town, path, "organisation")
     assert found == [("P00.cycle", 1, "parent_code")]
     path = orgs(tmp_path, ("N", "party_group", "B1", None, 9), ("M", "branch", "G1", None, 2))
-    report = run(town, path, "party_org")
+    report = run(town, path, "organisation")
     assert told(report, "P00", "P03") == [("P00.order", 2), ("P03.branch", 2)]
     assert "党小组" in report.issues[0].message("zh")
 
@@ -150,18 +150,18 @@ def test_duties_say_once_how_much_nobody_serves(town, tmp_path):
     assert (summary["P01.grids"]["blank"], summary["P01.grids"]["total"]) == (2, 4)
     assert (summary["P02.buildings"]["blank"], summary["P02.buildings"]["total"]) == (4, 7)
     path = tmp_path / "duty.csv"
-    path.write_text("org_code,service,target_code\nG4,party_group,T7\n", encoding="utf-8")
+    path.write_text("holder_code,service,target_code\nG4,party_group,T7\n", encoding="utf-8")
     report = run(town, path, "duty")
     assert [(one.shape, one.values["blank"]) for one in report.issues] == [("P02.buildings", 3)]
 
 
 def test_a_joint_branch_of_six_grids_is_told_with_what_is_stored(town, tmp_path):
     path = orgs(tmp_path, ("J", "joint_branch", "B1", None, 9))
-    run(town, path, "party_org", commit=True)
+    run(town, path, "organisation", commit=True)
     codes = [f"990101001001{n:03}" for n in range(1, 7)]
     path = tmp_path / "duty.csv"
     rows = "".join(f"J,party_branch,{code}\n" for code in codes)
-    path.write_text(f"org_code,service,target_code\n{rows}", encoding="utf-8")
+    path.write_text(f"holder_code,service,target_code\n{rows}", encoding="utf-8")
     with pytest.raises(LayerRejected) as caught:  # four of these grids do not exist
         run(town, path, "duty")
     (units,) = [one for one in caught.value.report.issues if one.rule == "P05"]

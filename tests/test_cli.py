@@ -99,7 +99,7 @@ def test_the_headings_of_a_layer_are_listed(run):
 def test_what_was_taken_for_what_is_printed_and_limits_are_settings(run, tmp_path, monkeypatch):
     path = tmp_path / "组织.csv"
     path.write_bytes("组织编码,名称,类型\nB1,第一党支部,branch\n".encode("gbk"))
-    words = ("import", "party_org", path, "--effective", "2026-01-01")
+    words = ("import", "organisation", path, "--effective", "2026-01-01")
     code, out, _ = run(*words)
     assert code == 0
     assert "text in GB18030; columns code = 组织编码, name = 名称, kind = 类型" in out
@@ -148,7 +148,7 @@ def test_chinese_is_the_first_language(run, monkeypatch, tmp_path):
     monkeypatch.setenv("GRIDMAP_LANGUAGE", "zh")
     path = tmp_path / "a.csv"
     path.write_text("code,name,kind\nA,,branch\n", encoding="utf-8")
-    _, out, _ = run("import", "party_org", path, "--effective", "2026-01-01")
+    _, out, _ = run("import", "organisation", path, "--effective", "2026-01-01")
     for text in ("说明", "错误", "“名称(name)”为空，每个党组织都必须填写", "未写入任何数据"):
         assert text in out
 

@@ -58,7 +58,7 @@ def metric(district):
 
 @pytest.fixture(scope="module")
 def branches(district):
-    orgs = district.party_org
+    orgs = district.organisation
     return orgs[orgs["kind"].isin(["branch", "joint_branch"])]
 
 
@@ -298,7 +298,7 @@ def test_scattered_buildings_and_their_households(district):
 
 
 def test_organisations_and_members_are_the_published_totals(district):
-    orgs = district.party_org[district.party_org["kind"] != "party_group"]
+    orgs = district.organisation[district.organisation["kind"] != "party_group"]
     members = orgs["full_members"] + orgs["probationary_members"]
     assert (len(orgs), int(members.sum())) == (1_509, 33_642)
     by_level = orgs["host_code"].str.len().where(orgs["code"].str.startswith("DW"))
@@ -306,7 +306,7 @@ def test_organisations_and_members_are_the_published_totals(district):
 
 
 def test_tree_of_organisations_has_no_orphan(district):
-    orgs = district.party_org
+    orgs = district.organisation
     top = orgs["parent_code"].isna()
     assert top.sum() == 15
     assert orgs.loc[~top, "parent_code"].isin(set(orgs["code"])).all()
@@ -321,7 +321,7 @@ def test_branches_have_3_to_50_members_and_joint_ones_at_most_5_units(district, 
     assert branches["full_members"].min() >= 3
     assert members.max() <= 50
     duty = district.duty[district.duty["service"] == "party_branch"]
-    assert duty.groupby("org_code").size().max() <= 5
+    assert duty.groupby("holder_code").size().max() <= 5
 
 
 def test_committees_fit_their_size(district, branches):
@@ -330,14 +330,14 @@ def test_committees_fit_their_size(district, branches):
         .groupby(branches["parent_code"])
         .sum()
     )
-    orgs = district.party_org.set_index("code")
+    orgs = district.organisation.set_index("code")
     kind = orgs.loc[size.index, "kind"]
     assert (size[kind == "committee"] > 100).all()
     assert (size[kind == "general_branch"] <= 100).all()
 
 
 def test_groups_have_at_least_3_members_out_of_their_branch(district, branches):
-    groups = district.party_org[district.party_org["kind"] == "party_group"]
+    groups = district.organisation[district.organisation["kind"] == "party_group"]
     members = groups["full_members"] + groups["probationary_members"]
     assert members.min() >= 3
     assert groups["full_members"].min() >= 1
@@ -347,19 +347,19 @@ def test_groups_have_at_least_3_members_out_of_their_branch(district, branches):
 
 
 def test_duties_name_existing_things_once(district):
-    duty, orgs = district.duty, district.party_org.set_index("code")["kind"]
-    assert not duty.duplicated(["org_code", "service", "target_code"]).any()
+    duty, orgs = district.duty, district.organisation.set_index("code")["kind"]
+    assert not duty.duplicated(["holder_code", "service", "target_code"]).any()
     to_grid = duty[duty["service"] == "party_branch"]
     to_building = duty[duty["service"] == "party_group"]
     assert to_grid["target_code"].isin(set(district.grid["code"])).all()
     assert to_building["target_code"].isin(set(district.building["code"])).all()
-    assert orgs[to_grid["org_code"]].isin(["branch", "joint_branch"]).all()
-    assert (orgs[to_building["org_code"]] == "party_group").all()
+    assert orgs[to_grid["holder_code"]].isin(["branch", "joint_branch"]).all()
+    assert (orgs[to_building["holder_code"]] == "party_group").all()
 
 
 def test_group_serves_up_to_six_buildings_of_one_grid(district):
     duty = district.duty[district.duty["service"] == "party_group"]
-    groups = duty.groupby("org_code")
+    groups = duty.groupby("holder_code")
     assert groups.size().between(1, 6).all()
     assert (groups["target_code"].agg(lambda codes: codes.str[:15].nunique()) == 1).all()
     joint = groups.size().gt(1)
@@ -370,7 +370,7 @@ def test_groups_serve_neighbours(district, metric):
     duty = district.duty[district.duty["service"] == "party_group"]
     place = metric["building"].set_index("code").geometry.centroid
     xy = pd.DataFrame({"x": place.x, "y": place.y}).loc[duty["target_code"]].to_numpy()
-    spread = pd.DataFrame(xy).groupby(duty["org_code"].to_numpy()).std().fillna(0.0)
+    spread = pd.DataFrame(xy).groupby(duty["holder_code"].to_numpy()).std().fillna(0.0)
     assert np.hypot(spread[0], spread[1]).median() < 80.0
 
 

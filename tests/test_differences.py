@@ -43,7 +43,7 @@ def statuses(**given):
         [("party_group", code) for code in given], names=["lens", "target_code"]
     )
     told = pd.DataFrame({"status": list(given.values())}, index=index, dtype=object)
-    return told.assign(reason=None, org_code=None)
+    return told.assign(reason=None, holder_code=None)
 
 
 def test_coverage_by_hand():

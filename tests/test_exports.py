@@ -204,7 +204,7 @@ def test_a_unit_alone(toy, tmp_path):
     with pytest.raises(CodeError):
         codes("building", "9901%")
     with pytest.raises(InputError, match="export it whole"):
-        codes("party_org", "990101001")
+        codes("organisation", "990101001")
 
 
 # --- what a file cannot hold

@@ -53,7 +53,7 @@ def test_a_table_names_no_frame(tmp_path):
 
 
 def test_a_table_without_geometry_stays_a_table():
-    read = files.read_layer(TOY / "party_org.csv")
+    read = files.read_layer(TOY / "organisation.csv")
     assert not isinstance(read.frame, gpd.GeoDataFrame)
     assert read.frame.loc[1, "code"] == "B1"
 

@@ -329,13 +329,13 @@ def test_undo_restores_exactly(town, tmp_path, complete):
     fresh = rows.iloc[[0]].assign(code="T99", geometry=[box(364300, 3266010, 364310, 3266020)])
     put(town, tmp_path, "building", pd.concat([rows, fresh]), complete=complete)
     grids = put(town, tmp_path, "grid", grids_divided_anew(), complete=True)
-    orgs = tmp_path / "party_org.csv"
-    text = (TOY / "party_org.csv").read_text("utf-8").replace("20,1", "30,2")
+    orgs = tmp_path / "organisation.csv"
+    text = (TOY / "organisation.csv").read_text("utf-8").replace("20,1", "30,2")
     # The third group's grid is no more, and neither is the group.
     text = text.replace("G3", "G9").replace("990101001002001", "990101001002003")
     orgs.write_text(text, encoding="utf-8")
     last = jobs.import_layer(
-        town, orgs, "party_org", effective=SECOND, complete=complete, commit=True
+        town, orgs, "organisation", effective=SECOND, complete=complete, commit=True
     )
     assert (last.updated, last.ended) == (2, int(complete))
     changed = whole(town)

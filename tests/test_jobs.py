@@ -182,14 +182,14 @@ def test_unknown_layers_and_columns(engine):
 def test_the_report_says_how_the_file_was_understood(engine, tmp_path):
     path = tmp_path / "gbk.csv"
     path.write_bytes("code,组织名称,kind\nB1,第一党支部,branch\n".encode("gb18030"))
-    report = run(engine, path, "party_org").as_dict()
+    report = run(engine, path, "organisation").as_dict()
     assert [issue["rule"] for issue in report["issues"]] == ["P00"]
     assert report["encoding"] == "GB18030"
     assert report["columns"] == {"name": "组织名称"}
     path.write_bytes(b"code,name,kind\nB1,\xff\xfe\xfd,branch\n")
     with pytest.raises(FileUnreadable, match="--encoding GB18030"):
-        run(engine, path, "party_org")
-    report = run(engine, path, "party_org", encoding="latin-1")
+        run(engine, path, "organisation")
+    report = run(engine, path, "organisation", encoding="latin-1")
     assert [one.shape for one in report.issues] == ["P00.root"]
 
 
@@ -315,7 +315,7 @@ def test_organisations_need_hosts_and_parents(engine, tmp_path):
         "code,name,kind,parent_code,host_code\nA,甲,branch,B,\nC,丙,branch,A,500108\n",
         encoding="utf-8",
     )
-    assert refused(engine, path, "party_org") == [
+    assert refused(engine, path, "organisation") == [
         ("P02.org", 1, "parent_code"),
         ("P02.host", 2, "host_code"),
     ]
@@ -421,14 +421,14 @@ def test_names_the_reader_would_take_for_archives(engine, tmp_path, name):
     path = tmp_path / name
     path.write_text("code,name,kind\nA,n,branch\n", encoding="utf-8")
     with pytest.raises(FileUnreadable, match=r"rename|unpack"):
-        run(engine, path, "party_org")
+        run(engine, path, "organisation")
 
 
 def test_two_columns_of_one_name(engine, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("code,code,name,kind\nA,B,n,branch\n", encoding="utf-8")
     with pytest.raises(FileUnreadable, match="two of its columns"):
-        run(engine, path, "party_org")
+        run(engine, path, "organisation")
 
 
 # --- coverage
@@ -527,7 +527,7 @@ def test_figures_older_than_the_data_say_so(town, tmp_path):
     assert not jobs.unit_coverage(town, "990101")["stale"]
     path = tmp_path / "org.csv"
     path.write_text("code,name,kind\nB9,九,branch\n", encoding="utf-8")
-    run(town, path, "party_org", commit=True)
+    run(town, path, "organisation", commit=True)
     assert jobs.unit_coverage(town, "990101")["stale"]
     assert jobs.map_parts(town, language="zh", as_of=TOY_DAY).stale
     jobs.refresh_org_coverage(town, as_of=TOY_DAY)

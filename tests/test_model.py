@@ -344,12 +344,12 @@ def test_chinese_words_are_read_as_choices():
 
 
 def test_a_word_means_in_each_field_what_it_means_there():
-    org = LAYERS["party_org"].parse(
+    org = LAYERS["organisation"].parse(
         pd.DataFrame({"code": ["a"], "name": ["x"], "kind": ["网格党支部"]}, index=[1])
     )
     duty = LAYERS["duty"].parse(
         pd.DataFrame(
-            {"org_code": ["a"], "service": ["党支部"], "target_code": ["g"], "mode": ["联合"]},
+            {"holder_code": ["a"], "service": ["党支部"], "target_code": ["g"], "mode": ["联合"]},
             index=[1],
         )
     )

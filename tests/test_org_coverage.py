@@ -18,7 +18,7 @@ def targets(*codes, grid=GRID):
 
 
 def duties(*rows):
-    columns = ["org_code", "target_code", "mode", "begins", "ends"]
+    columns = ["holder_code", "target_code", "mode", "begins", "ends"]
     full = [(*row, PAST, None)[:5] if len(row) == 3 else row for row in rows]
     return pd.DataFrame(full, columns=columns)
 
@@ -83,7 +83,7 @@ def test_an_organisation_that_was_renewed_is_alive():
 
 def test_empty_in_empty_out():
     found = org_coverage.status(targets(), duties(), orgs(), kinds=KINDS, as_of=DAY)
-    assert list(found.columns) == ["status", "reason", "org_code"]
+    assert list(found.columns) == ["status", "reason", "holder_code"]
     assert found.empty
 
 

@@ -121,7 +121,7 @@ def test_joint_branches_serve_at_most_five_units():
     branches = orgs(("J", "joint_branch", "C"), ("B", "branch", "C"))
     duty = pd.DataFrame(
         {
-            "org_code": ["J"] * 6 + ["B"] * 6,
+            "holder_code": ["J"] * 6 + ["B"] * 6,
             "service": "party_branch",
             "target_code": [f"g{n}" for n in range(6)] * 2,
         }
@@ -140,11 +140,11 @@ def test_frames_need_their_columns():
     with pytest.raises(FrameError, match="duplicate"):
         org_tree.tree_issues(pd.concat([RIGHT, RIGHT]), {})
     with pytest.raises(FrameError, match="service"):
-        org_tree.joint_issues(pd.DataFrame({"org_code": [], "target_code": []}), RIGHT, {})
+        org_tree.joint_issues(pd.DataFrame({"holder_code": [], "target_code": []}), RIGHT, {})
 
 
 def test_the_demo_district_is_a_tree():
-    table = demo.build().party_org
+    table = demo.build().organisation
     rows = dict(zip(table["code"], table.index, strict=True))
     assert org_tree.tree_issues(table.set_index("code"), rows) == []
     assert np.isin(table["kind"], list(org_tree.RANK)).all()

@@ -66,13 +66,13 @@ def test_a_title_above_the_headings_is_no_heading(tmp_path):
 def test_a_number_of_too_many_digits_is_no_code(tmp_path):
     """Excel keeps 15: the last digit of 16 is gone before the file is written."""
     rows = [["组织编码", "名称", "类型"], [5001080010010010, "甲", "branch"]]
-    spec = LAYERS["party_org"]
+    spec = LAYERS["organisation"]
     for cells in (rows, [*rows, ["A1", "乙", "branch"]]):
-        got = read(workbook(tmp_path / "a.xlsx", a=cells), "party_org")
+        got = read(workbook(tmp_path / "a.xlsx", a=cells), "organisation")
         assert [(i.shape, i.row) for i in spec.check(got.frame)] == [("F03.digits", 2)]
     path = tmp_path / "a.csv"
     path.write_text("组织编码,名称,类型\n5.00108E+15,甲,branch\n", "utf-8")
-    assert [i.shape for i in spec.check(read(path, "party_org").frame)] == ["F03.digits"]
+    assert [i.shape for i in spec.check(read(path, "organisation").frame)] == ["F03.digits"]
 
 
 def test_dates_are_read_as_tables_write_them(tmp_path):

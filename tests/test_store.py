@@ -56,7 +56,7 @@ def buildings(*codes, floors=1, grid="990101001001001"):
 
 def orgs(*codes, name="甲"):
     table = pd.DataFrame({"code": codes, "name": name, "kind": "branch"})
-    return LAYERS["party_org"].parse(table)
+    return LAYERS["organisation"].parse(table)
 
 
 def counts(written):
@@ -123,7 +123,7 @@ def test_divisions_with_wrong_codes_are_refused(engine, code, level, parent):
 
 def test_no_column_can_hold_a_person():
     """The boundary: places, organisations, counts and duties, never persons."""
-    allowed_names = {"party_org", "division", "building", "camera", "road", "entrance",
+    allowed_names = {"organisation", "division", "building", "camera", "road", "entrance",
                      "key_public_area", "privacy_zone", "restricted_site"}  # fmt: skip
     banned = ("person", "resident", "id_card", "phone", "mobile", "face", "track", "birth")
     for table in tables.metadata.tables.values():
@@ -172,8 +172,8 @@ def test_a_deleted_building_stays_in_history(engine):
 
 
 def test_periods_end_where_the_next_begins(engine):
-    write(engine, "party_org", orgs("x", "y"))
-    assert counts(write(engine, "party_org", orgs("x", name="乙"), SECOND)) == (0, 1, 0)
+    write(engine, "organisation", orgs("x", "y"))
+    assert counts(write(engine, "organisation", orgs("x", name="乙"), SECOND)) == (0, 1, 0)
     with engine.connect() as conn:
         found = store.read_orgs(conn)
     periods = [(r.code, r.name, r.begins, r.ends) for r in found.itertuples()]
@@ -185,19 +185,19 @@ def test_periods_end_where_the_next_begins(engine):
 
 
 def test_a_correction_on_the_same_day_makes_no_period(engine):
-    write(engine, "party_org", orgs("x"))
-    assert counts(write(engine, "party_org", orgs("x", name="乙"))) == (0, 1, 0)
-    assert counts(write(engine, "party_org", orgs("x", name="乙"), SECOND)) == (0, 0, 1)
+    write(engine, "organisation", orgs("x"))
+    assert counts(write(engine, "organisation", orgs("x", name="乙"))) == (0, 1, 0)
+    assert counts(write(engine, "organisation", orgs("x", name="乙"), SECOND)) == (0, 0, 1)
     with engine.connect() as conn:
         assert store.read_orgs(conn)["name"].to_list() == ["乙"]
 
 
 def test_overlapping_periods_are_impossible(engine):
-    write(engine, "party_org", orgs("x"))
+    write(engine, "organisation", orgs("x"))
     with pytest.raises(Conflict, match="ex_party_org_period"), store.transaction(engine) as conn:
         conn.execute(
             sa.text(
-                "INSERT INTO party_org(code, name, kind, valid, batch_id) "
+                "INSERT INTO organisation(code, name, kind, valid, batch_id) "
                 "VALUES ('x', 'x', 'branch', '[2027-01-01,)', 1)"
             )
         )

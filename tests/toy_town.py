@@ -37,7 +37,7 @@ TOY_ORDER = (
     "key_public_area",
     "privacy_zone",
     "restricted_site",
-    "party_org",
+    "organisation",
     "duty",
 )
 METRIC = "EPSG:4545"

@@ -47,7 +47,7 @@ def coverage_refresh(
         org = jobs.refresh_org_coverage(engine, as_of=day)
         with progress() as tell:
             camera = jobs.refresh_camera_coverage(engine, as_of=day, full=full, progress=tell)
-    for what, rates in (("party_org", org), ("camera", camera)):
+    for what, rates in (("organisation", org), ("camera", camera)):
         if rates.empty:
             out.print(f"{what}: none imported in a district of this day, so there are no figures")
         else:

@@ -74,7 +74,7 @@ class DemoDistrict:
     key_public_area: gpd.GeoDataFrame
     privacy_zone: gpd.GeoDataFrame
     restricted_site: gpd.GeoDataFrame
-    party_org: pd.DataFrame
+    organisation: pd.DataFrame
     duty: pd.DataFrame
     as_of: str = AS_OF
     notice: Mapping[str, str] = field(default_factory=lambda: NOTICE)
@@ -170,7 +170,7 @@ def build(seed: int = SEED, progress: Callable[[str, float], None] | None = None
         "key_public_area": areas,
         "privacy_zone": privacy_zones(buildings, roads, cameras, ground, seed),
         "restricted_site": sites,
-        "party_org": party.party_org,
+        "organisation": party.organisation,
         "duty": party.duty,
     }
     stored = {name: _stored(name, frame) for name, frame in layers.items()}

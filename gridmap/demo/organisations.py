@@ -50,9 +50,9 @@ _COLUMNS = [
 
 @dataclass(frozen=True)
 class Organisations:
-    """The two tables: party_org and duty."""
+    """The two tables: organisation and duty."""
 
-    party_org: pd.DataFrame
+    organisation: pd.DataFrame
     duty: pd.DataFrame
 
 
@@ -297,7 +297,7 @@ def organisations(
     Returns
     -------
     Organisations
-        RangeIndex; columns of the layers party_org and duty.
+        RangeIndex; columns of the layers organisation and duty.
 
     Notes
     -----
@@ -327,5 +327,5 @@ def organisations(
         branches[_COLUMNS],
         pd.DataFrame(found.groups, columns=_COLUMNS),
     ]
-    duty = pd.DataFrame(duties, columns=["org_code", "service", "target_code", "mode"])
+    duty = pd.DataFrame(duties, columns=["holder_code", "service", "target_code", "mode"])
     return Organisations(pd.concat(parts, ignore_index=True), duty)

@@ -148,7 +148,7 @@ def reference_issues(
         usable = sound(rows, issues)
         issues += _footprint_issues(conn, usable, effective)
         issues += _declared_issues(conn, usable, effective)
-    if spec.name == "party_org":
+    if spec.name == "organisation":
         issues += org_issues(conn, rows, effective, complete=only is not None)
     if spec.name == "duty":
         issues += duty_issues(conn, rows, effective, complete=only is not None)

@@ -88,7 +88,7 @@ def write_org_coverage(conn: Connection, as_of: dt.date) -> pd.DataFrame:
     covered = [
         frame.reset_index(names="target_code").assign(lens=lens) for lens, frame in statuses.items()
     ]
-    columns = ["lens", "target_code", "status", "reason", "org_code"]
+    columns = ["lens", "target_code", "status", "reason", "holder_code"]
     found = pd.concat(covered) if covered else pd.DataFrame(columns=columns)
     results = {"target_coverage": found, "coverage_rate": table}
     for name, frame in results.items():

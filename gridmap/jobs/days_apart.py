@@ -29,7 +29,7 @@ class Difference:
     """What differs between two days, in frames; geometry in EPSG:4490.
 
     ``divisions`` and ``buildings``: index code; columns of the rows, change, fields (divisions
-    also level). ``coverage``: index lens and target_code; change, status, reason, org_code,
+    also level). ``coverage``: index lens and target_code; change, status, reason, holder_code,
     geometry of the target. ``ground``: index unit_code; change, area_m2, geometry. ``rates``:
     index measure; covered and total of the district on both days, unit_of_measure.
     ``lineage``: who got whose ground between them.

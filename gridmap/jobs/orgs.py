@@ -59,7 +59,7 @@ def org_issues(
     conn
         An open connection.
     rows
-        Parsed rows of ``party_org``, index: row number in the file.
+        Parsed rows of ``organisation``, index: row number in the file.
     effective
         First day the rows are true.
     complete
@@ -104,14 +104,14 @@ def duty_issues(
         Rules P01, P02, P05; P01.grids and P02.buildings are one sentence for the file.
     """
     orgs, _ = _orgs(conn, None, effective, complete=False)
-    issues = unknown_issues(rows, "org_code", orgs.index, "P02.org", {"date": effective})
+    issues = unknown_issues(rows, "holder_code", orgs.index, "P02.org", {"date": effective})
     for service, kind in SERVICE_TARGET.items():
         known = store.read_codes(conn, kind, as_of=effective)
         values = {"kind": str(kind), "date": effective}
         some = rows[rows["service"] == service]
         issues += unknown_issues(some, "target_code", known, "P02.target", values)
     duties = _duties(conn, rows, effective, complete=complete)
-    row_of = {str(code): int(row) for row, code in rows["org_code"].dropna().items()}
+    row_of = {str(code): int(row) for row, code in rows["holder_code"].dropna().items()}
     issues += org_tree.joint_issues(duties, orgs, row_of)
     for service in SERVICE_TARGET:
         if (rows["service"] == service).any():
@@ -123,13 +123,13 @@ def _orgs(
     conn: Connection, rows: pd.DataFrame | None, effective: dt.date, *, complete: bool
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return the organisations of a day with the file's in their place, and the file's rows."""
-    stored = store.read_layer(conn, "party_org", as_of=effective)
+    stored = store.read_layer(conn, "organisation", as_of=effective)
     if rows is None:
         return stored.set_index("code"), {}
     # A code that is null or stands twice is told by F02 and C04.
     mine = rows[rows["code"].notna() & ~rows["code"].duplicated()]
     kept = stored[~stored["code"].isin(mine["code"]) & (not complete)]
-    columns = LAYERS["party_org"].columns
+    columns = LAYERS["organisation"].columns
     both = [part[columns].astype(object) for part in (mine, kept)]
     return pd.concat(both).set_index("code"), {
         str(code): int(row) for row, code in mine["code"].items()
@@ -144,7 +144,7 @@ def _duties(
     stored = stored.head(0) if complete else stored
     both = pd.concat([rows.astype(object), stored.astype(object)], ignore_index=True)
     # The file stands first, so what it says again is taken from it.
-    return both.drop_duplicates(list(LAYERS["duty"].key)).dropna(subset=["org_code"])
+    return both.drop_duplicates(list(LAYERS["duty"].key)).dropna(subset=["holder_code"])
 
 
 def _left_over(

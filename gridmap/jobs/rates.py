@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 INPUT_LAYERS = {
-    "org": ("building", "grid", "party_org", "duty"),
+    "org": ("building", "grid", "organisation", "duty"),
     "camera": (
         "building",
         "grid",

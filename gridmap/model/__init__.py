@@ -5,7 +5,7 @@ that follow from it alone, frozen dataclasses that cross rooms. Does not belong 
 that need a second layer (``topology``), coordinates (``crs``), storage (``tables``).
 
 Inside, each module imports only those before it: ``codes``, ``limits``, ``choices``,
-``headings``, ``reports``, ``fields``, ``cameras``, ``layers``.
+``headings``, ``reports``, ``fields``, ``cameras``, ``organisations``, ``lenses``, ``layers``.
 """
 
 from gridmap.model.cameras import (
@@ -32,13 +32,22 @@ from gridmap.model.layers import (
     DEDICATED,
     EXTENT,
     LAYERS,
-    SERVICE_KINDS,
-    SERVICE_TARGET,
     LayerSpec,
     layer,
     require_columns,
 )
+from gridmap.model.lenses import LENSES, OWN_BRANCH_FROM, Lens, lens_of, lens_row
 from gridmap.model.limits import Limits
+from gridmap.model.organisations import (
+    COURTYARD_PARTS,
+    EMPLOYER_KINDS,
+    MATTER_CLASSES,
+    PARTY_KINDS,
+    SERVICE_TARGETS,
+    SERVICES,
+    SIX_SERVICES,
+    STREET_ROLES,
+)
 from gridmap.model.reports import (
     BLIND_COLUMNS,
     CHANGES,
@@ -66,11 +75,19 @@ __all__ = [
     "DIVISION_LEVELS",
     "EXTENT",
     "FAILURE_KINDS",
+    "COURTYARD_PARTS",
+    "EMPLOYER_KINDS",
     "LAYERS",
+    "LENSES",
+    "MATTER_CLASSES",
+    "OWN_BRANCH_FROM",
+    "PARTY_KINDS",
+    "SERVICES",
+    "SERVICE_TARGETS",
+    "SIX_SERVICES",
+    "STREET_ROLES",
     "POSITIONS",
     "REMOVED",
-    "SERVICE_KINDS",
-    "SERVICE_TARGET",
     "Batch",
     "Breach",
     "Change",
@@ -79,6 +96,7 @@ __all__ = [
     "Issue",
     "Kind",
     "LayerSpec",
+    "Lens",
     "Level",
     "Limits",
     "Location",
@@ -87,6 +105,8 @@ __all__ = [
     "headings_of",
     "kind_of",
     "layer",
+    "lens_of",
+    "lens_row",
     "level_of",
     "matches",
     "parent_code",

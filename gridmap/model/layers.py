@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 
 from gridmap.errors import FrameError, LayerNotFound
+from gridmap.model import lenses, organisations
 from gridmap.model.cameras import ROW_COLUMNS, row_breaches
 from gridmap.model.codes import CODE_LENGTH, Level, kind_of
 from gridmap.model.fields import Field, Kind, check_field, check_unique, filled, parse, texts
@@ -57,7 +58,8 @@ class LayerSpec:
 
         Notes
         -----
-        Rules F01-F05, C01, C03, C04, G01 (validity, kind, twins), S03 (unit), V00, V01, V05, V10.
+        Rules F01-F05, C01, C03, C04, G01 (validity, kind, twins), L01, S03 (unit), V00, V01, V05,
+        V10.
         Source: domain.md 1.7. Cost O(n log n).
         """
         if frame.empty:
@@ -74,6 +76,8 @@ class LayerSpec:
             issues += _check_dedicated(frame, self)
         if self.name == "camera" and register:
             issues += _check_cameras(frame)
+        if self.name == "lens":
+            issues += _check_lenses(frame, self)
         if self.kinds:
             issues += _check_geometry(frame, self)
         return issues
@@ -136,6 +140,19 @@ def _check_dedicated(frame: pd.DataFrame, spec: LayerSpec) -> list[Issue]:
     return [
         Issue("S03.unit", int(row), "unit_name", {"value": code})
         for row, code in cells["code"][lacking].items()
+    ]
+
+
+def _check_lenses(frame: pd.DataFrame, spec: LayerSpec) -> list[Issue]:
+    """Find lenses that name a target, part or kind that there is not (L01)."""
+    cells = {f.name: parse(f, frame.get(f.name), frame.index)[0] for f in spec.fields}
+    typed = pd.DataFrame(cells, index=frame.index)
+    columns = {name: tuple(LAYERS[name].columns) for name in lenses.TARGETS}
+    needed = [f.name for f in spec.fields if f.required]
+    return [
+        Issue("L01.word", int(row), name, {"value": word, "choices": known})
+        for row, cell in typed.dropna(subset=needed).to_dict("index").items()
+        for name, word, known in lenses.lens_faults(lenses.lens_of(cell), columns)
     ]
 
 
@@ -214,16 +231,6 @@ BUILDING_KINDS = (
     "other",
 )
 MANAGEMENT_KINDS = ("property", "self", "scattered")
-ORG_KINDS = (
-    "working_committee",
-    "committee",
-    "general_branch",
-    "branch",
-    "joint_branch",
-    "party_group",
-)
-SERVICES = ("party_branch", "party_group")
-MODES = ("own", "joint")
 ROAD_KINDS = ("trunk", "main", "street", "lane", "path")
 CAMERA_STATES = ("in_use", "under_repair", "removed")
 PLACE_CATEGORIES = ("road", "public_venue", "hub", "transport", "service_area")
@@ -355,34 +362,16 @@ LAYERS: dict[str, LayerSpec] = {
         ),
         POLYGONS,
     ),
-    "party_org": LayerSpec(
-        "party_org",
-        (
-            Field("code", _T, "organisation code, opaque text", required=True),
-            Field("name", _T, "name", required=True),
-            Field("kind", _T, "kind of organisation", required=True, choices=ORG_KINDS),
-            Field("parent_code", _T, "organisation one level up"),
-            Field("host_code", _T, "division that hosts it"),
-            Field("full_members", _INT, "full members", low=0, high=100_000),
-            Field(
-                "probationary_members",
-                _INT,
-                "probationary members",
-                low=0,
-                high=100_000,
-            ),
-        ),
-    ),
-    "duty": LayerSpec(
-        "duty",
-        (
-            Field("org_code", _T, "who serves", required=True),
-            Field("service", _T, "what is served", required=True, choices=SERVICES),
-            Field("target_code", _T, "grid or building served", required=True),
-            Field("mode", _T, "own, or joint with neighbours", choices=MODES),
-        ),
-        key=("org_code", "service", "target_code"),
-    ),
+    "organisation": LayerSpec("organisation", organisations.ORGANISATION),
+    "post": LayerSpec("post", organisations.POST),
+    "courtyard": LayerSpec("courtyard", organisations.COURTYARD, POLYGONS),
+    "department_grid": LayerSpec("department_grid", organisations.DEPARTMENT_GRID, POLYGONS),
+    "duty": LayerSpec("duty", organisations.DUTY, key=("holder_code", "service", "target_code")),
+    "project": LayerSpec("project", organisations.PROJECT),
+    "matter_item": LayerSpec("matter_item", organisations.MATTER_ITEM),
+    "matter": LayerSpec("matter", organisations.MATTER, POINTS),
+    "proposal": LayerSpec("proposal", organisations.PROPOSAL),
+    "lens": LayerSpec("lens", lenses.LENS_FIELDS),
 }
 """Every layer gridmap stores, by name."""
 
@@ -396,15 +385,6 @@ EXTENT = LayerSpec(
     POLYGONS,
 )
 """The units of a computation over files alone: any polygons that do not overlap."""
-
-SERVICE_KINDS = {
-    "party_branch": ("committee", "general_branch", "branch", "joint_branch"),
-    "party_group": ("party_group",),
-}
-"""Which organisations can give a service: a group serves buildings, its branch a grid."""
-
-SERVICE_TARGET = {"party_branch": Level.GRID, "party_group": Level.BUILDING}
-"""What each service is given to: branches into grids, groups into buildings (domain.md 4)."""
 
 
 def layer(name: str) -> LayerSpec:

@@ -274,13 +274,13 @@ def read_left(conn: Connection, layer: str, codes: pd.Index, day: dt.date) -> pd
     Returns
     -------
     DataFrame
-        Columns code, kind (``division``, ``duty``, ``entrance``, ``party_org``), count.
+        Columns code, kind (``division``, ``duty``, ``entrance``, ``organisation``), count.
     """
-    division, duty, org = t.division.c, t.duty.c, t.party_org.c
+    division, duty, org = t.division.c, t.duty.c, t.organisation.c
     refers = {
         "division": [division.parent_code, org.host_code, duty.target_code],
         "building": [duty.target_code, t.entrance.c.building_code],
-        "party_org": [org.parent_code, duty.org_code],
+        "organisation": [org.parent_code, duty.holder_code],
     }
     since = sa.func.daterange(day, None)
     gone = (

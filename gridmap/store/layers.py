@@ -145,7 +145,7 @@ def read_buildings(
     -------
     GeoDataFrame
         Index ``code``, ascending; the layer's columns, grid_code, grid_share, status, reason,
-        org_code, org_name (of the last computation), geometry (MultiPolygon, EPSG:4490).
+        holder_code, holder_name (of the last computation), geometry (MultiPolygon, EPSG:4490).
     """
     names = [*LAYERS["building"].columns, "grid_code", "grid_share", "geom"]
     rows = state(
@@ -154,18 +154,18 @@ def read_buildings(
         as_of,
         lambda c: [*below(c.grid_code, within), *inside(c.geom, window)],
     )
-    b, c, o = rows.c, t.target_coverage.c, t.party_org.c
+    b, c, o = rows.c, t.target_coverage.c, t.organisation.c
     joined = rows.outerjoin(
         t.target_coverage, sa.and_(c.lens == "party_group", c.target_code == b.code)
     )
     latest = (
         sa.select(o.name)
-        .where(o.code == c.org_code)
+        .where(o.code == c.holder_code)
         .order_by(sa.func.lower(o.valid).desc())
         .limit(1)
         .scalar_subquery()
     )
-    covered = [c.status, c.reason, c.org_code, latest.label("org_name")]
+    covered = [c.status, c.reason, c.holder_code, latest.label("holder_name")]
     query = sa.select(*(b[name] for name in names[:-1]), *covered, b.geom).select_from(joined)
     return frame_rows(conn, query.order_by(b.code).limit(limit))
 
@@ -337,8 +337,8 @@ def read_orgs(conn: Connection) -> pd.DataFrame:
         Index ``id``; code, name, kind, parent_code, host_code, full_members,
         probationary_members, begins, ends (dates; ``ends`` None while it lasts).
     """
-    o = t.party_org.c
-    columns = [o[name] for name in LAYERS["party_org"].columns]
+    o = t.organisation.c
+    columns = [o[name] for name in LAYERS["organisation"].columns]
     return table_rows(conn, sa.select(o.id, *columns, *_period(o.valid)).order_by(o.id), "id")
 
 
@@ -355,10 +355,10 @@ def read_duties(conn: Connection, service: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index ``id``; org_code, service, target_code, mode, begins, ends.
+        Index ``id``; holder_code, service, target_code, mode, begins, ends.
     """
     d = t.duty.c
-    query = sa.select(d.id, d.org_code, d.service, d.target_code, d.mode, *_period(d.valid))
+    query = sa.select(d.id, d.holder_code, d.service, d.target_code, d.mode, *_period(d.valid))
     return table_rows(conn, query.where(d.service == service).order_by(d.id), "id")
 
 
@@ -370,7 +370,7 @@ def read_codes(conn: Connection, kind: str, *, as_of: dt.date) -> pd.Index:
     conn
         An open connection.
     kind
-        A division level, ``building`` or ``party_org``.
+        A division level, ``building`` or ``organisation``.
     as_of
         The date.
 
@@ -381,8 +381,8 @@ def read_codes(conn: Connection, kind: str, *, as_of: dt.date) -> pd.Index:
     """
     if kind == "building":
         query = sa.select(state(t.building, ["code"], as_of))
-    elif kind == "party_org":
-        query = sa.select(t.party_org.c.code).where(holds(t.party_org.c.valid, as_of))
+    elif kind == "organisation":
+        query = sa.select(t.organisation.c.code).where(holds(t.organisation.c.valid, as_of))
     else:
         d = t.division.c
         query = sa.select(d.code).where(d.level == kind, holds(d.valid, as_of))

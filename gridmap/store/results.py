@@ -110,7 +110,7 @@ def read_uncovered(
     -------
     int, list of dict
         How many there are in all; code, name, address, household_count, floor_area_m2,
-        grid_code, reason, org_code, longitude, latitude of the first ones.
+        grid_code, reason, holder_code, longitude, latitude of the first ones.
     """
     names = ["code", "name", "address", "household_count", "floor_area_m2", "grid_code", "geom"]
     rows = state(t.building, names, as_of, lambda c: [_here(c.grid_code, code)])
@@ -121,7 +121,7 @@ def read_uncovered(
         sa.select(
             *(b[name] for name in names[:-1]),
             c.reason,
-            c.org_code,
+            c.holder_code,
             sa.func.ST_X(place).label("longitude"),
             sa.func.ST_Y(place).label("latitude"),
         )
@@ -288,10 +288,10 @@ def read_statuses(conn: Connection) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index ``lens`` and ``target_code``, ascending; status, reason, org_code.
+        Index ``lens`` and ``target_code``, ascending; status, reason, holder_code.
     """
     c = t.target_coverage.c
-    query = sa.select(c.lens, c.target_code, c.status, c.reason, c.org_code)
+    query = sa.select(c.lens, c.target_code, c.status, c.reason, c.holder_code)
     found = table_rows(conn, query.order_by(c.lens, c.target_code), "lens")
     return found.set_index("target_code", append=True)
 

@@ -214,7 +214,7 @@ const gridmap = (() => {
     building: (p) => card(p.name || p.address || p.code, [
       ["Code", p.code], ["Address", p.address],
       ["Party group", p.status ? word(p.status) : t("no data")],
-      ["Reason", p.reason ? word(p.reason) : null], ["Organisation", p.org_name || p.org_code],
+      ["Reason", p.reason ? word(p.reason) : null], ["Organisation", p.holder_name || p.holder_code],
       ["Households", p.household_count], ["Grid", p.grid_code],
     ]),
     view: cameraCard,
