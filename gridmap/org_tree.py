@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gridmap.model import CODE_LENGTH, Issue, Level, require_columns
-from gridmap.org_coverage import GROUP_MIN_MEMBERS
+from gridmap.model import CODE_LENGTH, GROUP_MIN_MEMBERS, Issue, Level, require_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
