@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from browser_fixtures import chromium, watch  # noqa: F401  fixtures of every folder
 from sqlalchemy.engine import make_url
-from toy_town import DEMO_DAY, TOY_DAY, import_toy, served
+from toy_town import DEMO_DAY, TOY_DAY, import_services, import_toy, served
 
 from gridmap import cluster, jobs, store
 
@@ -94,6 +94,25 @@ def toy_url(new_database, toy_template) -> str:
 def town(new_database, toy_template):
     """A toy town of one's own, to be written to."""
     engine = store.connect(new_database(toy_template))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def serviced_template(new_database, toy_template) -> str:
+    """The name of a database with all that serves the toy town too, to be cloned."""
+    url = new_database(toy_template)
+    engine = store.connect(url)
+    import_services(engine)
+    jobs.refresh_org_coverage(engine, as_of=TOY_DAY)
+    engine.dispose()
+    return make_url(url).database
+
+
+@pytest.fixture
+def serviced(new_database, serviced_template):
+    """A toy town of one's own with all that serves it, to be written to."""
+    engine = store.connect(new_database(serviced_template))
     yield engine
     engine.dispose()
 

@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-from toy_town import TOY_DAY, import_services
 
 from gridmap import jobs, store
 from gridmap.model import LENSES
@@ -154,11 +153,8 @@ FIGURES = {
 
 
 @pytest.fixture(scope="module")
-def serviced(new_database, toy_template):
-    """The toy town with all that serves it, only to be read."""
-    engine = store.connect(new_database(toy_template))
-    import_services(engine)
-    jobs.refresh_org_coverage(engine, as_of=TOY_DAY)
+def read_only(new_database, serviced_template):
+    engine = store.connect(new_database(serviced_template))
     yield engine
     engine.dispose()
 
@@ -168,8 +164,8 @@ def test_every_lens_has_answers_worked_by_hand():
 
 
 @pytest.mark.parametrize("lens", ANSWERS)
-def test_the_answers_of_the_toy_town(serviced, lens):
-    with store.transaction(serviced) as conn:
+def test_the_answers_of_the_toy_town(read_only, lens):
+    with store.transaction(read_only) as conn:
         found = store.read_lens_statuses(conn, lens).astype(object)
     found = found.where(found.notna(), None)
     answers = {
@@ -178,14 +174,14 @@ def test_the_answers_of_the_toy_town(serviced, lens):
     assert answers == ANSWERS[lens]
 
 
-def test_the_figures_of_the_toy_town(serviced):
-    rates = jobs.unit_coverage(serviced, "990101")["rates"]
+def test_the_figures_of_the_toy_town(read_only):
+    rates = jobs.unit_coverage(read_only, "990101")["rates"]
     found = {rate["measure"]: (rate["covered"], rate["total"]) for rate in rates}
     assert {measure: found[measure] for measure in FIGURES} == FIGURES
 
 
-def test_what_is_missing_is_named(serviced):
-    with store.transaction(serviced) as conn:
+def test_what_is_missing_is_named(read_only):
+    with store.transaction(read_only) as conn:
         six = store.read_lens_statuses(conn, "six_services")
         posts = store.read_lens_statuses(conn, "street_posts")
         yards = store.read_lens_statuses(conn, "courtyard_131")

@@ -6,13 +6,15 @@ what lenses read (``jobs.lenses``), judging (``org_coverage``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gridmap import __version__, org_coverage, store
-from gridmap.jobs.lenses import Register, read_lenses, read_register
-from gridmap.jobs.rates import INPUT_LAYERS, RATE_COLUMNS
+from gridmap import org_coverage, store
+from gridmap.jobs.changed_duties import changed_duties, write_changed_duties
+from gridmap.jobs.judging import answered, inputs
+from gridmap.jobs.lenses import read_lenses, read_register
+from gridmap.jobs.rates import RATE_COLUMNS
 from gridmap.model import Level
 
 if TYPE_CHECKING:
@@ -20,10 +22,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from gridmap.model import Lens
 
-
-def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
+def refresh_org_coverage(engine: Engine, *, as_of: dt.date, full: bool = False) -> pd.DataFrame:
     """Compute who covers each target under every lens, and the rates; replace the former result.
 
     Parameters
@@ -32,6 +32,8 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
         The store.
     as_of
         The date of divisions, buildings, organisations, posts and duties.
+    full
+        Compute everything, even where only a few duties changed.
 
     Returns
     -------
@@ -49,7 +51,12 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
     not nobody there.
     """
     with store.transaction(engine, writes=True) as conn:
-        return write_org_coverage(conn, as_of)
+        changed = None if full else changed_duties(conn, as_of)
+        if changed is None:
+            return write_org_coverage(conn, as_of)
+        write_changed_duties(conn, as_of, changed)
+        rates = store.read_rates(conn, level=Level.DISTRICT).reset_index()
+        return rates[~rates["measure"].str.startswith("camera.")].reset_index(drop=True)
 
 
 def write_org_coverage(conn: Connection, as_of: dt.date) -> pd.DataFrame:
@@ -78,7 +85,7 @@ def write_org_coverage(conn: Connection, as_of: dt.date) -> pd.DataFrame:
         rows = org_coverage.unit_rows(*found)
         tables.append(org_coverage.lens_rates(rows, lens, districts=districts))
         units.append(rows.assign(lens=lens.code).reset_index())
-    run_id = store.write_run(conn, "org", as_of, _inputs(conn, register, lenses))
+    run_id = store.write_run(conn, "org", as_of, inputs(conn, register, lenses))
     results = {
         "unit_coverage": pd.concat(units) if units else pd.DataFrame(),
         "coverage_rate": pd.concat(tables) if tables else pd.DataFrame(columns=RATE_COLUMNS),
@@ -87,71 +94,3 @@ def write_org_coverage(conn: Connection, as_of: dt.date) -> pd.DataFrame:
         store.replace_results(conn, name, frame, run_id=run_id, subject="org")
     rates = results["coverage_rate"]
     return rates[rates["level"] == "district"].reset_index(drop=True)
-
-
-def answered(register: Register, lens: Lens) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Judge all targets of a register by one lens.
-
-    Parameters
-    ----------
-    register
-        From `read_register`, with this lens.
-    lens
-        The lens.
-
-    Returns
-    -------
-    DataFrame, DataFrame
-        The targets asked about and their statuses, one index; None where nothing is known.
-    """
-    targets = org_coverage.asked(register.targets[lens.target], lens)
-    links = judged(register, lens, targets)
-    if targets.empty or (links.empty and lens.source != "field"):
-        return None
-    found = org_coverage.status(targets, links, lens)
-    if lens.neighbour_m is not None and lens.target == "building":
-        shapes = register.shapes.reindex(targets.index)
-        placed = shapes.to_frame("geometry").assign(unit_code=targets["unit_code"])
-        found = org_coverage.with_neighbours(found, placed, lens)
-    return targets, found
-
-
-def judged(register: Register, lens: Lens, targets: pd.DataFrame) -> pd.DataFrame:
-    """Judge all links of a register by one lens.
-
-    Parameters
-    ----------
-    register
-        From `read_register`, with this lens.
-    lens
-        The lens.
-    targets
-        Those it asks about.
-
-    Returns
-    -------
-    DataFrame
-        From `org_coverage.judged`.
-    """
-    return org_coverage.judged(
-        targets,
-        register.links(lens),
-        register.holders,
-        lens,
-        as_of=register.day,
-        branch_grids=register.branch_grids() if lens.same_grid else None,
-    )
-
-
-def _inputs(conn: Connection, register: Register, lenses: dict[str, Lens]) -> dict[str, Any]:
-    """Return the versions of what was read, and what is missing in it."""
-    buildings = register.targets["building"]
-    return {
-        "layers": store.read_inputs(conn, INPUT_LAYERS["org"]),
-        "lenses": sorted(lenses),
-        "buildings": len(buildings),
-        "buildings_without_grid": int(buildings["unit_code"].isna().sum()),
-        "buildings_without_household_count": int(buildings["household_count"].isna().sum()),
-        "buildings_without_floor_area": int(buildings["floor_area_m2"].isna().sum()),
-        "program": __version__,
-    }

@@ -111,7 +111,6 @@ def read_register(
     kinds = {lens.target for lens in lenses}
     places = {part for lens in lenses if lens.source == "inside" for part in lens.parts}
     buildings = _buildings(conn, day, units)
-    holders = store.read_holders(conn)
     targets = {"building": buildings}
     for level in DIVISION_LEVELS:
         if str(level) in kinds:
@@ -126,18 +125,45 @@ def read_register(
     inside = _inside(buildings, grounds, shapes)
     if "courtyard" in kinds:
         targets["courtyard"] = _courtyards(grounds["courtyard"], buildings, inside, units)
-    services = {part for lens in lenses if lens.source == "duty" for part in lens.parts}
-    if any(lens.same_grid for lens in lenses):
-        services.add("party_branch")
+    duties, holders = _links(conn, lenses, targets, units)
+    projects = any(lens.source == "project" for lens in lenses)
     return Register(
         day=day,
         holders=holders,
-        duties=store.read_duties(conn, services),
-        projects=store.read_projects(conn) if any(x.source == "project" for x in lenses) else _NONE,
+        duties=duties,
+        projects=store.read_projects(conn) if projects else _NONE,
         targets=targets,
         inside=inside,
         shapes=shapes,
     )
+
+
+def _links(
+    conn: Connection,
+    lenses: Collection[Lens],
+    targets: dict[str, pd.DataFrame],
+    units: Collection[str] | None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the duties that bear on the targets, and their holders."""
+    services = {part for lens in lenses if lens.source == "duty" for part in lens.parts}
+    same_grid = any(lens.same_grid for lens in lenses)
+    if units is None:
+        services |= {"party_branch"} if same_grid else set()
+        return store.read_duties(conn, services), store.read_holders(conn)
+    lengths = CODE_LENGTH.values()
+    given = {unit[:length] for unit in units for length in lengths if len(unit) >= length}
+    given |= {code for lens in lenses for code in targets[lens.target].index}
+    duties = store.read_duties(conn, services, targets=given)
+    holders = store.read_holders(conn, set(duties["holder_code"]))
+    parts = [duties]
+    posts = set(holders["code"][holders["filled"].notna()])
+    if posts:  # whether they have several targets
+        parts.append(store.read_duties(conn, services, holders=posts))
+    if same_grid:
+        branches = set(holders["parent_code"].dropna())
+        parts.append(store.read_duties(conn, ["party_branch"], holders=branches))
+    every = pd.concat([part for part in parts if len(part)] or parts[:1])
+    return every[~every.index.duplicated()], holders
 
 
 _NONE = pd.DataFrame(columns=["code", "community_code", "year", "state", "begins", "ends"])

@@ -23,6 +23,7 @@ from gridmap.store.batches import (
 )
 from gridmap.store.changes import (
     Staged,
+    add_to_rates,
     analyze,
     read_changes,
     replace_results,
@@ -32,6 +33,7 @@ from gridmap.store.changes import (
     write_run,
 )
 from gridmap.store.duties import (
+    has_duties,
     read_changed_duties,
     read_duties,
     read_holders,
@@ -65,6 +67,7 @@ from gridmap.store.origins import (
 )
 from gridmap.store.position import locate
 from gridmap.store.results import (
+    has_answers,
     read_blind_areas,
     read_camera_issues,
     read_figures,
@@ -85,8 +88,11 @@ from gridmap.store.schema import MIGRATIONS, connect, migrate, require_schema, t
 __all__ = [
     "MIGRATIONS",
     "Staged",
+    "add_to_rates",
     "analyze",
     "connect",
+    "has_answers",
+    "has_duties",
     "has_synthetic",
     "locate",
     "migrate",

@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-def read_holders(conn: Connection) -> pd.DataFrame:
-    """Read all organisations and posts of all times.
+def read_holders(conn: Connection, codes: Collection[str] | None = None) -> pd.DataFrame:
+    """Read organisations and posts of all times.
 
     Parameters
     ----------
     conn
         An open connection.
+    codes
+        Only these; None for all.
 
     Returns
     -------
@@ -67,6 +69,9 @@ def read_holders(conn: Connection) -> pd.DataFrame:
         p.is_secretary,
         *_period(p.valid),
     )
+    if codes is not None:
+        some = sa.any_(sa.literal(list(codes), ARRAY(sa.Text)))
+        orgs, posts = orgs.where(o.code == some), posts.where(p.code == some)
     both = orgs.union_all(posts).subquery()
     return table_rows(conn, sa.select(both).order_by(both.c.code, both.c.begins), None)
 
@@ -104,6 +109,25 @@ def read_duties(
         if some is not None:
             query = query.where(column == sa.any_(sa.literal(list(some), ARRAY(sa.Text))))
     return table_rows(conn, query.order_by(d.id), "id")
+
+
+def has_duties(conn: Connection, services: Collection[str]) -> bool:
+    """Tell whether any duty of some services is stored, of whatever time.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    services
+        The services.
+
+    Returns
+    -------
+    bool
+        True if there is one.
+    """
+    some = t.duty.c.service == sa.any_(sa.literal(list(services), ARRAY(sa.Text)))
+    return bool(conn.execute(sa.select(sa.exists().where(some))).scalar_one())
 
 
 def read_changed_duties(conn: Connection, *, since: int) -> pd.DataFrame:
@@ -149,7 +173,11 @@ def read_projects(conn: Connection) -> pd.DataFrame:
 
 
 def read_homes(
-    conn: Connection, *, as_of: dt.date, grids: Collection[str] | None = None
+    conn: Connection,
+    *,
+    as_of: dt.date,
+    grids: Collection[str] | None = None,
+    codes: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Read what lenses ask of buildings: all but their ground.
 
@@ -161,6 +189,8 @@ def read_homes(
         The date of the rows.
     grids
         Only those in these grids, an empty text for those in none; None for all.
+    codes
+        Only these; None for all.
 
     Returns
     -------
@@ -169,6 +199,8 @@ def read_homes(
     """
 
     def where(c: Any) -> list[sa.ColumnElement[bool]]:
+        if codes is not None:
+            return [c.code == sa.any_(sa.literal(list(codes), ARRAY(sa.Text)))]
         if grids is None:
             return []
         those = c.grid_code == sa.any_(sa.literal(list(grids), ARRAY(sa.Text)))

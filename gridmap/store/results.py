@@ -323,6 +323,25 @@ def read_lens_statuses(conn: Connection, lens: str, *, within: str = "") -> pd.D
     return table_rows(conn, query.order_by(c.target_code), "target_code")
 
 
+def has_answers(conn: Connection, lens: str) -> bool:
+    """Tell whether a lens was answered.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    lens
+        Its code.
+
+    Returns
+    -------
+    bool
+        True if it has any target.
+    """
+    query = sa.select(sa.exists().where(t.unit_coverage.c.lens == lens))
+    return bool(conn.execute(query).scalar_one())
+
+
 def read_unit_coverage(
     conn: Connection, lens: str, *, units: Collection[str] | None = None
 ) -> pd.DataFrame:
