@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from gridmap.errors import FrameError
-from gridmap.model import CODE_LENGTH, Level, require_columns
+from gridmap.model import CODE_LENGTH, require_columns
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,6 +35,11 @@ PARTS = {
     "total": ("appeared", "gone", "weight_changed"),
 }
 """What a numerator and a denominator change by; each part has its sign."""
+
+_AMOUNTS = [
+    *(f"{what}_{when}" for when in ("before", "after") for what in PARTS),
+    *(f"{what}_{part}" for what, parts in PARTS.items() for part in parts),
+]
 
 _COVERED = ("own", "joint")
 _AREA_STEP = 2.0**-20  # m²; sums of multiples are exact, in any order, up to 8,000 km² of floors
@@ -199,14 +204,22 @@ def rate_changes(
     1      households        -3.0                  0.25  denominator
     """
     _, old, new = _aligned(before, after)
-    lengths = sorted(set(unit_lengths))
-    tables = [_unit_changes(old, new, length) for length in lengths]
-    tables = tables or [_unit_changes(old, new, CODE_LENGTH[Level.DISTRICT]).head(0)]
-    sums = [f"{what}_{when}" for when in ("before", "after") for what in PARTS]
-    parts = [f"{what}_{part}" for what, names in PARTS.items() for part in names]
-    shares = ["share_by_coverage", "share_by_denominator", "cause"]
-    columns = ["unit_code", "unit_of_measure", *sums, *parts, *shares]
-    return pd.concat(tables, ignore_index=True)[columns]
+    units: list[str] = []
+    sums = {name: [np.zeros(0)] for name in _AMOUNTS}
+    for length in sorted(set(unit_lengths)):
+        some, amounts = _unit_sums(old, new, length)
+        units += some
+        for name in _AMOUNTS:
+            sums[name].append(amounts[name])
+    counted = {
+        "unit_code": np.repeat(np.array(units, dtype=object), len(COUNTED_IN)),
+        "unit_of_measure": np.array(COUNTED_IN * len(units), dtype=object),
+    }
+    joined = {name: np.concatenate(parts) for name, parts in sums.items()}
+    table = pd.DataFrame(joined | _causes(joined))
+    for place, (name, column) in enumerate(counted.items()):
+        table.insert(place, name, pd.Series(column, dtype=object))
+    return table
 
 
 def packed(frame: pd.DataFrame) -> bytes:
@@ -346,8 +359,11 @@ def _weights(column: pd.Series) -> Floats:
 # --- units
 
 
-def _unit_changes(old: _Side, new: _Side, length: int) -> pd.DataFrame:
-    """Return the changes of the units whose codes have a length."""
+def _unit_sums(old: _Side, new: _Side, length: int) -> tuple[list[str], dict[str, Floats]]:
+    """Return the units whose codes have a length, ascending, and what their targets add up to.
+
+    Of each amount there is one for each of `COUNTED_IN`, unit by unit.
+    """
     was, now = (
         [code[:length] if code is not None and len(code) >= length else None for code in side.unit]
         for side in (old, new)
@@ -358,23 +374,20 @@ def _unit_changes(old: _Side, new: _Side, length: int) -> pd.DataFrame:
         np.array([-1 if unit is None else number[unit] for unit in side], dtype=int)
         for side in (was, now)
     )
-    codes = pd.Series(units, dtype=object)
-    tables = []
-    for measure in COUNTED_IN:
-        flows = _flows(old, new, before, after, measure)
-        table = pd.DataFrame({name: _summed(*flow, len(units)) for name, flow in flows.items()})
-        counted_in = pd.Series(measure, index=codes.index, dtype=object)
-        tables.append(table.assign(unit_code=codes, unit_of_measure=counted_in))
-    # Units in turn, each with what it is counted in.
-    order = np.arange(len(units) * len(tables)).reshape(len(tables), -1).T.ravel()
-    found = pd.concat(tables, ignore_index=True).iloc[order].reset_index(drop=True)
-    return _with_cause(found)
+    sums = {name: np.zeros((len(units), len(COUNTED_IN))) for name in _AMOUNTS}
+    for column, measure in enumerate(COUNTED_IN):
+        for name, (place, amounts) in _flows(old, new, before, after, measure).items():
+            inside = place >= 0
+            sums[name][:, column] += np.bincount(
+                place[inside], weights=amounts[inside], minlength=len(units)
+            )
+    return units, {name: amounts.ravel() for name, amounts in sums.items()}
 
 
 def _flows(
     old: _Side, new: _Side, before: Ints, after: Ints, measure: str
 ) -> dict[str, tuple[Ints, Floats]]:
-    """Return, by column, the place of each target's unit and what the target adds to it."""
+    """Return, by amount, the place of each target's unit and what the target adds to it."""
     was, now = old.weights[measure], new.weights[measure]
     stays = before == after  # those in no unit both times are not summed
     gained, lost = stays & ~old.covered & new.covered, stays & old.covered & ~new.covered
@@ -384,50 +397,42 @@ def _flows(
         "covered_after": (after, new.covered * now),
         "total_after": (after, now),
         "covered_gained": (before, gained * was),
-        "covered_lost": (before, -1.0 * lost * was),
-        "covered_appeared": (after, ~stays * new.covered * now),
-        "covered_gone": (before, -1.0 * ~stays * old.covered * was),
-        "covered_weight_changed": (after, stays * new.covered * (now - was)),
+        "covered_lost": (before, lost * -was),
+        "covered_appeared": (after, (~stays & new.covered) * now),
+        "covered_gone": (before, (~stays & old.covered) * -was),
+        "covered_weight_changed": (after, (stays & new.covered) * (now - was)),
         "total_appeared": (after, ~stays * now),
-        "total_gone": (before, -1.0 * ~stays * was),
+        "total_gone": (before, ~stays * -was),
         "total_weight_changed": (after, stays * (now - was)),
     }
 
 
-def _summed(place: Ints, amounts: Floats, number: int) -> Floats:
-    inside = place >= 0
-    sums = np.bincount(place[inside], weights=amounts[inside], minlength=number)
-    return sums.astype(float) + 0.0  # no negative zero
-
-
-def _with_cause(table: pd.DataFrame) -> pd.DataFrame:
-    """Add what moved each share: shares are compared as fractions of whole numbers."""
+def _causes(amounts: dict[str, Floats]) -> dict[str, Floats | Objects]:
+    """Return what moved each share: shares are compared as fractions of whole numbers."""
     covered, total, covered_now, total_now, moved = (
-        np.array([int(amount / _AREA_STEP) for amount in amounts], dtype=object)
-        for amounts in (
-            table["covered_before"],
-            table["total_before"],
-            table["covered_after"],
-            table["total_after"],
-            table["covered_gained"] + table["covered_lost"],
+        np.array([int(amount / _AREA_STEP) for amount in some], dtype=object)
+        for some in (
+            amounts["covered_before"],
+            amounts["total_before"],
+            amounts["covered_after"],
+            amounts["total_after"],
+            amounts["covered_gained"] + amounts["covered_lost"],
         )
     )
     some, some_now = total > 0, total_now > 0
     shared = some & some_now
     by_coverage = shared & (moved != 0)
     by_denominator = shared & ((covered + moved) * total_now != covered_now * total)
-    by_denominator |= some != some_now
     changed = (some != some_now) | (covered * total_now != covered_now * total)
     steps = [~changed, by_coverage & by_denominator, by_coverage]
-    cause = np.select(steps, ["none", "both", "coverage"], default="denominator")
     before, between, after = (
         np.divide(
-            part.astype(float), whole.astype(float), out=np.full(len(table), np.nan), where=shared
+            part.astype(float), whole.astype(float), out=np.full(len(part), np.nan), where=shared
         )
         for part, whole in ((covered, total), (covered + moved, total), (covered_now, total_now))
     )
-    return table.assign(
-        share_by_coverage=between - before,
-        share_by_denominator=after - between,
-        cause=pd.Series(cause, index=table.index, dtype=object),
-    )
+    return {
+        "share_by_coverage": between - before,
+        "share_by_denominator": after - between,
+        "cause": np.select(steps, ["none", "both", "coverage"], "denominator").astype(object),
+    }
