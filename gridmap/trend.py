@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from gridmap.errors import FrameError
-from gridmap.model import CODE_LENGTH, require_columns
+from gridmap.model import CODE_LENGTH, COVERED, require_columns
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -41,7 +41,6 @@ _AMOUNTS = [
     *(f"{what}_{part}" for what, parts in PARTS.items() for part in parts),
 ]
 
-_COVERED = ("own", "joint")
 _AREA_STEP = 2.0**-20  # m²; sums of multiples are exact, in any order, up to 8,000 km² of floors
 
 _SCHEMA = pa.schema(
@@ -76,8 +75,8 @@ def status_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     before, after
-        Index: target code, text. Columns ``status`` (own and joint are covered, all others are
-        not), ``reason``, ``holder_code``, ``unit_code`` (null: none), ``household_count``,
+        Index: target code, text. Columns ``status`` (of `model.COVERED`, or any other),
+        ``reason``, ``holder_code``, ``unit_code`` (null: none), ``household_count``,
         ``floor_area_m2`` (null: unknown). Two snapshots of one lens.
 
     Returns
@@ -338,7 +337,7 @@ def _side(frame: pd.DataFrame, codes: Objects) -> _Side:
         weights[name] = np.zeros(len(codes))
         weights[name][there] = known[place[there]]
     status, reason, holder, unit = texts
-    covered = np.isin(status.astype(str), _COVERED)
+    covered = np.isin(status.astype(str), COVERED)
     return _Side(there, covered, status, reason, holder, unit, weights)
 
 
