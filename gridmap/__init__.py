@@ -8,6 +8,7 @@ The pure rooms take frames and give frames, without a database; import them by n
 - ``gridmap.loads``: how many households grids hold, and how evenly;
 - ``gridmap.differences``: what differs between two days;
 - ``gridmap.org_coverage``: who covers which target, and the reason where nobody does;
+- ``gridmap.trend``: what became of it between two snapshots, and why the rates moved;
 - ``gridmap.visibility``: what a camera sees among walls;
 - ``gridmap.camera_coverage``: seen and blind ground.
 
