@@ -433,6 +433,19 @@ RULES: dict[str, Rule] = {
         "joint branch",
         "党支部 {value!r} 有正式党员 {full} 名，不足 {limit} 名，应与相邻单位建立联合党支部",
     ),
+    "P04.own": Rule(
+        _W,
+        "organisation {value!r} has {full} full members and no branch; from {limit} on it forms "
+        "its own: form one, and import the duty enterprise_branch with mode own",
+        "组织 {value!r} 有正式党员 {full} 名但没有党支部；达到 {limit} 名应单独建立党支部，"
+        "请建立并导入方式为 own 的 enterprise_branch 服务关系",
+    ),
+    "P04.joint": Rule(
+        _W,
+        "organisation {value!r} has {full} full members and shares a joint branch; from {limit} "
+        "on it forms its own",
+        "组织 {value!r} 有正式党员 {full} 名，仅由联合党支部覆盖；达到 {limit} 名应单独建立党支部",
+    ),
     "P05.units": Rule(
         _W,
         "joint branch {value!r} serves {count} grids; a joint branch usually covers at most "
@@ -444,6 +457,19 @@ RULES: dict[str, Rule] = {
         "branch {value!r} has {members} members; a branch usually has at most {limit}: make it a "
         "general branch, or split it",
         "党支部 {value!r} 有党员 {members} 名，一般不超过 {limit} 名，请改设党总支或拆分",
+    ),
+    "P07.committee": Rule(
+        _W,
+        "branch {value!r} has {full} full members and no committee; from {limit} on it elects "
+        "one: elect it, and set {field}",
+        "党支部 {value!r} 有正式党员 {full} 名，未设支部委员会；达到 {limit} 名应设立，"
+        "设立后请填写{field}",
+    ),
+    "P08.secretary": Rule(
+        _W,
+        "the grid leader of post {value!r} is no branch secretary; as a rule the secretary leads "
+        "the grid: appoint one, or correct {field}",
+        "岗位 {value!r} 的网格长不是党支部书记；网格长一般由支部书记担任，请调整或改正{field}",
     ),
     # S: grids as a service
     "S01.few": Rule(
@@ -697,7 +723,7 @@ NAMES_ZH = {
     "key_public_area": "重点公共区域",
     "privacy_zone": "隐私区域",
     "restricted_site": "涉密单位",
-    "organisation": "党组织",
+    "organisation": "组织",
     "division": "区划",
     "duty": "服务关系",
     "district": "区",
@@ -748,6 +774,8 @@ NAMES_ZH = {
     "host_code": "所在区划(host_code)",
     "full_members": "正式党员数(full_members)",
     "probationary_members": "预备党员数(probationary_members)",
+    "has_committee": "设委员会(has_committee)",
+    "is_secretary": "支部书记担任(is_secretary)",
     "holder_code": "组织编码(holder_code)",
     "service": "服务(service)",
     "target_code": "对象编码(target_code)",
