@@ -362,12 +362,27 @@ RULES: dict[str, Rule] = {
         "no frame gridmap knows puts the rows ({rows}) where they belong; ask who made the file",
         "没有已知的坐标系能使数据（{rows} 行）位于应在之处，请向文件提供者核实",
     ),
-    # P: organisations and their duties
+    # L: lenses
     "L01.word": Rule(
         _E,
         "{field} of the lens names {value!r}; it can name {choices}",
         "口径的{field}写了 {value!r}，可写：{choices}",
     ),
+    # M: the catalogue of matters
+    "M01.route": Rule(
+        _E,
+        "item {value!r} is {kind} and goes to {route}; a matter of its class can go to {choices}: "
+        "correct {field} or matter_class",
+        "事项 {value!r} 属于{kind}，分流去向为{route}；该类事项可去往 {choices}："
+        "请改正{field}或事项分类(matter_class)",
+    ),
+    "M02.unit": Rule(
+        _W,
+        "nobody answers for item {value!r}, which is {kind}, so each of its matters will be asked "
+        "about; fill in {field}",
+        "事项 {value!r} 属于{kind}但没有责任部门，其每件事都将转为人工确认，请填写{field}",
+    ),
+    # P: organisations, posts and their duties
     "P00.cycle": Rule(
         _E,
         "{count} organisations are each other's parents in a circle, {cycle}; correct {field} of "
@@ -777,6 +792,17 @@ NAMES_ZH = {
     "has_committee": "设委员会(has_committee)",
     "is_secretary": "支部书记担任(is_secretary)",
     "holder_code": "组织编码(holder_code)",
+    "route": "分流去向(route)",
+    "unit_code": "责任部门(unit_code)",
+    "big": "大事",
+    "small": "小事",
+    "private": "私事",
+    "government_department": "政府部门",
+    "leading_group": "党建领导小组",
+    "community_committees": "社区两委",
+    "social_units": "驻区单位和社会组织",
+    "market": "市场",
+    "self_help": "自助互助",
     "service": "服务(service)",
     "target_code": "对象编码(target_code)",
     "mode": "方式(mode)",
