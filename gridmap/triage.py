@@ -74,7 +74,7 @@ OF = {
 }
 """Each figure of `resolution` -> its denominator."""
 
-_CHUNK = 2_000  # points whose neighbours are held at once
+_CHUNK = 250  # points whose neighbours are held at once
 
 
 def routed(
