@@ -9,6 +9,9 @@ The pure rooms take frames and give frames, without a database; import them by n
 - ``gridmap.differences``: what differs between two days;
 - ``gridmap.org_coverage``: who covers which target, and the reason where nobody does;
 - ``gridmap.trend``: what became of it between two snapshots, and why the rates moved;
+- ``gridmap.org_tree``: whether Party organisations are a tree, and of a size;
+- ``gridmap.triage``: who answers for a matter, what is asked, where matters gather;
+- ``gridmap.reconciliation``: what does not add up between tables, grids that conflict;
 - ``gridmap.visibility``: what a camera sees among walls;
 - ``gridmap.camera_coverage``: seen and blind ground.
 

@@ -1,11 +1,8 @@
-"""How Party organisations hang together: cycles, order of kinds, roots, and sizes.
+"""How Party organisations hang together: cycles, order of kinds, roots, sizes, committees.
 
-Belongs here: rules P00 and P03 to P06, which need organisations and their duties only. Does not
+Belongs here: rules P00 and P03 to P08, which need organisations, posts and duties only. Does not
 belong here: who covers which target (``org_coverage``), whether a reference leads anywhere
 (``jobs``), storage.
-
-Left out, for nothing that is stored tells: P04 and P08 (enterprises, posts), P07 (whether a branch
-has a committee).
 """
 
 from __future__ import annotations
@@ -14,7 +11,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gridmap.model import CODE_LENGTH, GROUP_MIN_MEMBERS, Issue, Level, require_columns
+from gridmap.model import (
+    CODE_LENGTH,
+    EMPLOYER_KINDS,
+    GROUP_MIN_MEMBERS,
+    ORG_KINDS,
+    OWN_BRANCH_FROM,
+    PARTY_KINDS,
+    Issue,
+    Level,
+    require_columns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +35,9 @@ BRANCH_MEMBERS = 50
 JOINT_UNITS = 5
 """Units a joint branch usually covers at most: P05. Source: domain.md 1.6 [V38]."""
 
+COMMITTEE_MEMBERS = 7
+"""Full members from which a branch has a committee: P07. Source: domain.md 1.6 [V39]."""
+
 RANK = {
     "working_committee": 5,
     "committee": 4,
@@ -36,7 +46,8 @@ RANK = {
     "joint_branch": 2,
     "party_group": 1,
 }
-"""The order of kinds from below. Source: domain.md 1.6 and section 5."""
+"""The order of kinds from below; only Party organisations have one. Source: domain.md 1.6 and
+section 5."""
 
 # A committee stands under another (a community's under its town's), and so do working committees.
 _SAME_BELOW = ("working_committee", "committee")
@@ -72,8 +83,10 @@ def tree_issues(orgs: pd.DataFrame, rows: Mapping[str, int]) -> list[Issue]:
     -----
     Rule: going up, the kind gets higher; a committee may stand under a committee; a Party group
     belongs to a branch, whose part it is. Only a working committee, or the committee of the
-    district, of a street or of a town, has no parent. Sizes: P03, P06. Source: domain.md 1.6; the
-    severity of P00.order own choice: no figure depends on it. Cost O(n).
+    district, of a street or of a town, has no parent. An enterprise, a department, a team has no
+    rank: it may stand under any organisation or under none, but no Party organisation stands
+    under it. Sizes: P03, P06. Source: domain.md 1.6; the severity of P00.order own choice: no
+    figure depends on it. Cost O(n).
 
     Examples
     --------
@@ -125,10 +138,10 @@ def _cycle_issue(cycle: list[str], rows: Mapping[str, int]) -> Issue:
 def _order(told: pd.DataFrame, kinds: pd.Series, rows: Mapping[str, int]) -> list[Issue]:
     """Find organisations without a parent that need one, or under a kind that is not above."""
     issues = []
-    for one in told[told["kind"].isin(list(RANK))].itertuples():  # F05 tells of a kind that is none
+    for one in told[told["kind"].isin(PARTY_KINDS)].itertuples():
         code, above = str(one.Index), kinds.get(one.parent_code) if one.parent_code else None
         if pd.isna(one.parent_code):
-            if not _may_be_root(one.kind, one.host_code):
+            if needs_parent(one.kind, one.host_code):
                 values = {"value": code, "kind": one.kind}
                 issues.append(Issue("P00.root", rows[code], "parent_code", values))
         elif above is not None and not _stands_below(one.kind, above):
@@ -137,13 +150,35 @@ def _order(told: pd.DataFrame, kinds: pd.Series, rows: Mapping[str, int]) -> lis
     return issues
 
 
-def _may_be_root(kind: str, host: object) -> bool:
+def needs_parent(kind: str, host: object) -> bool:
+    """Return whether an organisation must stand under another (P00.root).
+
+    Parameters
+    ----------
+    kind
+        Of the organisation.
+    host
+        Code of the division that hosts it, or null.
+
+    Returns
+    -------
+    bool
+        True for every Party organisation but a working committee and the committee of a street,
+        a town or the district; False for all that are none.
+
+    Examples
+    --------
+    >>> needs_parent("committee", "500108001"), needs_parent("committee", "500108001001")
+    (False, True)
+    """
     if kind == "committee":
-        return isinstance(host, str) and len(host) <= CODE_LENGTH[Level.STREET]
-    return kind == "working_committee"
+        return not (isinstance(host, str) and len(host) <= CODE_LENGTH[Level.STREET])
+    return kind in PARTY_KINDS and kind != "working_committee"
 
 
 def _stands_below(kind: str, above: str) -> bool:
+    if above in ORG_KINDS and above not in PARTY_KINDS:
+        return False
     if kind == "party_group":
         return above in _BRANCHES
     high = RANK.get(above, max(RANK.values()) + 1)
@@ -223,3 +258,149 @@ def joint_issues(duties: pd.DataFrame, orgs: pd.DataFrame, rows: Mapping[str, in
         for code in count.index[count > JOINT_UNITS]
         if code in rows
     ]
+
+
+def enterprise_issues(
+    orgs: pd.DataFrame, duties: pd.DataFrame, rows: Mapping[str, int]
+) -> list[Issue]:
+    """Return enterprises and social organisations that should have a branch of their own.
+
+    Parameters
+    ----------
+    orgs
+        Index: code. All organisations of a day, columns ``kind``, ``full_members``.
+    duties
+        Duties that hold on that day; columns service, target_code, mode.
+    rows
+        Code of an organisation -> row number in the file, of those that are to be told.
+
+    Returns
+    -------
+    list of Issue
+        P04.own, or P04.joint where a joint branch has it (warnings), one an organisation.
+
+    Raises
+    ------
+    FrameError
+        A column is missing or an index has duplicates.
+
+    Notes
+    -----
+    Rule: P04: with `OWN_BRANCH_FROM` full members a unit forms its own branch; a joint one is for
+    fewer. A duty that does not say its mode is own; members that are not told are none. Source:
+    domain.md 1.6 [V37]. Cost O(n).
+
+    Examples
+    --------
+    >>> orgs = pd.DataFrame({"kind": "enterprise", "full_members": [3, 2]}, index=["A", "B"])
+    >>> none = pd.DataFrame({"service": [], "target_code": [], "mode": []})
+    >>> [(one.shape, one.row) for one in enterprise_issues(orgs, none, {"A": 5, "B": 6})]
+    [('P04.own', 5)]
+    """
+    require_columns(orgs, ["kind", "full_members"], "orgs")
+    require_columns(duties, ["service", "target_code", "mode"], "duties")
+    linked = duties[duties["service"] == "enterprise_branch"]
+    joint = linked["mode"] == "joint"
+    own, shared = set(linked["target_code"][~joint]), set(linked["target_code"][joint])
+    full = pd.to_numeric(orgs["full_members"], errors="coerce").astype(float)
+    lacking = orgs["kind"].isin(EMPLOYER_KINDS) & (full >= OWN_BRANCH_FROM)
+    lacking &= ~orgs.index.isin(list(own)) & orgs.index.isin(list(rows))
+    issues = []
+    for code in orgs.index[lacking]:
+        told = {"value": code, "full": f"{full[code]:.0f}", "limit": OWN_BRANCH_FROM}
+        shape = "P04.joint" if code in shared else "P04.own"
+        issues.append(Issue(shape, rows[code], "full_members", told))
+    return issues
+
+
+def committee_issues(orgs: pd.DataFrame, rows: Mapping[str, int]) -> list[Issue]:
+    """Return branches that have members enough for a committee and say they have none.
+
+    Parameters
+    ----------
+    orgs
+        Index: code; columns ``kind``, ``full_members``, ``has_committee`` (null: not told).
+    rows
+        Code of an organisation -> row number in the file, of those that are to be told.
+
+    Returns
+    -------
+    list of Issue
+        P07.committee (warning), one a branch.
+
+    Raises
+    ------
+    FrameError
+        A column is missing or the index has duplicates.
+
+    Notes
+    -----
+    Rule: P07: a branch with `COMMITTEE_MEMBERS` full members, a joint one too, has a committee of
+    three to five. What is not told is no fault. Source: domain.md 1.6 [V39]. Cost O(n).
+
+    Examples
+    --------
+    >>> orgs = pd.DataFrame({"kind": "branch", "full_members": 7, "has_committee": [False, None]},
+    ...                     index=["A", "B"])
+    >>> [(one.shape, one.row) for one in committee_issues(orgs, {"A": 5, "B": 6})]
+    [('P07.committee', 5)]
+    """
+    require_columns(orgs, ["kind", "full_members", "has_committee"], "orgs")
+    full = pd.to_numeric(orgs["full_members"], errors="coerce").astype(float)
+    lacking = orgs["kind"].isin(_BRANCHES) & (full >= COMMITTEE_MEMBERS)
+    lacking &= _is_no(orgs["has_committee"]) & orgs.index.isin(list(rows))
+    return [
+        Issue(
+            "P07.committee",
+            rows[code],
+            "has_committee",
+            {"value": code, "full": f"{full[code]:.0f}", "limit": COMMITTEE_MEMBERS},
+        )
+        for code in orgs.index[lacking]
+    ]
+
+
+def leader_issues(posts: pd.DataFrame, rows: Mapping[str, int]) -> list[Issue]:
+    """Return posts of grid leaders that somebody holds who is no branch secretary.
+
+    Parameters
+    ----------
+    posts
+        Index: code; columns ``kind``, ``filled`` (null: it is), ``is_secretary`` (null: not told).
+    rows
+        Code of a post -> row number in the file, of those that are to be told.
+
+    Returns
+    -------
+    list of Issue
+        P08.secretary (warning), one a post.
+
+    Raises
+    ------
+    FrameError
+        A column is missing or the index has duplicates.
+
+    Notes
+    -----
+    Rule: P08: a grid leader is, as a rule, a branch secretary. What is not told is no fault.
+    Source: domain.md 1.7, section 4. Cost O(n).
+
+    Examples
+    --------
+    >>> posts = pd.DataFrame({"kind": "grid_leader", "filled": [None, False],
+    ...                       "is_secretary": False}, index=["A", "B"])
+    >>> [(one.shape, one.row) for one in leader_issues(posts, {"A": 5, "B": 6})]
+    [('P08.secretary', 5)]
+    """
+    require_columns(posts, ["kind", "filled", "is_secretary"], "posts")
+    other = (posts["kind"] == "grid_leader") & ~_is_no(posts["filled"])
+    other &= _is_no(posts["is_secretary"]) & posts.index.isin(list(rows))
+    return [
+        Issue("P08.secretary", rows[code], "is_secretary", {"value": code})
+        for code in posts.index[other]
+    ]
+
+
+def _is_no(cells: pd.Series) -> pd.Series:
+    """Return where cells say no, which is not where they say nothing."""
+    return ~cells.astype("boolean").fillna(value=True).astype(bool)

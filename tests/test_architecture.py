@@ -24,8 +24,10 @@ RANKS = {
     "loads": 3,
     "topology": 3,
     "org_coverage": 3,
-    "org_tree": 4,
     "trend": 3,
+    "org_tree": 3,
+    "triage": 3,
+    "reconciliation": 4,
     "visibility": 3,
     "tables": 3,
     "camera_coverage": 4,
@@ -45,7 +47,7 @@ EDGES = {"store": {"tables"}, "cluster": set(), "files": set(), "maps": set(), "
 """What edges may use of ranks 3 to 5: never the core, never each other."""
 
 PURE = {"errors", "rules", "model", "crs", "topology", "differences", "loads",
-        "org_coverage", "org_tree", "trend", "visibility",
+        "org_coverage", "org_tree", "trend", "triage", "reconciliation", "visibility",
         "camera_coverage", "lawfulness"}  # fmt: skip
 FOREIGN = {"sqlalchemy", "psycopg2", "fastapi", "folium", "requests", "os", "subprocess", "socket",
            "time", "pyogrio", "pathlib", "io"}  # fmt: skip

@@ -4,9 +4,10 @@ from toy_town import REPO
 
 from gridmap.cli.layers import BOOK
 from gridmap.cli.reports import VERDICTS
+from gridmap.files import TEMPLATE_WORDS
 from gridmap.language import catalogue, translate
 from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, LENSES
-from gridmap.model import CHANGES
+from gridmap.model import CHANGES, LAYERS
 from gridmap.rules import Severity
 
 WEB = REPO / "gridmap" / "web"
@@ -50,8 +51,13 @@ def messages_of_terminal() -> set[str]:
     return found | set(CHANGES) | set(BOOK)
 
 
+def messages_of_templates() -> set[str]:
+    return {f.meaning for spec in LAYERS.values() for f in spec.fields} | set(TEMPLATE_WORDS)
+
+
 def test_the_catalogue_is_complete_and_has_nothing_left_over():
     used = messages_of_terminal() | messages_of_pages() | messages_of_script() | messages_of_maps()
+    used |= messages_of_templates()
     used = {message.replace("\\'", "'") for message in used}
     assert len(used) > 60
     assert used - set(catalogue("zh")) == set()

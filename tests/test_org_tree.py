@@ -1,4 +1,4 @@
-"""Whether organisations are a tree, in the order of kinds, and of a size: P00, P03, P05, P06."""
+"""Whether organisations are a tree, in the order of kinds, and of a size: P00, P03 to P08."""
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from gridmap import demo, org_tree
 from gridmap.errors import FrameError
+from gridmap.model import PARTY_KINDS
+from gridmap.model.organisations import ORG_KINDS
 from gridmap.rules import Severity
 
 
@@ -66,6 +68,9 @@ def test_a_right_tree_is_right():
         (("X", "branch", "C", None, None, None), None),
         (("X", "working_committee", "W"), None),
         (("X", "castle", "g"), None),  # F05 tells
+        (("X", "enterprise"), None),  # no Party organisation: no rank, no root
+        (("X", "department", "g"), None),
+        (("X", "volunteer_team", "B", None, 0, 0), None),
         (("X", "branch", "nobody"), None),  # P02 tells
     ],
 )
@@ -73,6 +78,22 @@ def test_each_fault_has_its_rule(row, shape):
     frame = pd.concat([RIGHT, orgs(row)])
     assert told(frame) == ([(shape, 10)] if shape else [])
     assert told(frame, {"W": 1}) == [], "only rows of the file are told"
+
+
+def test_no_party_organisation_stands_under_one_that_is_none():
+    frame = pd.concat([RIGHT, orgs(("E", "enterprise"), ("X", "branch", "E"), ("D", "castle"))])
+    assert told(frame) == [("P00.order", 11)]
+    frame.loc["X", "parent_code"] = "D"  # F05 tells of the castle
+    assert told(frame) == []
+
+
+def test_what_needs_a_parent():
+    kinds = {kind for kind in ORG_KINDS if org_tree.needs_parent(kind, None)}
+    assert kinds == set(PARTY_KINDS) - {"working_committee"}
+    assert not org_tree.needs_parent("committee", "500108")
+    assert not org_tree.needs_parent("committee", "500108001")
+    assert org_tree.needs_parent("committee", "500108001001")
+    assert set(org_tree.RANK) == set(PARTY_KINDS)
 
 
 def test_a_cycle_is_an_error_and_names_itself_once():
@@ -134,7 +155,98 @@ def test_joint_branches_serve_at_most_five_units():
     assert org_tree.joint_issues(duty, branches, {}) == []
 
 
+EMPLOYERS = orgs(
+    ("own", "enterprise", None, None, 3),
+    ("shared", "enterprise", None, None, 3),
+    ("blank", "social_org", None, None, 9),
+    ("few", "enterprise", None, None, 2),
+    ("silent", "enterprise", None, None, None),
+    ("worked", "enterprise", None, None, 4),
+    ("team", "volunteer_team", None, None, 30),
+)
+LINKS = pd.DataFrame(
+    [
+        ("enterprise_branch", "own", None),  # what does not say its mode is own
+        ("enterprise_branch", "shared", "joint"),
+        ("enterprise_branch", "few", "joint"),
+        ("enterprise_work", "worked", "own"),  # somebody guides it: no branch
+    ],
+    columns=["service", "target_code", "mode"],
+)
+
+
+def test_an_enterprise_with_three_full_members_has_a_branch_of_its_own():
+    rows = {code: n for n, code in enumerate(EMPLOYERS.index, 1)}
+    found = org_tree.enterprise_issues(EMPLOYERS, LINKS, rows)
+    assert [(one.shape, one.row, one.severity) for one in found] == [
+        ("P04.joint", 2, Severity.WARNING),
+        ("P04.own", 3, Severity.WARNING),
+        ("P04.own", 6, Severity.WARNING),
+    ]
+    assert "正式党员 9 名" in found[1].message("zh")
+    assert "has 3 full members" in found[0].message("en")
+    both = pd.concat([LINKS, LINKS.assign(mode="own", target_code="shared")], ignore_index=True)
+    assert [one.row for one in org_tree.enterprise_issues(EMPLOYERS, both, rows)] == [3, 6]
+    assert org_tree.enterprise_issues(EMPLOYERS, LINKS, {"own": 1}) == []
+    assert len(org_tree.enterprise_issues(EMPLOYERS, LINKS.iloc[:0], rows)) == 4
+    assert org_tree.enterprise_issues(EMPLOYERS.iloc[:0], LINKS, rows) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "full", "has", "broken"),
+    [
+        ("branch", 7, False, True),
+        ("joint_branch", 12, False, True),
+        ("branch", 6, False, False),
+        ("branch", 7, True, False),
+        ("branch", 7, None, False),  # nothing told
+        ("branch", None, False, False),
+        ("general_branch", 70, False, False),
+        ("service_group", 9, False, False),
+    ],
+)
+def test_a_branch_of_seven_has_a_committee(kind, full, has, broken):
+    frame = orgs(("B", kind, "C", None, full)).assign(has_committee=has)
+    for typed in (frame, frame.astype({"has_committee": "boolean"})):
+        found = org_tree.committee_issues(typed, {"B": 4})
+        assert [(one.shape, one.row) for one in found] == [("P07.committee", 4)] * broken
+        assert org_tree.committee_issues(typed, {}) == []
+    for one in found:
+        assert f"{full} full members" in one.message("en")
+        assert "设委员会(has_committee)" in one.message("zh")
+
+
+@pytest.mark.parametrize(
+    ("kind", "filled", "secretary", "broken"),
+    [
+        ("grid_leader", True, False, True),
+        ("grid_leader", None, False, True),  # where it says nothing, somebody holds it
+        ("grid_leader", False, False, False),
+        ("grid_leader", True, True, False),
+        ("grid_leader", True, None, False),
+        ("grid_worker", True, False, False),
+    ],
+)
+def test_a_grid_leader_is_a_branch_secretary(kind, filled, secretary, broken):
+    post = pd.DataFrame(
+        {"kind": [kind], "filled": [filled], "is_secretary": [secretary]}, index=["p"], dtype=object
+    )
+    for typed in (post, post.astype({"filled": "boolean", "is_secretary": "boolean"})):
+        found = org_tree.leader_issues(typed, {"p": 3})
+        assert [(one.shape, one.row) for one in found] == [("P08.secretary", 3)] * broken
+        assert org_tree.leader_issues(typed, {}) == []
+    for one in found:
+        assert "'p'" in one.message("en")
+        assert "支部书记担任(is_secretary)" in one.message("zh")
+
+
 def test_frames_need_their_columns():
+    with pytest.raises(FrameError, match="mode"):
+        org_tree.enterprise_issues(EMPLOYERS, LINKS.drop(columns="mode"), {})
+    with pytest.raises(FrameError, match="has_committee"):
+        org_tree.committee_issues(EMPLOYERS, {})
+    with pytest.raises(FrameError, match="filled"):
+        org_tree.leader_issues(EMPLOYERS, {})
     with pytest.raises(FrameError, match="parent_code"):
         org_tree.tree_issues(RIGHT.drop(columns="parent_code"), {})
     with pytest.raises(FrameError, match="duplicate"):

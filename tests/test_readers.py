@@ -88,8 +88,8 @@ def test_dates_are_read_as_tables_write_them(tmp_path):
 
 
 def test_sheets_are_layers(tmp_path):
-    path = workbook(tmp_path / "a.xlsx", 说明=[["网格表"]], 空=[], 网格=GRIDS)
-    with pytest.raises(FileUnreadable, match=r"--layer: \['说明', '网格'\]"):
+    path = workbook(tmp_path / "a.xlsx", 封面=[["网格表"]], 空=[], 网格=GRIDS)
+    with pytest.raises(FileUnreadable, match=r"--layer: \['封面', '网格'\]"):
         read(path)
     assert len(read(path, layer="网格").frame) == 2
     with pytest.raises(FileUnreadable, match="no such layer"):

@@ -169,6 +169,25 @@ def list_layers(
     out.print(table)
 
 
+_TEMPLATE = (
+    "{target}: a template for {layer}. Fill in its first sheet, then run gridmap import {layer} "
+    "{target}."
+)
+
+
+@app.command("template")
+def write_template(
+    layer: Annotated[str, typer.Argument(help=f"One of: {', '.join(LAYERS)}.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The Excel workbook to write: .xlsx.")
+    ],
+) -> None:
+    """Write an empty Excel sheet with Chinese headings and lists of choices for a layer."""
+    say = Settings().language
+    jobs.write_template(layer, target, language=say)
+    out.print(Text(translate(_TEMPLATE, say).format(layer=layer, target=target)))
+
+
 @app.command("number")
 def number_grids(
     file: Annotated[Path, typer.Argument(help="Polygons of grids.")],
@@ -211,8 +230,8 @@ _UNDONE = (
     "Batch {number} ({source}) was undone by batch {undone_by}: {inserted} rows are back, "
     "{updated} as before, {ended} gone. Run gridmap coverage refresh."
 )
-BOOK = (*_BOOK, *_ACTIONS, _UNDOES, _UNDONE_BY, _UNDONE)
-"""The words of the book of writes, as message ids."""
+BOOK = (*_BOOK, *_ACTIONS, _UNDOES, _UNDONE_BY, _UNDONE, _TEMPLATE)
+"""The words of the book of writes and of a template, as message ids."""
 
 
 @app.command("batches")

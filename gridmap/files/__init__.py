@@ -5,13 +5,14 @@ numbers kept, geometry from lon/lat or WKT columns; writing frames to files. Doe
 here: judging rows (``model``, ``topology``).
 
 Inside, each module imports only those before it: ``sheets``, ``shapefiles``, ``reading``,
-``writing``, ``exports``.
+``writing``, ``exports``, ``templates``.
 """
 
 from gridmap.files.exports import EXPORT_ENDINGS, require_export, write_export
 from gridmap.files.reading import DRIVERS, LayerFile, read_layer
 from gridmap.files.shapefiles import SHORT_NAMES, rounded_numbers
 from gridmap.files.sheets import FORMULA_MARKS, neutral, plain
+from gridmap.files.templates import TEMPLATE_WORDS, template_fields, write_template
 from gridmap.files.writing import (
     require_folder,
     require_target,
@@ -25,6 +26,7 @@ __all__ = [
     "EXPORT_ENDINGS",
     "FORMULA_MARKS",
     "SHORT_NAMES",
+    "TEMPLATE_WORDS",
     "LayerFile",
     "neutral",
     "plain",
@@ -33,8 +35,10 @@ __all__ = [
     "require_folder",
     "require_target",
     "rounded_numbers",
+    "template_fields",
     "whole",
     "write_export",
     "write_layer",
     "write_layers",
+    "write_template",
 ]

@@ -30,7 +30,7 @@ from pyproj.exceptions import CRSError as ProjError
 
 from gridmap import crs as frames
 from gridmap.errors import CrsError, FileUnreadable, InputError
-from gridmap.files.sheets import plain_cells
+from gridmap.files.sheets import NOTES_SHEET, plain_cells
 from gridmap.model import POSITIONS, Limits, matches
 from gridmap.model.headings import HEADINGS
 
@@ -234,6 +234,7 @@ def _ask_reader(path: Path, asked: dict[str, Any], out: Path, limits: Limits) ->
         "path": str(path.resolve()),
         "out": str(out),
         "wkt_names": _ANY_LAYER["wkt"],
+        "notes_sheet": NOTES_SHEET,
         "max_bytes": limits.file_mb << 20,
         "max_rows": limits.rows,
         "max_vertices": limits.vertices,

@@ -35,6 +35,9 @@ MAX_SHEET_ROWS = 1_048_575
 MAX_CELL = 32_767
 """Rows below the heading, and characters of a cell: the limits of Excel."""
 
+NOTES_SHEET = "说明"
+"""What a sheet is called that explains the others: no data to an import, unless it is named."""
+
 _METRE_DECIMALS = 6
 """Of coordinates that people read: what a projection adds behind them is its own rounding."""
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gridmap.jobs.numbers import number_grids
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
     from gridmap.jobs.reports import require_report, write_report
+    from gridmap.jobs.templates import write_template
     from gridmap.jobs.views import Source, write_views
 
 _MODULES = {
@@ -64,6 +65,7 @@ _MODULES = {
     "version": "pictures",
     "write_map": "pictures",
     "write_report": "reports",
+    "write_template": "templates",
     "write_views": "views",
 }
 """Where each job is; none may have the name of a module, which would hide it."""
@@ -98,6 +100,7 @@ __all__ = [
     "version",
     "write_map",
     "write_report",
+    "write_template",
     "write_views",
 ]
 

@@ -15,6 +15,7 @@ from gridmap.org_coverage.rates import (
     suppressed,
     unit_rows,
 )
+from gridmap.org_coverage.spots import blank_spots
 from gridmap.org_coverage.status import (
     REASONS,
     STATUSES,
@@ -35,6 +36,7 @@ __all__ = [
     "STATUSES",
     "VERDICTS",
     "asked",
+    "blank_spots",
     "field_links",
     "holding",
     "host_links",

@@ -31,7 +31,7 @@ MOST_DIGITS = 10**15
 
 
 def opened(path: Path, request: dict[str, Any]) -> Rows:
-    """Return the rows of one sheet; empty and hidden sheets are none unless they are named.
+    """Return the rows of one sheet; empty, hidden, explaining sheets are none unless named.
 
     They are gone through twice, once for the headings and the types of columns.
     """
@@ -39,7 +39,7 @@ def opened(path: Path, request: dict[str, Any]) -> Rows:
         # Read by the library, not by its suffix: what is in it decides.
         with path.open("rb") as file:
             book = CalamineWorkbook.from_object(file)
-        name = _sheet(book, request["layer"])
+        name = _sheet(book, request["layer"], request.get("notes_sheet"))
         sheet = book.get_sheet_by_name(name)
     except PasswordError as error:
         raise Problem("encrypted") from error
@@ -71,8 +71,11 @@ def _batches(
         yield pa.record_batch([*columns, numbers], schema=schema)
 
 
-def _sheet(book: CalamineWorkbook, asked: str | None) -> str:
-    """Return the sheet that was named, or the only one that is shown and holds something."""
+def _sheet(book: CalamineWorkbook, asked: str | None, notes: str | None) -> str:
+    """Return the sheet that was named, or the only one that is shown and holds something.
+
+    One that explains the others is looked at only where there are none.
+    """
     if asked in book.sheet_names:
         return str(asked)
     shown = [
@@ -80,7 +83,7 @@ def _sheet(book: CalamineWorkbook, asked: str | None) -> str:
         for sheet in book.sheets_metadata
         if sheet.visible == SheetVisibleEnum.Visible and book.get_sheet_by_name(sheet.name).height
     ]
-    return one_layer(shown, asked)
+    return one_layer([name for name in shown if name != notes] or shown, asked)
 
 
 def _headed(sheet: CalamineSheet) -> tuple[int, dict[int, str]]:

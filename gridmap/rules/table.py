@@ -1,12 +1,4 @@
-"""The table of rules a row can break: id, severity, and the words in both languages.
-
-Belongs here: every rule id a report can show (`domain.md` 1.7), its severity and its message.
-Does not belong here: the checks themselves (``model``, ``topology``), exceptions (``errors``).
-
-A message says what is wrong and what to do. ``{name}`` parts are filled from the issue's values.
-A rule with several shapes has one entry a shape, ``C01.digits`` and ``C01.length``; the part
-before the dot is the rule's id.
-"""
+"""The table of rules: id, severity, and the words in both languages."""
 
 from __future__ import annotations
 
@@ -362,12 +354,27 @@ RULES: dict[str, Rule] = {
         "no frame gridmap knows puts the rows ({rows}) where they belong; ask who made the file",
         "没有已知的坐标系能使数据（{rows} 行）位于应在之处，请向文件提供者核实",
     ),
-    # P: organisations and their duties
+    # L: lenses
     "L01.word": Rule(
         _E,
         "{field} of the lens names {value!r}; it can name {choices}",
         "口径的{field}写了 {value!r}，可写：{choices}",
     ),
+    # M: the catalogue of matters
+    "M01.route": Rule(
+        _E,
+        "item {value!r} is {kind} and goes to {route}; a matter of its class can go to {choices}: "
+        "correct {field} or matter_class",
+        "事项 {value!r} 属于{kind}，分流去向为{route}；该类事项可去往 {choices}："
+        "请改正{field}或事项分类(matter_class)",
+    ),
+    "M02.unit": Rule(
+        _W,
+        "nobody answers for item {value!r}, which is {kind}, so each of its matters will be asked "
+        "about; fill in {field}",
+        "事项 {value!r} 属于{kind}但没有责任部门，其每件事都将转为人工确认，请填写{field}",
+    ),
+    # P: organisations, posts and their duties
     "P00.cycle": Rule(
         _E,
         "{count} organisations are each other's parents in a circle, {cycle}; correct {field} of "
@@ -433,6 +440,19 @@ RULES: dict[str, Rule] = {
         "joint branch",
         "党支部 {value!r} 有正式党员 {full} 名，不足 {limit} 名，应与相邻单位建立联合党支部",
     ),
+    "P04.own": Rule(
+        _W,
+        "organisation {value!r} has {full} full members and no branch; from {limit} on it forms "
+        "its own: form one, and import the duty enterprise_branch with mode own",
+        "组织 {value!r} 有正式党员 {full} 名但没有党支部；达到 {limit} 名应单独建立党支部，"
+        "请建立并导入方式为 own 的 enterprise_branch 服务关系",
+    ),
+    "P04.joint": Rule(
+        _W,
+        "organisation {value!r} has {full} full members and shares a joint branch; from {limit} "
+        "on it forms its own",
+        "组织 {value!r} 有正式党员 {full} 名，仅由联合党支部覆盖；达到 {limit} 名应单独建立党支部",
+    ),
     "P05.units": Rule(
         _W,
         "joint branch {value!r} serves {count} grids; a joint branch usually covers at most "
@@ -444,6 +464,19 @@ RULES: dict[str, Rule] = {
         "branch {value!r} has {members} members; a branch usually has at most {limit}: make it a "
         "general branch, or split it",
         "党支部 {value!r} 有党员 {members} 名，一般不超过 {limit} 名，请改设党总支或拆分",
+    ),
+    "P07.committee": Rule(
+        _W,
+        "branch {value!r} has {full} full members and no committee; from {limit} on it elects "
+        "one: elect it, and set {field}",
+        "党支部 {value!r} 有正式党员 {full} 名，未设支部委员会；达到 {limit} 名应设立，"
+        "设立后请填写{field}",
+    ),
+    "P08.secretary": Rule(
+        _W,
+        "the grid leader of post {value!r} is no branch secretary; as a rule the secretary leads "
+        "the grid: appoint one, or correct {field}",
+        "岗位 {value!r} 的网格长不是党支部书记；网格长一般由支部书记担任，请调整或改正{field}",
     ),
     # S: grids as a service
     "S01.few": Rule(
@@ -687,75 +720,3 @@ RULES: dict[str, Rule] = {
         "请改正坐标，或填写室内(indoor)",
     ),
 }
-
-NAMES_ZH = {
-    "building": "楼栋",
-    "road": "道路",
-    "camera": "摄像机",
-    "entrance": "出入口",
-    "extent": "范围",
-    "key_public_area": "重点公共区域",
-    "privacy_zone": "隐私区域",
-    "restricted_site": "涉密单位",
-    "organisation": "党组织",
-    "division": "区划",
-    "duty": "服务关系",
-    "district": "区",
-    "street": "街道/镇",
-    "community": "社区/村",
-    "grid": "网格",
-    "code": "编码(code)",
-    "name": "名称(name)",
-    "address": "地址(address)",
-    "kind": "类型(kind)",
-    "floors": "层数(floors)",
-    "height_m": "高度(height_m)",
-    "household_count": "户数(household_count)",
-    "floor_area_m2": "建筑面积(floor_area_m2)",
-    "management_kind": "物业管理(management_kind)",
-    "width_m": "宽度(width_m)",
-    "azimuth_deg": "方位角(azimuth_deg)",
-    "hfov_deg": "水平视场角(hfov_deg)",
-    "max_range_m": "最大距离(max_range_m)",
-    "mount_height_m": "安装高度(mount_height_m)",
-    "place_category": "场所类别(place_category)",
-    "point_type": "点位类别(point_type)",
-    "networked": "已联网(networked)",
-    "hd": "高清(hd)",
-    "state": "设备状态(state)",
-    "in_use_since": "启用日期(in_use_since)",
-    "filed_at": "备案日期(filed_at)",
-    "direction_type": "监视方位(direction_type)",
-    "azimuth_tolerance_deg": "方位角误差(azimuth_tolerance_deg)",
-    "position_tolerance_m": "位置误差(position_tolerance_m)",
-    "h_pixels": "水平像素(h_pixels)",
-    "group_code": "故障组(group_code)",
-    "indoor": "室内(indoor)",
-    "declared_unit": "登记区划(declared_unit)",
-    "filing_no": "备案编号(filing_no)",
-    "sign_installed": "已设标识(sign_installed)",
-    "consent_ref": "同意文号(consent_ref)",
-    "retention_days": "留存天数(retention_days)",
-    "working_committee": "党工委",
-    "committee": "党委",
-    "general_branch": "党总支",
-    "branch": "党支部",
-    "joint_branch": "联合党支部",
-    "party_group": "党小组",
-    "building_code": "楼栋编码(building_code)",
-    "consent_distance_m": "须经同意的距离(consent_distance_m)",
-    "parent_code": "上级组织(parent_code)",
-    "host_code": "所在区划(host_code)",
-    "full_members": "正式党员数(full_members)",
-    "probationary_members": "预备党员数(probationary_members)",
-    "holder_code": "组织编码(holder_code)",
-    "service": "服务(service)",
-    "target_code": "对象编码(target_code)",
-    "mode": "方式(mode)",
-    "unit_name": "责任单位(unit_name)",
-    "integer": "整数",
-    "number": "数字",
-    "boolean": "是/否值",
-    "date": "日期（年-月-日）",
-}
-"""What a Chinese message calls layers, fields and types; all else stands as it is."""
