@@ -2,8 +2,10 @@ import re
 
 from toy_town import REPO
 
+from gridmap.cli import words
 from gridmap.cli.layers import BOOK
 from gridmap.cli.reports import VERDICTS
+from gridmap.jobs.rates import UNIT_OF_MEASURE
 from gridmap.language import catalogue, translate
 from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, LENSES
 from gridmap.model import CHANGES
@@ -47,7 +49,11 @@ def messages_of_terminal() -> set[str]:
     )
     headings = " ".join(re.findall(r"headings = \((.+)\)", text))
     found |= set(re.findall(r'"(\w+)"', headings)) | {str(one) for one in Severity}
-    return found | set(CHANGES) | set(BOOK)
+    found |= set(words.RATES) | set(words.CHANGE_HEADINGS) | {words.AT_LEAST}
+    for names in (words.MEASURES, words.COLUMNS, words.CHANGED):
+        found |= set(names.values())
+    units = {words.UNITS.get(unit, unit) for unit in UNIT_OF_MEASURE.values()}
+    return found | units | set(CHANGES) | set(BOOK)
 
 
 def test_the_catalogue_is_complete_and_has_nothing_left_over():
