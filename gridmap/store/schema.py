@@ -86,7 +86,6 @@ def transaction(
     *,
     writes: bool = False,
     snapshot: bool = False,
-    keep: bool = True,
     owner: bool = False,
 ) -> Iterator[Connection]:
     """Open one transaction: all of it is written, or nothing.
@@ -100,8 +99,6 @@ def transaction(
         the write is based on.
     snapshot
         See one state of the store in all statements, whatever is committed meanwhile.
-    keep
-        Commit; if not, all that was written is taken back, and only what was read is left.
     owner
         Work as the owner of the tables, who may change them; else as a role that owns nothing.
 
@@ -122,17 +119,12 @@ def transaction(
     """
     level = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
     try:
-        with (
-            engine.connect().execution_options(**level) as connection,
-            connection.begin() as all_of,
-        ):
+        with engine.connect().execution_options(**level) as connection, connection.begin():
             if not owner:
                 connection.execute(_BECOME_APP, {"role": APP_ROLE})
             if writes:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS)))
             yield connection
-            if not keep:
-                all_of.rollback()
     except IntegrityError as error:
         name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         raise Conflict(f"the store refused the rows: constraint {name}") from error
