@@ -77,6 +77,9 @@ _REASONS = {
     "40": "another write came between; try again",
     "55": "another write holds the rows; try again",
     "57014": "the statement took too long and was ended",
+    # A quota is no full disk to the server: it calls it an error of its files, or one of its own.
+    "58": "the database server cannot read or write its files; see its log and disk, try again",
+    "XX": "the database server failed, perhaps for want of disk; see its log, try again",
 }
 
 
