@@ -551,22 +551,6 @@ unit_coverage = Table(
     comment="Who covers the targets of a unit under a lens, or why nobody does; '' is no unit.",
 )
 
-target_coverage = Table(
-    "target_coverage",
-    MetaData(),  # a view on unit_coverage: half a million rows of one each take seconds to write
-    Column("lens", Text),
-    _code("unit_code"),
-    _code("target_code"),
-    Column("status", Text),
-    Column("reason", Text),
-    _code("holder_code"),
-    Column("parts", Integer),
-    Column("links", Integer),
-    Column("missing", Text),
-    Column("run_id", BigInteger),
-)
-"""A row a target; asked with its lens and unit it reads only theirs."""
-
 snapshot = Table(
     "snapshot",
     metadata,

@@ -1,11 +1,15 @@
 import json
+import re
 
 import pytest
 from toy_town import METRIC, TOY
 from typer.testing import CliRunner
 
 from gridmap import cli
+from gridmap.cli import words as names
 from gridmap.errors import GridmapError
+from gridmap.jobs.rates import UNIT_OF_MEASURE
+from gridmap.maps import LENSES
 
 pytestmark = pytest.mark.db
 
@@ -174,8 +178,8 @@ def test_coverage_is_shown_with_its_denominators(run_toy):
     code, out, _ = run_toy("coverage", "show", "990101")
     assert code == 0
     assert "42.9%" in out
-    line = next(row for row in out.splitlines() if "party_group.buildings" in row)
-    assert line.split()[1:4] == ["3", "7", "buildings"]
+    line = next(row for row in out.splitlines() if "Buildings with a Party group" in row)
+    assert line.split()[-6:-2] == ["group", "3", "7", "buildings"]
     code, out, _ = run_toy("coverage", "show", "990101", "--json")
     assert json.loads(out)["unit"]["name"] == "玩具区"
 
@@ -301,3 +305,85 @@ def test_the_book_is_listed_and_a_write_taken_back(run, tmp_path):
 def test_days_that_cannot_be_compared_are_refused(run):
     assert run("diff", "2026-03-01", "2026-03-01")[0] == 2
     assert run("diff", "2026-02-01", "2026-03-01", "--map", "/nowhere/x.html")[0] == 2
+
+
+# Each table's headings in both languages, and a cell that stands under one of them.
+TABLES = {
+    ("show", "990101"): (
+        "指标 已覆盖 总数 单位 占比 数据日期 / 党小组覆盖楼栋 3 7 栋 42.9%",
+        "measure covered of unit share as of / Buildings with a Party group 3 7 buildings 42.9%",
+    ),
+    ("blind", "990101"): (
+        "网格 序号 面积（平方米） 其中重点公共区域（平方米） 道路（米） 外墙（米） 户数 经度 纬度",
+        "grid number area, m² in key public areas, m² road, m frontage, m household count "
+        "longitude latitude",
+    ),
+    ("loss", "990101"): (
+        "编码 摄像机数 面积（平方米） 道路（米） 外墙（米）",
+        "code camera count area, m² road, m frontage, m",
+    ),
+    ("law", "990101"): ("摄像机 规则 级别 说明 / V00 警告", "camera rule severity message / V00"),
+}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("words", TABLES, ids=lambda words: words[0])
+def test_tables_of_coverage_speak_the_language_and_json_does_not(
+    run_toy, monkeypatch, words, language
+):
+    plain = run_toy("coverage", *words, "--json")[1]
+    monkeypatch.setenv("GRIDMAP_LANGUAGE", language)
+    code, out, _ = run_toy("coverage", *words)
+    assert code == 0
+    told = " ".join(out.split())
+    for part in TABLES[words][language == "en"].split(" / "):
+        assert part in told
+    assert not re.search(r"\w_(m2|m|code|count)\b|party_|camera\.|\bm2\b", told), "a machine's name"
+    assert run_toy("coverage", *words, "--json")[1] == plain
+
+
+@pytest.mark.parametrize(
+    ("language", "parts"),
+    [
+        (
+            "zh",
+            (
+                "内容 变化 行数 平方米 前几个",
+                "区划 新增 8",
+                "楼栋 新增 8",
+                "覆盖情况 新增覆盖",
+                "可见地面 新增覆盖 2",
+                "指标 2025-12-31 2026-06-01 单位",
+                "党小组覆盖楼栋 - 3 / 7 栋",
+            ),
+        ),
+        (
+            "en",
+            (
+                "item change rows m² first",
+                "Divisions added 8",
+                "Buildings added 8",
+                "Coverage gained",
+                "Ground seen gained 2",
+                "measure 2025-12-31 2026-06-01 unit",
+                "Buildings with a Party group - 3 / 7 buildings",
+            ),
+        ),
+    ],
+)
+def test_a_difference_is_told_in_the_language(run_toy, monkeypatch, language, parts):
+    monkeypatch.setenv("GRIDMAP_LANGUAGE", language)
+    code, out, _ = run_toy("diff", "2025-12-31", "2026-06-01")
+    assert code == 0
+    told = " ".join(out.split())
+    for part in parts:
+        assert part in told
+    assert "party_" not in told
+
+
+def test_every_measure_has_its_words_and_the_map_s_are_the_same():
+    assert set(UNIT_OF_MEASURE) == set(names.MEASURES)
+    assert {lens.measure: lens.label for lens in LENSES}.items() <= names.MEASURES.items()
+    assert names.measure_named("camera.open_ground_3", "zh") == "3 台及以上摄像机可见的开敞地面"
+    assert names.measure_named("camera.open_ground_3", "en").startswith("Open ground seen by 3 cam")
+    assert names.measure_named("bus.stops_3", "zh") == "bus.stops_3"

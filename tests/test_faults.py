@@ -1,5 +1,7 @@
-"""Killed at any moment: the store is as before or as after, and the next run works by itself."""
+"""Killed at any moment, and with a full disk: the store is as before or as after, and the next run
+works by itself."""
 
+import datetime as dt
 import os
 import random
 import shutil
@@ -12,11 +14,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 import sqlalchemy as sa
 from shapely import box
+from sqlalchemy.engine import make_url
+from test_history import whole
 from toy_town import frame, import_toy
 
-from gridmap import cluster, files, store
+from gridmap import cluster, files, jobs, store
+from gridmap.cluster.processes import run
+from gridmap.errors import StoreError
+from gridmap.jobs import book
 
 pytestmark = [pytest.mark.db, pytest.mark.slow]
 
@@ -48,9 +56,9 @@ def write_files(folder):
         files.write_layer(rows, folder / f"{floors}.gpkg")
 
 
-def importing(folder, floors):
+def importing(folder, floors, *more):
     """Start an import as a user does, as a process of its own."""
-    words = ("import", "building", str(folder / f"{floors}.gpkg"), "--complete", "--commit")
+    words = ("import", "building", str(folder / f"{floors}.gpkg"), "--complete", "--commit", *more)
     return subprocess.Popen(
         [sys.executable, "-c", "from gridmap.cli import main; main()", *words,
          "--effective", "2026-03-01"],
@@ -130,3 +138,97 @@ def test_a_kill_at_any_moment_leaves_before_or_after(folder, victim):
     assert done.returncode == 0, err
     assert set(state(status.url)[0]) == {1}
     print(victim, outcomes)
+
+
+MB = 1 << 20
+# The server takes a block that was written in part for a full disk, as it is.
+HALF_A_BLOCK = 4096
+
+
+def fill_disk(pid, *, largest):
+    """Let no process of a server write beyond so many bytes of any file, or again anywhere.
+
+    Stands for a full disk that neither root nor a file system of one's own is needed for.
+    """
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for one in (pid, *map(int, children)):
+        done = run(["prlimit", "--pid", str(one), f"--fsize={largest}:"])
+        assert done.returncode == 0 or one != pid, done.stderr
+
+
+def fill_log(url):
+    """Bring the end of the write-ahead log to six of the sixteen megabytes of its file."""
+    admin = sa.create_engine(
+        make_url(url).set(username=cluster.SUPERUSER),
+        isolation_level="AUTOCOMMIT",
+        poolclass=sa.NullPool,
+    )
+    with admin.connect() as conn:
+        conn.execute(sa.text("SELECT pg_switch_wal()"))
+        words = {"text": "x" * 6 * MB}
+        conn.execute(sa.text("SELECT pg_logical_emit_message(false, 'full', :text)"), words)
+        conn.execute(sa.text("SELECT pg_logical_emit_message(true, 'full', '')"))
+
+
+def write_wide_files(folder):
+    """Write two files whose rows fill 12 MB, so that a change of all of them needs 24 MB."""
+    x, y = np.meshgrid(np.arange(50), np.arange(30))
+    spots = shapely.points(364002 + 4.0 * x.ravel(), 3266002 + 4.0 * y.ravel())
+    shapes = shapely.buffer(spots, 1.4, quad_segs=125)
+    for floors in (1, 2):
+        rows = frame(shapes, code=[f"H{n}" for n in range(len(shapes))], floors=floors)
+        files.write_layer(rows, folder / f"{floors}.gpkg")
+    return len(shapes)
+
+
+def written(engine):
+    """Return all that a write changes, and the book of writes."""
+    with engine.connect() as conn:
+        return whole(engine), conn.execute(sa.select(store.batches.t.import_batch)).all()
+
+
+@pytest.mark.parametrize("full", ["tables", "log"])
+def test_a_full_disk_leaves_the_store_as_it_was(folder, monkeypatch, full):
+    if full == "tables":
+        count = write_wide_files(folder)
+    else:
+        write_files(folder)
+        count = BUILDINGS
+    status = cluster.start(folder / "db")
+    engine = store.connect(status.url)
+    store.migrate(engine)
+    import_toy(engine, "district", "street", "community", "grid")
+    how = {"effective": dt.date(2026, 3, 1), "complete": True, "commit": True}
+    assert jobs.import_layer(engine, folder / "1.gpkg", "building", **how).inserted == count
+    before, steps = written(engine), []
+
+    def fill(step, _share):
+        steps.append(step)
+        if step == "writing" and full == "tables":
+            fill_disk(status.pid, largest=16 * MB + HALF_A_BLOCK)
+        elif step == "writing":
+            fill_log(status.url)
+            fill_disk(status.pid, largest=4 * MB + HALF_A_BLOCK)
+
+    monkeypatch.setattr(book, "LOOK_UP_S", (0.0, 1.0))
+    # Where the log cannot be written the server ends, as it must: what it has not said is kept.
+    told = "free some, try again|see its log" if full == "tables" else "run it again"
+    with pytest.raises(StoreError, match=told):
+        jobs.import_layer(engine, folder / "2.gpkg", "building", key="k", progress=fill, **how)
+    assert steps[-1] == "writing"
+    if full == "tables":
+        assert cluster.status(folder / "db").pid == status.pid
+        assert written(engine) == before, "while the disk is full"
+        fill_disk(status.pid, largest="unlimited")
+    out, err = importing(folder, 2, "--key", "k").communicate(timeout=120)
+    assert f"0 new, {count} changed" in " ".join(out.split()), out + err
+    status = cluster.start(folder / "db")
+    # Exactly one write after it: its former rows are all the rows of before, under its number.
+    after, (*former, last) = written(engine)
+    assert former == before[1]
+    assert (last.key, last.updated) == ("k", count)
+    jobs.undo(engine, last.id)
+    assert whole(engine) == before[0]
+    assert set(state(status.url)[0]) == {1}
+    assert after != before[0]
+    engine.dispose()

@@ -2,9 +2,11 @@ import re
 
 from toy_town import REPO
 
+from gridmap.cli import words
 from gridmap.cli.layers import BOOK
 from gridmap.cli.reports import VERDICTS
 from gridmap.files import TEMPLATE_WORDS
+from gridmap.jobs.rates import UNIT_OF_MEASURE
 from gridmap.language import catalogue, translate
 from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, LENSES
 from gridmap.model import CHANGES, LAYERS
@@ -48,7 +50,11 @@ def messages_of_terminal() -> set[str]:
     )
     headings = " ".join(re.findall(r"headings = \((.+)\)", text))
     found |= set(re.findall(r'"(\w+)"', headings)) | {str(one) for one in Severity}
-    return found | set(CHANGES) | set(BOOK)
+    found |= set(words.RATES) | set(words.CHANGE_HEADINGS) | {words.AT_LEAST}
+    for names in (words.MEASURES, words.COLUMNS, words.CHANGED):
+        found |= set(names.values())
+    units = {words.UNITS.get(unit, unit) for unit in UNIT_OF_MEASURE.values()}
+    return found | units | set(CHANGES) | set(BOOK)
 
 
 def messages_of_templates() -> set[str]:

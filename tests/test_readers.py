@@ -14,8 +14,18 @@ import pyarrow as pa
 import pytest
 import shapely
 from foreign_files import XLS, archive, kml, placemark, point, polygon, workbook
+from geopandas.testing import assert_geodataframe_equal
 from pyarrow import parquet
-from shapely import GeometryCollection, LineString, Point, Polygon, box
+from shapely import (
+    GeometryCollection,
+    LineString,
+    MultiLineString,
+    MultiPoint,
+    MultiPolygon,
+    Point,
+    Polygon,
+    box,
+)
 from toy_town import frame
 
 from gridmap import files
@@ -193,11 +203,11 @@ def test_geoparquet_comes_back_as_it_went(tmp_path, crs):
     assert got.frame.geometry.isna().to_list() == [False, True]
 
 
-def geoparquet(path, **column):
+def geoparquet(path, cells=None, **column):
     """Write a GeoParquet file with a member "geo" of our own."""
     geo = {"primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB", **column}}}
     wkb = pa.array([shapely.to_wkb(Point(106.6, 29.5))], pa.binary())
-    table = pa.table({"code": ["a"], "geometry": wkb})
+    table = pa.table({"code": ["a"], "geometry": wkb if cells is None else cells})
     parquet.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), path)
     return path
 
@@ -214,8 +224,117 @@ def test_geoparquet_says_its_frame_in_several_ways(tmp_path):
         with pytest.raises(CrsError):
             read(geoparquet(path, crs=wrong))
         assert read(geoparquet(path, crs=wrong), source_crs="EPSG:4490").frame.crs == 4490
-    with pytest.raises(FileUnreadable, match="kept as point"):
+    with pytest.raises(FileUnreadable, match="kept as point, binary; write it anew"):
         read(geoparquet(path, encoding="point"))
+
+
+RING = [(106.6, 29.5), (106.7, 29.5), (106.7, 29.6), (106.6, 29.6), (106.6, 29.5)]
+HOLE = [(106.62, 29.52), (106.64, 29.52), (106.64, 29.54), (106.62, 29.52)]
+NATIVE = {
+    "point": [Point(106.6, 29.5), Point()],
+    "linestring": [LineString(RING[:3]), LineString()],
+    "polygon": [Polygon(RING, [HOLE]), Polygon(), Polygon(HOLE)],
+    "multipoint": [MultiPoint(RING[:3]), MultiPoint(), MultiPoint(HOLE[:1])],
+    "multilinestring": [MultiLineString([RING[:3], HOLE[:2]]), MultiLineString()],
+    "multipolygon": [MultiPolygon([(RING, [HOLE]), (HOLE, [])]), MultiPolygon()],
+}
+
+
+@pytest.mark.parametrize("encoding", NATIVE)
+@pytest.mark.parametrize("heights", [False, True])
+def test_native_geoparquet_is_read_as_wkb_is(tmp_path, encoding, heights):
+    shapes = [*NATIVE[encoding][:1], None, *NATIVE[encoding][1:], None]
+    deep = [shape and shapely.force_3d(shape, 7.0) for shape in shapes]
+    went = frame(deep if heights else shapes, crs=4490, code=list("abcde")[: len(shapes)])
+    went.to_parquet(tmp_path / "native.parquet", geometry_encoding="geoarrow")
+    geo = json.loads(parquet.read_schema(tmp_path / "native.parquet").metadata[b"geo"])
+    assert geo["columns"]["geometry"]["encoding"] == encoding
+    got = read(tmp_path / "native.parquet")
+    assert got.source_crs == "EPSG:4490"
+    assert got.frame["code"].to_list() == went["code"].to_list()
+    assert got.frame.geometry.to_list() == shapes
+    assert got.unreadable.empty
+    went.to_parquet(tmp_path / "plain.parquet")
+    plain = read(tmp_path / "plain.parquet")
+    assert_geodataframe_equal(got.frame, plain.frame)
+
+
+def native(path, encoding, cells, kind):
+    """Write shapes as nested lists of coordinates that no library would write."""
+    geo = {"primary_column": "geometry", "columns": {"geometry": {"encoding": encoding}}}
+    table = pa.table(
+        {"code": [f"B{n}" for n in range(len(cells))], "geometry": cells_of(cells, kind)}
+    )
+    parquet.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), path)
+    return path
+
+
+def cells_of(cells, kind):
+    corner = pa.struct([("x", pa.float64()), ("y", pa.float64())])
+    return pa.array(cells, kind if isinstance(kind, pa.DataType) else nested(corner, kind))
+
+
+def nested(kind, depth):
+    for _ in range(depth):
+        kind = pa.list_(kind)
+    return kind
+
+
+def corners(ring):
+    return [{"x": x, "y": y} for x, y in ring]
+
+
+def test_a_native_shape_that_cannot_be_is_told_and_spoils_no_other(tmp_path):
+    path = tmp_path / "a.parquet"
+    good, open_ring, two = corners(RING), corners(RING[:-1]), corners(RING[:2])
+    read_one = read(native(path, "polygon", [[good], [open_ring], [two], None, [good]], 2))
+    assert [shape == Polygon(RING) for shape in read_one.frame.geometry] == [1, 0, 0, 0, 1]
+    assert read_one.unreadable.to_dict() == {2: "binary", 3: "binary"}
+    # A corner without x is a polygon with a hole in its border: never one with a zero.
+    lame = [good[0], {"x": None, "y": 29.5}, *good[2:]]
+    got = read(native(path, "polygon", [[good], [lame]], 2), "building").frame
+    assert got.geometry.iloc[0] == Polygon(RING)
+    assert np.isnan(shapely.get_coordinates(got.geometry.iloc[1])).sum() == 1
+    assert {(i.row, i.rule) for i in LAYERS["building"].check(got)} == {(2, "G01")}
+
+
+def test_coordinates_one_after_the_other_are_read_too(tmp_path):
+    path = tmp_path / "a.parquet"
+    deep = pa.list_(pa.float64(), 3)
+    cells = [[106.6, 29.5, 7.0], None, [106.7, 29.6, 8.0]]
+    for encoding in ("point", "geoarrow.point"):
+        got = read(native(path, encoding, cells, deep)).frame.geometry
+        assert got.to_list() == [Point(106.6, 29.5), None, Point(106.7, 29.6)]
+    line = [[[106.6, 29.5, 7.0], [106.7, 29.6, 8.0]]]
+    got = read(native(path, "linestring", line, pa.list_(deep))).frame.geometry
+    assert got.to_list() == [LineString([(106.6, 29.5), (106.7, 29.6)])]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "cells", "kind", "told"),
+    [
+        ("polygon", [corners(RING)], 1, "kept as polygon, list<"),
+        ("point", [[corners(RING)]], 2, "kept as point, list<"),
+        ("WKB", [[corners(RING)]], 2, "kept as wkb, list<"),
+        ("circularstring", [corners(RING)], 1, "kept as circularstring, list<"),
+        ("point", [[1.0]], pa.list_(pa.float64(), 1), "kept as point, fixed_size_list<"),
+        ("point", [{"lon": 1.0}], pa.struct([("lon", pa.float64())]), "kept as point, struct<lon"),
+        ("point", [{"x": "1", "y": "2"}], pa.struct([("x", pa.string()), ("y", pa.string())]),
+         "kept as point, struct<x: string"),
+    ],
+)  # fmt: skip
+def test_a_native_column_of_another_make_is_refused(tmp_path, encoding, cells, kind, told):
+    with pytest.raises(FileUnreadable, match=told) as caught:
+        read(native(tmp_path / "a.parquet", encoding, cells, kind))
+    assert "write it anew with geometry as WKB" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [pa.binary(21), pa.binary_view(), pa.large_binary(), None])
+def test_wkb_is_wkb_whatever_kind_of_binary_holds_it(tmp_path, kind):
+    wkb = [shapely.to_wkb(Point(106.6, 29.5))]
+    cells = pa.array(wkb, kind) if kind else pa.array(wkb).dictionary_encode()
+    path = geoparquet(tmp_path / "a.parquet", cells)
+    assert read(path).frame.geometry.to_list() == [Point(106.6, 29.5)]
 
 
 def test_a_parquet_table_has_positions_too(tmp_path):

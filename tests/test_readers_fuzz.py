@@ -108,6 +108,8 @@ def whole(ending, folder):
         return {p.suffix[1:]: p.read_bytes() for p in folder.glob("whole.*")}
     elif ending == "parquet":
         rows.to_parquet(path)
+    elif ending == "geoparquet":
+        rows.to_parquet(path, geometry_encoding="geoarrow")
     elif ending == "csv":
         text = rows.assign(wkt=rows.geometry.to_wkt()).drop(columns="geometry").to_csv(index=False)
         path.write_bytes(text.encode("gbk"))
@@ -163,7 +165,8 @@ def repacked(raw, chance, others):
     return out.getvalue()
 
 
-ENDINGS = ("gpkg", "geojson", "shp", "fgb", "csv", "parquet", "kml", "xls", "xlsx", "zip")
+ENDINGS = ("gpkg", "geojson", "shp", "fgb", "csv", "parquet", "geoparquet", "kml", "xls",
+           "xlsx", "zip")  # fmt: skip
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -376,3 +376,19 @@ def test_a_database_error_inside_copy_is_translated(engine):
     rows["grid_share"] = "no number"
     with pytest.raises(StoreError, match="SQLSTATE 22P02"):
         write(engine, "building", rows)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("53100", "out of disk space, memory or connections; free some, try again"),
+        ("58030", "cannot read or write its files; see its log and disk, try again"),
+        ("XX000", "failed, perhaps for want of disk; see its log, try again"),
+    ],
+)
+def test_a_server_in_trouble_is_told_with_what_to_do(engine, code, told):
+    raise_it = f"DO $$ BEGIN RAISE EXCEPTION 'secret' USING ERRCODE = '{code}'; END $$"
+    with pytest.raises(StoreError, match=told) as caught, store.transaction(engine) as conn:
+        conn.execute(sa.text(raise_it))
+    assert f"(SQLSTATE {code})" in str(caught.value)
+    assert "secret" not in str(caught.value)

@@ -7,7 +7,6 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Column, Table
 from rich.text import Text
 
 from gridmap import jobs
@@ -24,6 +23,8 @@ from gridmap.cli.terminal import (
     rate_cells,
     today,
 )
+from gridmap.cli.words import RATES, table_of
+from gridmap.language import translate
 from gridmap.model import (
     BLIND_COLUMNS,
     FAILURE_KINDS,
@@ -43,7 +44,8 @@ def coverage_refresh(
 ) -> None:
     """Compute organisation and camera coverage of the whole store."""
     day = as_of.date() if as_of else today()
-    with jobs.database(Settings()) as engine:
+    settings = Settings()
+    with jobs.database(settings) as engine:
         org = jobs.refresh_org_coverage(engine, as_of=day)
         with progress() as tell:
             camera = jobs.refresh_camera_coverage(engine, as_of=day, full=full, progress=tell)
@@ -51,7 +53,7 @@ def coverage_refresh(
         if rates.empty:
             out.print(f"{what}: none imported in a district of this day, so there are no figures")
         else:
-            _print_rates(rates, day)
+            _print_rates(rates, day, settings.language)
 
 
 @coverage_app.command("show")
@@ -61,17 +63,16 @@ def coverage_show(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Show the rates of one unit, with denominators and dates."""
-    with jobs.database(Settings()) as engine:
+    settings = Settings()
+    with jobs.database(settings) as engine:
         answer = jobs.unit_coverage(engine, code, as_of=day_of(as_of))
     if as_json:
         out.print_json(json.dumps(answer, ensure_ascii=False, default=str))
         return
     out.print(Text(f"{answer['unit']['code']} {answer['unit']['name']}"))
-    table = Table(
-        Column("measure", no_wrap=True), "covered", "of", "unit", "share", "as of", box=None
-    )
+    table = table_of(RATES, settings.language)
     for rate in answer["rates"]:
-        table.add_row(*rate_cells(rate), str(rate["as_of"]))
+        table.add_row(*rate_cells(rate, settings.language), str(rate["as_of"]))
     out.print(table)
 
 
@@ -86,12 +87,14 @@ def coverage_blind(
     as_json: AsJson = False,
 ) -> None:
     """List the blind areas of a unit, those that matter most first."""
-    with jobs.database(Settings()) as engine:
+    settings = Settings()
+    with jobs.database(settings) as engine:
         answer = jobs.blind_areas(engine, code, by=by, limit=limit, as_of=day_of(as_of))
     _print_rows(
         answer,
         ("unit_code", "number", *BLIND_COLUMNS, "longitude", "latitude"),
         as_json=as_json,
+        language=settings.language,
     )
 
 
@@ -109,11 +112,13 @@ def coverage_loss(
     as_json: AsJson = False,
 ) -> None:
     """List what nobody sees any more if a camera, a pole or a named group of a unit fails."""
-    with jobs.database(Settings()) as engine:
+    settings = Settings()
+    with jobs.database(settings) as engine:
         answer = jobs.failure_losses(
             engine, code, kind=kind, redundant=redundant, limit=limit, as_of=day_of(as_of)
         )
-    _print_rows(answer, ("code", "cameras", "area_m2", "road_m", "frontage_m"), as_json=as_json)
+    columns = ("code", "cameras", "area_m2", "road_m", "frontage_m")
+    _print_rows(answer, columns, as_json=as_json, language=settings.language)
 
 
 @coverage_app.command("law")
@@ -127,12 +132,16 @@ def coverage_law(
     if not as_json:
         for row in answer["rows"]:
             row["message"] = row["message"][settings.language]
+            row["severity"] = translate(row["severity"], settings.language)
         counts = ", ".join(f"{shape} {count}" for shape, count in answer["counts"].items())
         out.print(Text(counts or "-"))
-    _print_rows(answer, ("camera_code", "rule", "severity", "message"), as_json=as_json)
+    columns = ("camera_code", "rule", "severity", "message")
+    _print_rows(answer, columns, as_json=as_json, language=settings.language)
 
 
-def _print_rows(answer: dict[str, Any], columns: tuple[str, ...], *, as_json: bool) -> None:
+def _print_rows(
+    answer: dict[str, Any], columns: tuple[str, ...], *, as_json: bool, language: str
+) -> None:
     if as_json:
         out.print_json(json.dumps(answer, ensure_ascii=False, default=str))
         return
@@ -140,7 +149,7 @@ def _print_rows(answer: dict[str, Any], columns: tuple[str, ...], *, as_json: bo
     out.print(
         Text(f"{unit['code']} {unit['name']}: {shown} / {answer['total']}, {answer['as_of']}")
     )
-    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)
+    table = table_of(columns, language)
     for row in answer["rows"]:
         # Text, not markup: codes and names come from files.
         table.add_row(*(Text(_plain(name, row[name])) for name in columns))
@@ -150,13 +159,11 @@ def _print_rows(answer: dict[str, Any], columns: tuple[str, ...], *, as_json: bo
 def _plain(name: str, value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6f}" if name in ("longitude", "latitude") else f"{value:,.1f}"
-    return str(value)
+    return "-" if value is None else str(value)
 
 
-def _print_rates(rates: pd.DataFrame, day: dt.date) -> None:
-    table = Table(
-        "unit", Column("measure", no_wrap=True), "covered", "of", "unit", "share", "as of", box=None
-    )
+def _print_rates(rates: pd.DataFrame, day: dt.date, language: str) -> None:
+    table = table_of(("code", *RATES), language)
     for rate in rates.to_dict("records"):
-        table.add_row(rate["unit_code"], *rate_cells(rate), day.isoformat())
+        table.add_row(rate["unit_code"], *rate_cells(rate, language), day.isoformat())
     out.print(table)

@@ -8,10 +8,10 @@ import socket
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import pandas as pd
 import typer
-from rich.table import Column, Table
 from rich.text import Text
 
 from gridmap import jobs
@@ -28,15 +28,21 @@ from gridmap.cli.terminal import (
     rate_cells,
     today,
 )
+from gridmap.cli.words import (
+    CHANGE_HEADINGS,
+    CHANGED,
+    RATES,
+    UNITS,
+    measure_named,
+    named,
+    table_of,
+)
 from gridmap.errors import (
     InputError,
     LayerRejected,
 )
+from gridmap.language import translate
 from gridmap.settings import Settings
-
-if TYPE_CHECKING:
-    pass
-
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -148,24 +154,33 @@ def diff(
             language=settings.language,
             progress=tell,
         )
-    table = Table(Column("what", no_wrap=True), "change", "rows", "m2", "first", box=None)
-    for name, frame in found.layers().items():
-        for change, rows in frame.groupby("change") if "change" in frame else ():
-            area = f"{rows['area_m2'].sum():,.0f}" if "area_m2" in rows else ""
-            first = ", ".join(map(str, rows.index.get_level_values(-1)[:5]))
-            table.add_row(name, change, f"{len(rows):,}", area, Text(first))
-    out.print(table)
-    shares = Table(Column("measure", no_wrap=True), *(f"{day}" for day in days), "unit", box=None)
-    for measure, row in found.rates.iterrows():
-        sides = (
-            f"{row[f'covered_{side}']:,.0f} / {row[f'total_{side}']:,.0f}"
-            for side in ("before", "after")
-        )
-        shares.add_row(measure, *sides, row["unit_of_measure"])
-    out.print(shares)
+    _print_difference(found, settings.language)
     for path in (out_file, drawing):
         if path:
             out.print(Text(f"{path}: written"))
+
+
+def _print_difference(found: jobs.Difference, language: str) -> None:
+    table = table_of(CHANGE_HEADINGS, language)
+    for name, frame in found.layers().items():
+        for change, rows in frame.groupby("change") if "change" in frame else ():
+            what, how = named(name, CHANGED, language), translate(change, language)
+            area = f"{rows['area_m2'].sum():,.0f}" if "area_m2" in rows else ""
+            first = ", ".join(map(str, rows.index.get_level_values(-1)[:5]))
+            table.add_row(what, how, f"{len(rows):,}", area, Text(first))
+    out.print(table)
+    shares = table_of(("measure", str(found.before), str(found.after), "unit"), language)
+    for measure, row in found.rates.iterrows():
+        sides = (_part(row, side) for side in ("before", "after"))
+        what, unit = measure_named(measure, language), row["unit_of_measure"]
+        shares.add_row(what, *sides, named(unit, UNITS, language))
+    out.print(shares)
+
+
+def _part(row: pd.Series, side: str) -> str:
+    """Return what was covered of how much on a day; a day may lack the figure."""
+    covered, total = row[f"covered_{side}"], row[f"total_{side}"]
+    return "-" if pd.isna(total) else f"{covered:,.0f} / {total:,.0f}"
 
 
 @app.command("views")
@@ -204,11 +219,9 @@ def write_views(
     except LayerRejected as error:
         print_report(error.report, as_json=False, language=settings.language)
         raise
-    table = Table(
-        Column("measure", no_wrap=True), "covered", "of", "unit", "share", "as of", box=None
-    )
+    table = table_of(RATES, settings.language)
     for rate in summary[summary["unit_code"] == ""].to_dict("records"):
-        table.add_row(*rate_cells(rate), rate["as_of"])
+        table.add_row(*rate_cells(rate, settings.language), rate["as_of"])
     out.print(table)
     out.print(Text(f"{out_file}: {summary['note'].iloc[0]}"))
 

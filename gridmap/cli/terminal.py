@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from gridmap.cli.words import UNITS, measure_named, named
 from gridmap.errors import (
     InputError,
 )
@@ -162,24 +163,26 @@ def progress() -> _Tell:
     return _Tell()
 
 
-def rate_cells(rate: dict[str, Any]) -> tuple[str, ...]:
+def rate_cells(rate: dict[str, Any], language: str) -> tuple[str, ...]:
     """Return a rate's cells: measure, covered, total, unit, share.
 
     Parameters
     ----------
     rate
         measure, covered, total, unit_of_measure.
+    language
+        ``zh`` or ``en``.
 
     Returns
     -------
     tuple of str
-        In the order of the table.
+        In the order of `words.RATES`.
     """
     share = rate["covered"] / rate["total"] if rate["total"] else None
     return (
-        rate["measure"],
+        measure_named(rate["measure"], language),
         f"{rate['covered']:,.0f}",
         f"{rate['total']:,.0f}",
-        rate["unit_of_measure"],
+        named(rate["unit_of_measure"], UNITS, language),
         "-" if share is None else f"{share:.1%}",
     )

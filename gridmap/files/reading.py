@@ -197,7 +197,9 @@ def _shapes(out: Path, index: pd.Index) -> _Shapes:
     start = 0
     with pa.OSFile(str(out)) as source, pa.ipc.open_stream(source) as stream:
         for batch in stream:
-            parts.append(shapely.from_wkb(batch.column(0).to_numpy(zero_copy_only=False)))
+            cells = batch.column(0).to_numpy(zero_copy_only=False)
+            with np.errstate(invalid="ignore"):  # a corner that is no number is judged later
+                parts.append(shapely.from_wkb(cells))
             for column, kept in ((batch.column(1), repairs), (batch.column(2), unread)):
                 there = np.flatnonzero(column.is_valid())
                 kept.update(zip(index[start + there], column.drop_null().to_pylist(), strict=True))

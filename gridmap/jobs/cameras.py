@@ -126,6 +126,7 @@ def write_camera_coverage(
     tell = progress or (lambda _step, _share: None)
     here = _read(conn, as_of)
     if here.cameras.empty:
+        store.clear_results(conn, "camera")  # what was computed of others is not of this day
         return all_rates(conn, {}, as_of)
     last = None if full else _last_run(conn, as_of)
     changes = _changes(conn, here, last) if last else None

@@ -1,4 +1,8 @@
-"""The figures of any day: those that are stored, or computed for the question and not kept."""
+"""The figures of any day: those that are stored, or computed for the question and not kept.
+
+A question never waits for a writer, and no writer for a question: what is computed for one is
+kept in tables of its own transaction (`store.hide_results`).
+"""
 
 from __future__ import annotations
 
@@ -43,8 +47,8 @@ def figures(
     Yields
     ------
     Connection
-        To read from; what was computed for another day than the stored one is taken back at
-        the end, so that asking about the past changes nothing.
+        To read from, all of one state of the store; what was computed for another day than the
+        stored one is gone at the end, and its runs are below zero.
 
     Raises
     ------
@@ -52,14 +56,12 @@ def figures(
         See `store.transaction`.
     """
     with store.transaction(engine, snapshot=True) as conn:
-        if as_of is None or _known(conn, as_of, subjects):
-            yield conn
-            return
-    with store.transaction(engine, writes=True, keep=False) as conn:
-        if "org" in subjects:
-            write_org_coverage(conn, as_of)
-        if "camera" in subjects:
-            write_camera_coverage(conn, as_of, full=True, progress=progress)
+        if as_of is not None and not _known(conn, as_of, subjects):
+            store.hide_results(conn)
+            if "org" in subjects:
+                write_org_coverage(conn, as_of)
+            if "camera" in subjects:
+                write_camera_coverage(conn, as_of, full=True, progress=progress)
         yield conn
 
 

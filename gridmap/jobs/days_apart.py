@@ -91,7 +91,7 @@ def diff(
     Returns
     -------
     Difference
-        Computed for both days and not kept in the store.
+        Computed for both days, of one state of the store, and not kept in it.
 
     Raises
     ------
@@ -109,7 +109,8 @@ def diff(
     if drawing:
         files.require_folder(drawing)
     tell = progress or (lambda _step, _share: None)
-    with store.transaction(engine, writes=True, keep=False) as conn:
+    with store.transaction(engine, snapshot=True) as conn:
+        store.hide_results(conn)
         then = _day(conn, before, tell)
         now = _day(conn, after, tell)
         lineage = store.read_lineage(conn)

@@ -10,5 +10,5 @@ stream of batches, so that no file is ever held as a whole. It imports nothing e
 
 Inside, ``answers`` looks at a file's first bytes and asks one of ``vectors`` (GDAL), ``sheets``,
 ``kml`` and ``parquet``; ``archives`` unpacks, ``encodings`` tells text apart, ``geojson`` and
-``dbase`` read what GDAL does not say, ``rows`` writes.
+``dbase`` read what GDAL does not say, ``geoarrow`` what is no WKB, ``rows`` writes.
 """

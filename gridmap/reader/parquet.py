@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from gridmap.reader import geoarrow
 from gridmap.reader.problems import Problem
 from gridmap.reader.rows import BATCH, Rows, one_layer
 
@@ -30,9 +31,12 @@ def opened(path: Path, request: dict[str, Any]) -> Rows:
         schema = file.schema_arrow.remove_metadata()
     except (pa.ArrowException, ValueError, OSError) as error:
         raise Problem("unreadable") from error
-    name, crs = _geometry(geo, schema.names)
+    name, crs, encoding = _geometry(geo, schema.names)
     told = {"crs": crs, "encoding": "UTF-8", "layer": layer}
-    return Rows(_batches(file), schema, geometry=name, told=told)
+    batches = _batches(file)
+    if name is not None and _is_native(schema, name, encoding):
+        batches = geoarrow.wkb(batches, name, encoding)
+    return Rows(batches, schema, geometry=name, told=told)
 
 
 def _batches(file: parquet.ParquetFile) -> Iterator[pa.RecordBatch]:
@@ -51,19 +55,30 @@ def _geo(schema: pa.Schema) -> dict[str, Any]:
     return geo
 
 
-def _geometry(geo: dict[str, Any], names: list[str]) -> tuple[str | None, str | None]:
-    """Return the geometry's column and its frame; refuse shapes that are not WKB."""
+def _is_native(schema: pa.Schema, name: str, encoding: str) -> bool:
+    """Tell whether shapes are no WKB but nested lists; refuse what is neither."""
+    kind = schema.types[schema.names.index(name)]
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if encoding == "wkb" and not pa.types.is_nested(kind):
+        return False
+    if not geoarrow.fits(kind, encoding):
+        raise Problem("native_parquet", encoding=f"{encoding}, {kind}"[:80])
+    return True
+
+
+def _geometry(geo: dict[str, Any], names: list[str]) -> tuple[str | None, str | None, str]:
+    """Return the geometry's column, its frame, and how its shapes are kept."""
     name, columns = geo.get("primary_column"), geo.get("columns")
     if name is None or name not in names or not isinstance(columns, dict):
-        return None, None
+        return None, None, ""
     column = columns.get(name)
     column = column if isinstance(column, dict) else {}
-    if str(column.get("encoding", "WKB")).upper() != "WKB":
-        raise Problem("native_parquet", encoding=str(column["encoding"])[:40])
+    encoding = str(column.get("encoding", "WKB")).lower().removeprefix("geoarrow.")
     crs = column.get("crs", LONLAT)
     if crs is None or isinstance(crs, str):
-        return name, crs
+        return name, crs, encoding
     authority = crs.get("id") if isinstance(crs, dict) else None
     if isinstance(authority, dict) and {"authority", "code"} <= authority.keys():
-        return name, f"{authority['authority']}:{authority['code']}"
-    return name, json.dumps(crs)
+        return name, f"{authority['authority']}:{authority['code']}", encoding
+    return name, json.dumps(crs), encoding

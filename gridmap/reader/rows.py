@@ -126,7 +126,9 @@ class Left:
 
 def shaped(cells: pa.Array, left: Left, *, repair: bool) -> pa.RecordBatch:
     """Return the shapes of cells, flat; proposals for the invalid; what could not be read."""
-    text = not (pa.types.is_binary(cells.type) or pa.types.is_large_binary(cells.type))
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    text = not _is_binary(cells.type)
     given = cells.cast(pa.string()).to_pylist() if text else cells.to_pylist()
     shapes = parsed(given, text=text)
     left.take(vertices=int(shapely.get_num_coordinates(shapes).sum()))

@@ -347,6 +347,69 @@ def add_to_rates(conn: Connection, frame: pd.DataFrame, *, run_id: int) -> None:
     )
 
 
+def clear_results(conn: Connection, subject: str) -> None:
+    """Remove a subject's results with the runs that made them: nothing is known of it.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    subject
+        ``org`` or ``camera``.
+    """
+    run = t.coverage_run
+    former = sa.select(run.c.id).where(run.c.subject == subject)
+    for table in _result_tables():
+        conn.execute(table.delete().where(table.c.run_id.in_(former)))
+    conn.execute(run.delete().where(run.c.subject == subject))
+
+
+def hide_results(conn: Connection) -> None:
+    """Hide the stored results behind empty tables of this transaction's own.
+
+    Parameters
+    ----------
+    conn
+        An open connection. Until the end of its transaction results are written to those tables
+        and read from them, and nothing else can be written: the server refuses it.
+
+    Notes
+    -----
+    A temporary table is found before one of the same name in any schema. Its runs count up to
+    zero from far below, so that none is taken for one that is stored.
+    """
+    for table in (t.coverage_run, *_result_tables()):
+        columns = [_own(column) for column in table.c]
+        own = sa.Table(
+            table.name,
+            sa.MetaData(),
+            *columns,
+            prefixes=["TEMPORARY"],
+            postgresql_on_commit="DROP",
+        )
+        own.create(conn, checkfirst=False)
+    conn.execute(sa.text("SET TRANSACTION READ ONLY"))
+
+
+_LEAST = -(2**31)
+
+
+def _own(column: sa.Column[Any]) -> sa.Column[Any]:
+    """Return a column of a table that hides another's."""
+    numbered = [sa.Identity(always=True, start=_LEAST, minvalue=_LEAST)] if column.identity else []
+    return sa.Column(
+        column.name,
+        column.type,
+        *numbered,
+        primary_key=column.primary_key,
+        server_default=sa.func.now() if column.name == "computed_at" else None,
+    )
+
+
+def _result_tables() -> list[Table]:
+    return [table for table in t.metadata.sorted_tables if "run_id" in table.c]
+
+
 def analyze(conn: Connection) -> None:
     """Refresh the planner's statistics after a large write.
 

@@ -60,6 +60,32 @@ def state(
     return rows(table, table.c.valid_from <= day).union_all(rows(past, *was)).subquery("state")
 
 
+def target_rows(lens: str | None = None) -> sa.Subquery:
+    """Return who covers each target, a row each: lens, unit_code, target_code, status, ….
+
+    A unit's targets stand in one row, for half a million rows of one each take seconds to write.
+    """
+    u = t.unit_coverage.c
+    lists = {
+        "target_code": u.target_codes,
+        "status": u.statuses,
+        "reason": u.reasons,
+        "holder_code": u.holder_codes,
+        "parts": u.parts,
+        "links": u.links,
+        "missing": u.missing,
+    }
+    columns = (sa.column(name, of.type.item_type) for name, of in lists.items())
+    each = sa.func.unnest(*lists.values()).table_valued(*columns, name="each").render_derived()
+    query = sa.select(
+        u.lens,
+        sa.func.nullif(u.unit_code, "").label("unit_code"),
+        *(each.c[name] for name in lists),
+        u.run_id,
+    ).select_from(t.unit_coverage.join(each, sa.true()))
+    return query.where(*([u.lens == lens] if lens else [])).subquery("target_coverage")
+
+
 def undone() -> sa.Select[Any]:
     """Return the batches that were undone: what they ended was never ended."""
     undoes = t.import_batch.c.undoes

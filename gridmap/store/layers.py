@@ -23,6 +23,7 @@ from gridmap.store.conditions import (
     layer_table,
     scope,
     state,
+    target_rows,
     undone,
 )
 from gridmap.store.rows import frame_rows, table_rows
@@ -155,10 +156,9 @@ def read_buildings(
         as_of,
         lambda c: [*below(c.grid_code, within), *inside(c.geom, window)],
     )
-    b, c, o = rows.c, t.target_coverage.c, t.organisation.c
-    joined = rows.outerjoin(
-        t.target_coverage, sa.and_(c.lens == "party_group", c.target_code == b.code)
-    )
+    told = target_rows("party_group")
+    b, c, o = rows.c, told.c, t.organisation.c
+    joined = rows.outerjoin(told, c.target_code == b.code)
     latest = (
         sa.select(o.name)
         .where(o.code == c.holder_code)

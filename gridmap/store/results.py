@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from gridmap import tables as t
 from gridmap.errors import UnitNotFound
 from gridmap.model import CODE_LENGTH, Level, Rate
-from gridmap.store.conditions import below, inside, state
+from gridmap.store.conditions import below, inside, state, target_rows
 from gridmap.store.rows import frame_rows, table_rows, unit
 
 if TYPE_CHECKING:
@@ -115,8 +115,9 @@ def read_uncovered(
     """
     names = ["code", "name", "address", "household_count", "floor_area_m2", "grid_code", "geom"]
     rows = state(t.building, names, as_of, lambda c: [_here(c.grid_code, code)])
-    b, c = rows.c, t.target_coverage.c
-    joined = rows.join(t.target_coverage, sa.and_(c.lens == "party_group", c.target_code == b.code))
+    told = target_rows("party_group")
+    b, c = rows.c, told.c
+    joined = rows.join(told, c.target_code == b.code)
     place = sa.func.ST_PointOnSurface(b.geom)
     query = (
         sa.select(
@@ -291,7 +292,7 @@ def read_statuses(conn: Connection) -> pd.DataFrame:
     DataFrame
         Index ``lens`` and ``target_code``, ascending; status, reason, holder_code.
     """
-    c = t.target_coverage.c
+    c = target_rows().c
     query = sa.select(c.lens, c.target_code, c.status, c.reason, c.holder_code)
     found = table_rows(conn, query.order_by(c.lens, c.target_code), "lens")
     return found.set_index("target_code", append=True)
@@ -315,11 +316,10 @@ def read_lens_statuses(conn: Connection, lens: str, *, within: str = "") -> pd.D
         Index ``target_code``, ascending; unit_code, status, reason, holder_code, parts, links,
         missing.
     """
-    c = t.target_coverage.c
+    c = target_rows(lens).c
     names = ("target_code", "unit_code", "status", "reason", "holder_code")
-    query = sa.select(*(c[name] for name in (*names, "parts", "links", "missing"))).where(
-        c.lens == lens, *below(c.unit_code, within)
-    )
+    query = sa.select(*(c[name] for name in (*names, "parts", "links", "missing")))
+    query = query.where(*below(c.unit_code, within))
     return table_rows(conn, query.order_by(c.target_code), "target_code")
 
 

@@ -77,6 +77,9 @@ _REASONS = {
     "40": "another write came between; try again",
     "55": "another write holds the rows; try again",
     "57014": "the statement took too long and was ended",
+    # A quota is no full disk to the server: it calls it an error of its files, or one of its own.
+    "58": "the database server cannot read or write its files; see its log and disk, try again",
+    "XX": "the database server failed, perhaps for want of disk; see its log, try again",
 }
 
 
@@ -86,7 +89,6 @@ def transaction(
     *,
     writes: bool = False,
     snapshot: bool = False,
-    keep: bool = True,
     owner: bool = False,
 ) -> Iterator[Connection]:
     """Open one transaction: all of it is written, or nothing.
@@ -100,8 +102,6 @@ def transaction(
         the write is based on.
     snapshot
         See one state of the store in all statements, whatever is committed meanwhile.
-    keep
-        Commit; if not, all that was written is taken back, and only what was read is left.
     owner
         Work as the owner of the tables, who may change them; else as a role that owns nothing.
 
@@ -122,17 +122,12 @@ def transaction(
     """
     level = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
     try:
-        with (
-            engine.connect().execution_options(**level) as connection,
-            connection.begin() as all_of,
-        ):
+        with engine.connect().execution_options(**level) as connection, connection.begin():
             if not owner:
                 connection.execute(_BECOME_APP, {"role": APP_ROLE})
             if writes:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS)))
             yield connection
-            if not keep:
-                all_of.rollback()
     except IntegrityError as error:
         name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         raise Conflict(f"the store refused the rows: constraint {name}") from error

@@ -5,7 +5,6 @@
 DELETE FROM coverage_run WHERE subject = 'org';
 
 DROP TABLE snapshot_lens, frozen_status, snapshot;
-DROP VIEW target_coverage;
 DROP TABLE unit_coverage;
 CREATE TABLE target_coverage (
     lens TEXT NOT NULL,

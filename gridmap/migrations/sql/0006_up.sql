@@ -434,16 +434,6 @@ CREATE TABLE snapshot_lens (
 COMMENT ON TABLE snapshot_lens IS
     'Which statuses a snapshot has.';
 
--- A unit's targets stand in one row: half a million rows of one each take seconds to write.
-CREATE VIEW target_coverage WITH (security_invoker = true) AS
-    SELECT u.lens, nullif(u.unit_code, '') COLLATE "C" AS unit_code, r.target_code, r.status,
-           r.reason, r.holder_code, r.parts, r.links, r.missing, u.run_id
-    FROM unit_coverage u, unnest(u.target_codes, u.statuses, u.reasons, u.holder_codes, u.parts,
-                                 u.links, u.missing)
-        AS r (target_code, status, reason, holder_code, parts, links, missing);
-COMMENT ON VIEW target_coverage IS
-    'Who covers a target under a lens, or why nobody does.';
-
 DO $$
 DECLARE
     name text;

@@ -1,0 +1,133 @@
+"""What the tables of the terminal call columns, measures and units, as message ids.
+
+Belongs here: the English message for each name of a machine. Does not belong here: the Chinese of
+it (``locale``), sentences of single commands, words that pages have too (``maps``). JSON keeps the
+names themselves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Column, Table
+
+from gridmap.language import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MEASURES = {
+    "party_group.buildings": "Buildings with a Party group",
+    "party_group.households": "Households in buildings with a Party group",
+    "party_group.floor_area": "Floor area of buildings with a Party group",
+    "party_branch.grids": "Grids with a Party branch",
+    "camera.key_public_area": "Key public areas seen by cameras",
+    "camera.frontage": "Building frontage seen by cameras",
+    "camera.entrances": "Entrances seen by cameras",
+    "camera.open_ground": "Open ground seen by cameras",
+    "camera.open_ground_certain": "Open ground certainly seen by cameras",
+    "camera.open_ground_twice": "Open ground seen by two cameras or more",
+    "camera.open_ground_overview": "Open ground seen with 20 pixels a metre (overview)",
+    "camera.open_ground_outline": "Open ground seen with 40 pixels a metre (outline)",
+    "camera.open_ground_discern": "Open ground seen with 80 pixels a metre (discern)",
+    "camera.gross_area": "Gross area seen by cameras",
+    "camera.networked": "Cameras on the network",
+    "camera.hd": "High-definition cameras",
+    "camera.intact": "Cameras in working order",
+}
+"""A measure -> what it is called; those of the map are called as there."""
+
+AT_LEAST = "Open ground seen by {count} cameras or more"
+"""What the measures ``camera.open_ground_2``, ``_3`` … of `jobs.write_views` are called."""
+
+UNITS = {"m2": "m²"}
+"""A unit of measure -> how it is written; every other is its own message."""
+
+COLUMNS = {
+    "unit_code": "grid",
+    "camera_code": "camera",
+    "area_m2": "area, m²",
+    "key_area_m2": "in key public areas, m²",
+    "road_m": "road, m",
+    "frontage_m": "frontage, m",
+    "household_count": "household count",
+    "cameras": "camera count",
+    "number": "number",
+    "longitude": "longitude",
+    "latitude": "latitude",
+}
+"""A column of an answer -> its heading; every other is its own message."""
+
+RATES = ("measure", "covered", "of", "unit", "share", "as of")
+"""The headings of a table of rates, as `terminal.rate_cells` and the day fill them."""
+
+CHANGED = {
+    "divisions": "Divisions",
+    "buildings": "Buildings",
+    "coverage": "Coverage",
+    "ground": "Ground seen",
+}
+"""A frame of `jobs.Difference` whose rows change -> what it is called."""
+
+CHANGE_HEADINGS = ("item", "change", "rows", "m²", "first")
+"""The headings of what differs between two days."""
+
+
+def named(name: str, names: dict[str, str], language: str) -> str:
+    """Return what a table calls something.
+
+    Parameters
+    ----------
+    name
+        As a machine calls it.
+    names
+        One of this module's tables.
+    language
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    str
+        The name itself where nothing else is known.
+    """
+    return translate(names.get(name, name), language)
+
+
+def measure_named(measure: str, language: str) -> str:
+    """Return what a table calls a measure.
+
+    Parameters
+    ----------
+    measure
+        A key of `MEASURES`, or ``camera.open_ground_k``.
+    language
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    str
+        The measure itself where nothing else is known.
+    """
+    stem, _, count = measure.rpartition("_")
+    if stem == "camera.open_ground" and count.isdecimal():
+        return translate(AT_LEAST, language).format(count=count)
+    return named(measure, MEASURES, language)
+
+
+def table_of(headings: Iterable[str], language: str) -> Table:
+    """Return an empty table with translated headings, whose cells are folded and never cut.
+
+    Parameters
+    ----------
+    headings
+        Message ids, or names of `COLUMNS`.
+    language
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    Table
+        Without a frame.
+    """
+    names = (named(heading, COLUMNS, language) for heading in headings)
+    return Table(*(Column(name, overflow="fold") for name in names), box=None)
