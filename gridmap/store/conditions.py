@@ -75,7 +75,8 @@ def target_rows(lens: str | None = None) -> sa.Subquery:
         "links": u.links,
         "missing": u.missing,
     }
-    columns = (sa.column(name, of.type.item_type) for name, of in lists.items())
+    counts = ("parts", "links")
+    columns = (sa.column(name, sa.Integer if name in counts else sa.Text) for name in lists)
     each = sa.func.unnest(*lists.values()).table_valued(*columns, name="each").render_derived()
     query = sa.select(
         u.lens,
