@@ -13,7 +13,7 @@ import shapely
 
 from gridmap.crs import require_metric
 from gridmap.errors import FrameError
-from gridmap.model import require_columns
+from gridmap.model import COVERED, require_columns
 
 THIN_M = 0.02
 """Ground less than this wide is a border that was drawn or computed anew. Own choice."""
@@ -83,8 +83,8 @@ def coverage_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     before, after
-        Index: lens and code of the target. Columns ``status``, ``reason``, ``holder_code``; status
-        ``uncovered`` or any other.
+        Index: lens and code of the target. Columns ``status``, ``reason``, ``holder_code``; a
+        status of `model.COVERED`, or any other.
 
     Returns
     -------
@@ -106,8 +106,8 @@ def coverage_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     for frame in (before, after):
         require_columns(frame, names, "the coverage of a day")
     every = before.index.union(after.index)
-    was = before["status"].reindex(every).fillna("uncovered") != "uncovered"
-    now = after["status"].reindex(every).fillna("uncovered") != "uncovered"
+    was = before["status"].reindex(every).isin(COVERED)
+    now = after["status"].reindex(every).isin(COVERED)
     told = after[names].reindex(every)
     gone = ~every.isin(after.index)
     told.loc[gone, names] = before[names].reindex(every[gone])

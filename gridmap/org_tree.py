@@ -14,13 +14,13 @@ import pandas as pd
 from gridmap.model import (
     CODE_LENGTH,
     EMPLOYER_KINDS,
+    GROUP_MIN_MEMBERS,
     OWN_BRANCH_FROM,
     PARTY_KINDS,
     Issue,
     Level,
     require_columns,
 )
-from gridmap.model.lenses import GROUP_MIN_MEMBERS
 from gridmap.model.organisations import ORG_KINDS
 
 if TYPE_CHECKING:

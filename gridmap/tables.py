@@ -32,9 +32,11 @@ from sqlalchemy import (
     DefaultClause,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -355,6 +357,12 @@ organisation = Table(
     Column("probationary_members", Integer),
     Column("valid", DATERANGE, nullable=False),
     _batch(),
+    _code("seat_code"),
+    Column("staff_count", Integer),
+    Column("has_committee", Boolean),
+    Column("weak", Boolean),
+    Column("floor_area_m2", Double),
+    Column("duty_phone", Text),
     _no_overlap("organisation", "code"),
     CheckConstraint("NOT isempty(valid)", name="valid"),
     # Usage: what a write did.
@@ -363,7 +371,130 @@ organisation = Table(
     Index(None, "parent_code"),
     # Usage: organisations of a unit, as the code range of its prefix.
     Index(None, "host_code"),
-    comment="Party organisations and groups: counts only, never persons.",
+    comment="Organisations of every kind: counts only, never persons.",
+)
+
+
+def _dated(name: str, comment: str, *columns: Column[Any]) -> Table:
+    """Return the table of a layer without geometry: one row a code and period."""
+    return Table(
+        name,
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        _code(nullable=False),
+        *columns,
+        Column("valid", DATERANGE, nullable=False),
+        _batch(),
+        _no_overlap(name, "code"),
+        CheckConstraint("NOT isempty(valid)", name="valid"),
+        # Usage: what a write did.
+        Index(None, "batch_id"),
+        comment=comment,
+    )
+
+
+post = _dated(
+    "post",
+    "Posts and whether they are filled: roles, never persons.",
+    Column("name", Text),
+    Column("kind", Text, nullable=False),
+    _code("org_code"),
+    _code("host_code"),
+    Column("filled", Boolean),
+    Column("is_secretary", Boolean),
+    Column("duty_phone", Text),
+)
+
+project = _dated(
+    "project",
+    "Projects of communities, by year.",
+    Column("name", Text, nullable=False),
+    _code("community_code", nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("state", Text),
+    Column("budget_cny", Double),
+    Column("satisfaction_share", Double),
+)
+
+matter_item = _dated(
+    "matter_item",
+    "The catalogue of matters: class and route; its past is kept as its versions.",
+    Column("name", Text, nullable=False),
+    Column("matter_class", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    _code("unit_code"),
+    Column("days_allowed", Integer),
+)
+
+proposal = _dated(
+    "proposal",
+    "What people propose, and what became of it.",
+    Column("name", Text),
+    _code("host_code", nullable=False),
+    Column("raised_on", Date, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("resolved_on", Date),
+)
+
+lens = _dated(
+    "lens",
+    "Coverage lenses beside the shipped ones, or in their place.",
+    Column("name", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("parts", Text, nullable=False),
+    Column("target_kinds", Text),
+    Column("holders", Text),
+    Column("through", Text),
+    Column("need", Integer),
+    Column("most", Integer),
+    Column("min_members", Integer),
+    Column("min_full", Integer),
+    Column("own_from", Integer),
+    Column("window_days", Integer),
+    Column("neighbour_m", Double),
+    Column("same_grid", Boolean),
+    Column("held_by_secretary", Boolean),
+)
+
+courtyard = _place(
+    "courtyard",
+    "MULTIPOLYGON",
+    "Courtyards that group buildings; since when each has the five parts of 131.",
+    Column("party_leadership", Date),
+    Column("council", Date),
+    Column("owners_committee", Date),
+    Column("supervisory_committee", Date),
+    Column("self_service_station", Date),
+)
+
+department_grid = _place(
+    "department_grid",
+    "MULTIPOLYGON",
+    "Grids of departments, beside the base grid.",
+    Column("department", Text, nullable=False),
+)
+
+matter = Table(
+    "matter",
+    metadata,
+    _code(primary_key=True),
+    _code("item_code"),
+    Column("summary", Text),
+    Column("source_system", Text),
+    Column("state", Text),
+    Column("reported_on", Date, nullable=False),
+    Column("accepted_on", Date),
+    Column("resolved_on", Date),
+    _code("routed_to"),
+    _code("routed_grid"),
+    *_place_columns(),
+    _geometry("POINT"),
+    # Usage: what a write did.
+    Index(None, "batch_id"),
+    # Usage: matters in a window.
+    Index(None, "geom", postgresql_using="gist"),
+    comment="Matters reported at a place: what, when, where to; never by whom.",
 )
 
 duty = Table(
@@ -376,13 +507,14 @@ duty = Table(
     Column("mode", Text),
     Column("valid", DATERANGE, nullable=False),
     _batch(),
+    Column("last_on", Date),
     _no_overlap("duty", "holder_code", "service", "target_code"),
     CheckConstraint("NOT isempty(valid)", name="valid"),
     # Usage: what a write did.
     Index(None, "batch_id"),
     # Usage: who serves this building or grid.
     Index(None, "target_code", "service"),
-    comment="Which organisation serves which grid or building, from when to when.",
+    comment="Which organisation or post serves which target, from when to when.",
 )
 
 coverage_run = Table(
@@ -396,16 +528,73 @@ coverage_run = Table(
     comment="One computation: its date, its inputs' versions, its parameters.",
 )
 
-target_coverage = Table(
-    "target_coverage",
+unit_coverage = Table(
+    "unit_coverage",
     metadata,
     Column("lens", Text, primary_key=True),
-    _code("target_code", primary_key=True),
-    Column("status", Text, nullable=False),
+    _code("unit_code", primary_key=True),
+    Column("targets", Integer, nullable=False),
+    Column("covered", Integer, nullable=False),
+    Column("parts_covered", Integer, nullable=False),
+    Column("households", Double, nullable=False),
+    Column("households_covered", Double, nullable=False),
+    Column("floor_area", Double, nullable=False),
+    Column("floor_area_covered", Double, nullable=False),
+    Column("target_codes", ARRAY(Text), nullable=False),
+    Column("statuses", ARRAY(Text), nullable=False),
+    Column("reasons", ARRAY(Text), nullable=False),
+    Column("holder_codes", ARRAY(Text), nullable=False),
+    Column("parts", ARRAY(Integer), nullable=False),
+    Column("links", ARRAY(Integer), nullable=False),
+    Column("missing", ARRAY(Text), nullable=False),
+    _run(),
+    comment="Who covers the targets of a unit under a lens, or why nobody does; '' is no unit.",
+)
+
+target_coverage = Table(
+    "target_coverage",
+    MetaData(),  # a view on unit_coverage: half a million rows of one each take seconds to write
+    Column("lens", Text),
+    _code("unit_code"),
+    _code("target_code"),
+    Column("status", Text),
     Column("reason", Text),
     _code("holder_code"),
-    _run(),
-    comment="Who covers a building or grid under a lens, or why nobody does.",
+    Column("parts", Integer),
+    Column("links", Integer),
+    Column("missing", Text),
+    Column("run_id", BigInteger),
+)
+"""A row a target; asked with its lens and unit it reads only theirs."""
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("label", Text, nullable=False, unique=True),
+    Column("as_of", Date, nullable=False),
+    Column("inputs", JSONB, nullable=False),
+    comment="Frozen statuses of all lenses: one a computation of all, and one a quarter.",
+)
+
+frozen_status = Table(
+    "frozen_status",
+    metadata,
+    Column("lens", Text, primary_key=True),
+    Column("sha256", Text, primary_key=True),
+    Column("statuses", LargeBinary, nullable=False),
+    comment="The statuses of a lens as Parquet; equal ones are kept once.",
+)
+
+snapshot_lens = Table(
+    "snapshot_lens",
+    metadata,
+    Column("snapshot_id", BigInteger, ForeignKey("snapshot.id"), primary_key=True),
+    Column("lens", Text, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    ForeignKeyConstraint(["lens", "sha256"], ["frozen_status.lens", "frozen_status.sha256"]),
+    comment="Which statuses a snapshot has.",
 )
 
 coverage_rate = Table(
@@ -565,5 +754,15 @@ HISTORY = {
         organisation, "Rows of organisations as they were before a write changed them."
     ),
     duty: _history(duty, "Rows of duties as they were before a write changed them."),
+    post: _history(post, "Rows of posts as they were before a write changed them."),
+    project: _history(project, "Rows of projects as they were before a write changed them."),
+    matter_item: _history(
+        matter_item, "Rows of the catalogue as they were before a write changed them."
+    ),
+    proposal: _history(proposal, "Rows of proposals as they were before a write changed them."),
+    lens: _history(lens, "Rows of lenses as they were before a write changed them."),
+    courtyard: _history(courtyard, "Former states of courtyards.", _past()),
+    department_grid: _history(department_grid, "Former states of departments' grids.", _past()),
+    matter: _history(matter, "Former states of matters.", _past()),
 }
 """The table of each layer and where its former rows go."""

@@ -40,6 +40,7 @@ TOY_ORDER = (
     "organisation",
     "duty",
 )
+SERVICES_ORDER = ("organisation", "post", "building", "courtyard", "duty", "project")
 METRIC = "EPSG:4545"
 
 
@@ -49,6 +50,19 @@ def import_toy(engine, *names, effective=dt.date(2026, 1, 1)):
         jobs.import_layer(
             engine,
             TOY / f"{name}.csv",
+            name,
+            effective=effective,
+            source_crs=METRIC,
+            commit=True,
+        )
+
+
+def import_services(engine, effective=dt.date(2026, 1, 1)):
+    """Import what serves the toy town beside Party groups: geodata/toy/services."""
+    for name in SERVICES_ORDER:
+        jobs.import_layer(
+            engine,
+            TOY / "services" / f"{name}.csv",
             name,
             effective=effective,
             source_crs=METRIC,

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from gridmap import crs, store, topology
-from gridmap.jobs.orgs import duty_issues, org_issues, unknown_issues
+from gridmap.jobs.orgs import duty_issues, org_issues, simple_issues
 from gridmap.model import (
     CODE_LENGTH,
     DEDICATED,
@@ -152,10 +152,7 @@ def reference_issues(
         issues += org_issues(conn, rows, effective, complete=only is not None)
     if spec.name == "duty":
         issues += duty_issues(conn, rows, effective, complete=only is not None)
-    if spec.name == "entrance":
-        known = store.read_codes(conn, "building", as_of=effective)
-        values = {"kind": "building", "date": effective}
-        issues += unknown_issues(rows, "building_code", known, "P02.target", values)
+    issues += simple_issues(conn, spec.name, rows, effective)
     if spec.name == "camera":
         issues += _privacy_issues(conn, rows, effective)
     return issues + _key_issues(conn, spec, rows, effective, only)

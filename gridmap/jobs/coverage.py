@@ -1,31 +1,37 @@
-"""Computing who covers which building and grid."""
+"""Computing who covers which target, under every lens, and freezing the answers.
+
+Belongs here: the computation as a whole, and of what a changed duty touches. Does not belong here:
+what lenses read (``jobs.lenses``), judging (``org_coverage``).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from gridmap import __version__, org_coverage, store
-from gridmap.jobs.rates import INPUT_LAYERS, all_rates
-from gridmap.model import SERVICE_KINDS, Level
+from gridmap.jobs.lenses import Register, read_lenses, read_register
+from gridmap.jobs.rates import INPUT_LAYERS, RATE_COLUMNS
+from gridmap.model import Level
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    import geopandas as gpd
     from sqlalchemy import Connection, Engine
+
+    from gridmap.model import Lens
 
 
 def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
-    """Compute who covers each building and grid, and the rates; replace the former result.
+    """Compute who covers each target under every lens, and the rates; replace the former result.
 
     Parameters
     ----------
     engine
         The store.
     as_of
-        The date of divisions, buildings, organisations and duties.
+        The date of divisions, buildings, organisations, posts and duties.
 
     Returns
     -------
@@ -39,7 +45,8 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date) -> pd.DataFrame:
 
     Notes
     -----
-    Without any organisation stored there is no figure: nothing known is not nobody there.
+    A lens of which nothing is known at all, no link of any time, has no figure: nothing known is
+    not nobody there.
     """
     with store.transaction(engine, writes=True) as conn:
         return write_org_coverage(conn, as_of)
@@ -60,63 +67,91 @@ def write_org_coverage(conn: Connection, as_of: dt.date) -> pd.DataFrame:
     DataFrame
         See `refresh_org_coverage`.
     """
-    buildings = store.read_buildings(conn, as_of=as_of)
-    grids = store.read_units(conn, Level.GRID, as_of=as_of).assign(grid_code=lambda g: g.index)
-    orgs = store.read_orgs(conn)
-    targets = {} if orgs.empty else {"party_group": buildings, "party_branch": grids}
-    statuses = {
-        lens: org_coverage.status(
-            frame[["grid_code"]],
-            store.read_duties(conn, lens),
-            orgs,
-            kinds=SERVICE_KINDS[lens],
-            as_of=as_of,
-        )
-        for lens, frame in targets.items()
+    lenses = read_lenses(conn, as_of)
+    register = read_register(conn, as_of, lenses.values())
+    districts = store.read_codes(conn, Level.DISTRICT, as_of=as_of)
+    units, tables = [], []
+    for lens in lenses.values():
+        found = answered(register, lens)
+        if found is None:
+            continue
+        rows = org_coverage.unit_rows(*found)
+        tables.append(org_coverage.lens_rates(rows, lens, districts=districts))
+        units.append(rows.assign(lens=lens.code).reset_index())
+    run_id = store.write_run(conn, "org", as_of, _inputs(conn, register, lenses))
+    results = {
+        "unit_coverage": pd.concat(units) if units else pd.DataFrame(),
+        "coverage_rate": pd.concat(tables) if tables else pd.DataFrame(columns=RATE_COLUMNS),
     }
-    table = _org_rates(conn, buildings, grids, statuses, as_of)
-    inputs = {
+    for name, frame in results.items():
+        store.replace_results(conn, name, frame, run_id=run_id, subject="org")
+    rates = results["coverage_rate"]
+    return rates[rates["level"] == "district"].reset_index(drop=True)
+
+
+def answered(register: Register, lens: Lens) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Judge all targets of a register by one lens.
+
+    Parameters
+    ----------
+    register
+        From `read_register`, with this lens.
+    lens
+        The lens.
+
+    Returns
+    -------
+    DataFrame, DataFrame
+        The targets asked about and their statuses, one index; None where nothing is known.
+    """
+    targets = org_coverage.asked(register.targets[lens.target], lens)
+    links = judged(register, lens, targets)
+    if targets.empty or (links.empty and lens.source != "field"):
+        return None
+    found = org_coverage.status(targets, links, lens)
+    if lens.neighbour_m is not None and lens.target == "building":
+        shapes = register.shapes.reindex(targets.index)
+        placed = shapes.to_frame("geometry").assign(unit_code=targets["unit_code"])
+        found = org_coverage.with_neighbours(found, placed, lens)
+    return targets, found
+
+
+def judged(register: Register, lens: Lens, targets: pd.DataFrame) -> pd.DataFrame:
+    """Judge all links of a register by one lens.
+
+    Parameters
+    ----------
+    register
+        From `read_register`, with this lens.
+    lens
+        The lens.
+    targets
+        Those it asks about.
+
+    Returns
+    -------
+    DataFrame
+        From `org_coverage.judged`.
+    """
+    return org_coverage.judged(
+        targets,
+        register.links(lens),
+        register.holders,
+        lens,
+        as_of=register.day,
+        branch_grids=register.branch_grids() if lens.same_grid else None,
+    )
+
+
+def _inputs(conn: Connection, register: Register, lenses: dict[str, Lens]) -> dict[str, Any]:
+    """Return the versions of what was read, and what is missing in it."""
+    buildings = register.targets["building"]
+    return {
         "layers": store.read_inputs(conn, INPUT_LAYERS["org"]),
-        "group_min_members": org_coverage.GROUP_MIN_MEMBERS,
+        "lenses": sorted(lenses),
         "buildings": len(buildings),
-        "buildings_without_grid": int(buildings["grid_code"].isna().sum()),
+        "buildings_without_grid": int(buildings["unit_code"].isna().sum()),
         "buildings_without_household_count": int(buildings["household_count"].isna().sum()),
         "buildings_without_floor_area": int(buildings["floor_area_m2"].isna().sum()),
         "program": __version__,
     }
-    run_id = store.write_run(conn, "org", as_of, inputs)
-    covered = [
-        frame.reset_index(names="target_code").assign(lens=lens) for lens, frame in statuses.items()
-    ]
-    columns = ["lens", "target_code", "status", "reason", "holder_code"]
-    found = pd.concat(covered) if covered else pd.DataFrame(columns=columns)
-    results = {"target_coverage": found, "coverage_rate": table}
-    for name, frame in results.items():
-        store.replace_results(conn, name, frame, run_id=run_id, subject="org")
-    return table[table["level"] == "district"]
-
-
-def _org_rates(
-    conn: Connection,
-    buildings: gpd.GeoDataFrame,
-    grids: gpd.GeoDataFrame,
-    statuses: dict[str, pd.DataFrame],
-    as_of: dt.date,
-) -> pd.DataFrame:
-    """Count buildings, households, floor area and grids, covered and in all."""
-    if not statuses:
-        return all_rates(conn, {}, as_of)
-    covered = statuses["party_group"]["status"] != "uncovered"
-    weights = {
-        "buildings": pd.Series(1.0, index=buildings.index),
-        "households": buildings["household_count"].fillna(0).astype(float),
-        "floor_area": buildings["floor_area_m2"].fillna(0).astype(float),
-    }
-    counted = {
-        f"party_group.{name}": (buildings["grid_code"], weight.where(covered, 0.0), weight)
-        for name, weight in weights.items()
-        if weight.sum() > 0  # a column that no row fills is not a district of nobody
-    }
-    branch = (statuses["party_branch"]["status"] != "uncovered").astype(float)
-    counted["party_branch.grids"] = (grids["grid_code"], branch, pd.Series(1.0, index=grids.index))
-    return all_rates(conn, counted, as_of)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from gridmap import org_coverage, org_tree, store
-from gridmap.model import DIVISION_LEVELS, LAYERS, SERVICE_KINDS, SERVICE_TARGET, Issue, Level
+from gridmap.model import DIVISION_LEVELS, LAYERS, LENSES, SERVICE_TARGETS, Issue, Level
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -71,15 +71,65 @@ def org_issues(
         Rules P00, P02, P03, P06.
     """
     orgs, row_of = _orgs(conn, rows, effective, complete=complete)
-    divisions = pd.Index([], dtype=object)
-    for level in DIVISION_LEVELS:
-        divisions = divisions.append(store.read_codes(conn, level, as_of=effective))
     date = {"date": effective}
+    buildings = store.read_codes(conn, "building", as_of=effective)
+    seat = {"kind": "building", **date}
     return [
         *unknown_issues(rows, "parent_code", orgs.index, "P02.org", date),
-        *unknown_issues(rows, "host_code", divisions, "P02.host", date),
+        *unknown_issues(rows, "host_code", _divisions(conn, effective), "P02.host", date),
+        *unknown_issues(rows, "seat_code", buildings, "P02.target", seat),
         *org_tree.tree_issues(orgs, row_of),
     ]
+
+
+def _divisions(conn: Connection, effective: dt.date) -> pd.Index:
+    """Return the codes of all divisions of a day."""
+    codes = pd.Index([], dtype=object)
+    for level in DIVISION_LEVELS:
+        codes = codes.append(store.read_codes(conn, level, as_of=effective))
+    return codes
+
+
+REFERENCES = {
+    "entrance": (("building_code", "building"),),
+    "post": (("org_code", "organisation"), ("host_code", "division")),
+    "project": (("community_code", "community"),),
+    "proposal": (("host_code", "division"),),
+    "matter_item": (("unit_code", "organisation"),),
+}
+"""Columns of layers that must lead to a row of another; a matter's item need not: it is asked
+about. Organisations and duties have rules of their own."""
+
+
+def simple_issues(
+    conn: Connection, layer: str, rows: pd.DataFrame, effective: dt.date
+) -> list[Issue]:
+    """Check the references of a layer that has no other rule about them.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    layer
+        A layer's name.
+    rows
+        Parsed rows, index: row number in the file.
+    effective
+        First day the rows are true.
+
+    Returns
+    -------
+    list of Issue
+        Rule P02.
+    """
+    issues = []
+    for column, kind in REFERENCES.get(layer, ()):
+        if kind == "division":
+            known, shape = _divisions(conn, effective), "P02.host"
+        else:
+            known, shape = store.read_codes(conn, kind, as_of=effective), "P02.target"
+        issues += unknown_issues(rows, column, known, shape, {"kind": kind, "date": effective})
+    return issues
 
 
 def duty_issues(
@@ -104,18 +154,31 @@ def duty_issues(
         Rules P01, P02, P05; P01.grids and P02.buildings are one sentence for the file.
     """
     orgs, _ = _orgs(conn, None, effective, complete=False)
-    issues = unknown_issues(rows, "holder_code", orgs.index, "P02.org", {"date": effective})
-    for service, kind in SERVICE_TARGET.items():
-        known = store.read_codes(conn, kind, as_of=effective)
-        values = {"kind": str(kind), "date": effective}
-        some = rows[rows["service"] == service]
-        issues += unknown_issues(some, "target_code", known, "P02.target", values)
+    holders = orgs.index.append(store.read_codes(conn, "post", as_of=effective))
+    issues = unknown_issues(rows, "holder_code", holders, "P02.org", {"date": effective})
+    issues += _target_issues(conn, rows, effective)
     duties = _duties(conn, rows, effective, complete=complete)
     row_of = {str(code): int(row) for row, code in rows["holder_code"].dropna().items()}
     issues += org_tree.joint_issues(duties, orgs, row_of)
-    for service in SERVICE_TARGET:
-        if (rows["service"] == service).any():
-            issues += _left_over(conn, service, duties, orgs, effective)
+    for code, shape in (("party_branch", "P01.grids"), ("party_group", "P02.buildings")):
+        if (rows["service"] == code).any():
+            issues += _left_over(conn, code, shape, duties, orgs, effective)
+    return issues
+
+
+def _target_issues(conn: Connection, rows: pd.DataFrame, effective: dt.date) -> list[Issue]:
+    """Find duties on what is not there, each service having its own kinds of target."""
+    issues = []
+    known: dict[str, pd.Index] = {}
+    for service, some in rows.groupby("service", sort=False):
+        kinds = SERVICE_TARGETS.get(str(service), ())
+        for kind in kinds:
+            known.setdefault(kind, store.read_codes(conn, kind, as_of=effective))
+        every = pd.Index([], dtype=object)
+        for kind in kinds:
+            every = every.append(known[kind])
+        values = {"kind": " / ".join(kinds), "date": effective}
+        issues += unknown_issues(some, "target_code", every, "P02.target", values)
     return issues
 
 
@@ -148,25 +211,31 @@ def _duties(
 
 
 def _left_over(
-    conn: Connection, service: str, duties: pd.DataFrame, orgs: pd.DataFrame, effective: dt.date
+    conn: Connection,
+    code: str,
+    shape: str,
+    duties: pd.DataFrame,
+    orgs: pd.DataFrame,
+    effective: dt.date,
 ) -> list[Issue]:
     """Say how many grids or buildings nobody serves, once the file is in."""
-    if SERVICE_TARGET[service] is Level.BUILDING:
-        shape, targets = "P02.buildings", store.read_building_grids(conn, as_of=effective)
+    lens = LENSES[code]
+    if lens.target == "building":
+        grids = store.read_building_grids(conn, as_of=effective)["grid_code"]
     else:
         codes = store.read_codes(conn, Level.GRID, as_of=effective)
-        shape, targets = "P01.grids", pd.DataFrame({"grid_code": codes}, index=codes)
-    targets = targets[targets["grid_code"].notna()]
+        grids = pd.Series(codes, index=codes, dtype=object)
+    targets = grids[grids.notna()].to_frame("unit_code")
     if targets.empty:
         return []
     holding = {"begins": effective, "ends": None}
-    found = org_coverage.status(
-        targets,
-        duties[duties["service"] == service].assign(**holding),
-        orgs.reset_index().assign(**holding),
-        kinds=SERVICE_KINDS[service],
-        as_of=effective,
+    holders = orgs.reset_index().assign(**holding, filled=None, is_secretary=None)
+    links = duties.assign(**holding).rename(columns={"service": "part"})
+    branches = duties[duties["service"] == "party_branch"]
+    judged = org_coverage.judged(
+        targets, links, holders, lens, as_of=effective, branch_grids=branches
     )
+    found = org_coverage.status(targets, judged, lens)
     blank = int((found["status"] == "uncovered").sum())
     told = {"blank": blank, "total": len(targets), "date": effective}
     return [Issue(shape, None, "target_code", told)]

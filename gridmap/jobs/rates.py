@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 INPUT_LAYERS = {
-    "org": ("building", "grid", "organisation", "duty"),
+    "org": (
+        "building",
+        "street",
+        "community",
+        "grid",
+        "organisation",
+        "post",
+        "courtyard",
+        "duty",
+        "project",
+        "lens",
+    ),
     "camera": (
         "building",
         "grid",
@@ -30,10 +41,6 @@ INPUT_LAYERS = {
 """What each computation reads, by its subject."""
 
 UNIT_OF_MEASURE = {
-    "party_group.buildings": "buildings",
-    "party_group.households": "households",
-    "party_group.floor_area": "m2",
-    "party_branch.grids": "grids",
     "camera.key_public_area": "m2",
     "camera.frontage": "m",
     "camera.entrances": "entrances",
@@ -48,7 +55,11 @@ UNIT_OF_MEASURE = {
     "camera.hd": "cameras",
     "camera.intact": "cameras",
 }
-"""What each measure counts."""
+"""What each measure of cameras counts; those of lenses say it themselves."""
+
+
+RATE_COLUMNS = ["measure", "unit_code", "level", "unit_of_measure", "covered", "total"]
+"""What every rate says."""
 
 
 def is_stale(conn: Connection) -> bool:
@@ -92,7 +103,7 @@ def all_rates(
     districts = store.read_units(conn, Level.DISTRICT, as_of=as_of).index
     tables = [
         org_coverage.rates(
-            pd.DataFrame({"grid_code": grid, "covered": covered, "total": total}),
+            pd.DataFrame({"unit_code": grid, "covered": covered, "total": total}),
             measure=measure,
             unit_of_measure=UNIT_OF_MEASURE[measure],
             district=district,
@@ -100,5 +111,4 @@ def all_rates(
         for district in districts
         for measure, (grid, covered, total) in counted.items()
     ]
-    columns = ["measure", "unit_code", "level", "unit_of_measure", "covered", "total"]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=RATE_COLUMNS)

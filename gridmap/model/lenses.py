@@ -27,6 +27,9 @@ from gridmap.model.organisations import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+COVERED = ("own", "joint")
+"""The statuses that count. A neighbour's group is shown, and is not counted as coverage."""
+
 SOURCES = ("duty", "host", "field", "inside", "project")
 """Where the links of a lens come from: duties; organisations and posts of the very division;
 columns of the target itself; ground that it lies in; projects of the year."""
@@ -302,7 +305,7 @@ def lens_of(row: Mapping[str, Any]) -> Lens:
     >>> lens_of(lens_row(LENSES["six_services"])) == LENSES["six_services"]
     True
     """
-    given = {
+    given: dict[str, Any] = {
         name: tuple(value.split()) if name in _LISTS else value
         for name, value in row.items()
         if name in _NAMES and not pd.isna(value)

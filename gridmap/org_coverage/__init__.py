@@ -7,6 +7,44 @@ storage, wording.
 Inside, each module imports only those before it: ``rates``, ``status``, ``spots``.
 """
 
-from gridmap.org_coverage.rates import rates
+from gridmap.org_coverage.rates import (
+    PLURALS,
+    lens_rates,
+    party_rates,
+    rates,
+    suppressed,
+    unit_rows,
+)
+from gridmap.org_coverage.status import (
+    REASONS,
+    STATUSES,
+    VERDICTS,
+    asked,
+    field_links,
+    holding,
+    host_links,
+    judged,
+    project_links,
+    status,
+    with_neighbours,
+)
 
-__all__ = ["rates"]
+__all__ = [
+    "PLURALS",
+    "REASONS",
+    "STATUSES",
+    "VERDICTS",
+    "asked",
+    "field_links",
+    "holding",
+    "host_links",
+    "judged",
+    "lens_rates",
+    "party_rates",
+    "project_links",
+    "rates",
+    "status",
+    "suppressed",
+    "unit_rows",
+    "with_neighbours",
+]

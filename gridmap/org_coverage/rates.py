@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from gridmap.model import CODE_LENGTH, DIVISION_LEVELS, require_columns
+from gridmap.errors import FrameError
+from gridmap.model import CODE_LENGTH, COVERED, DIVISION_LEVELS, require_columns
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Collection
+
+    from gridmap.model import Lens
+
 
 def rates(
     counted: pd.DataFrame, *, measure: str, unit_of_measure: str, district: str
@@ -26,12 +29,12 @@ def rates(
     Parameters
     ----------
     counted
-        Any index; columns ``grid_code`` (15 digits), ``covered`` and ``total`` (numbers that
-        add up). Rows without a grid are left out: they belong to no unit.
+        Any index; columns ``unit_code`` (the smallest division it is in), ``covered`` and
+        ``total`` (numbers that add up). Rows without one are left out: they belong to no unit.
     measure
         The figure's name.
     unit_of_measure
-        ``buildings``, ``households``, ``m2``, ``m`` or ``grids``.
+        What is counted: ``buildings``, ``households``, ``m2``, ``grids``, …
     district
         The district's code; rows of other districts are left out.
 
@@ -40,7 +43,7 @@ def rates(
     DataFrame
         Columns measure, unit_code, level, unit_of_measure, covered, total; one row a unit that
         has anything to count, ordered by level and code. The children's numbers add up to the
-        parent's.
+        parent's, but for what lies in the parent and in no child.
 
     Raises
     ------
@@ -53,21 +56,262 @@ def rates(
 
     Examples
     --------
-    >>> counted = pd.DataFrame({"grid_code": ["500108001001001", "500108001001002"],
+    >>> counted = pd.DataFrame({"unit_code": ["500108001001001", "500108001001002"],
     ...                         "covered": [1.0, 0.0], "total": [1.0, 1.0]})
     >>> table = rates(counted, measure="party_group.buildings", unit_of_measure="buildings",
     ...               district="500108")
     >>> table[["unit_code", "covered", "total"]].head(1).to_dict("records")
     [{'unit_code': '500108', 'covered': 1.0, 'total': 2.0}]
     """
-    require_columns(counted, ["grid_code", "covered", "total"], "counted")
-    codes = counted["grid_code"].fillna("").astype(str)
-    inside = counted.assign(grid_code=codes)[codes.str.startswith(district)]
+    require_columns(counted, ["unit_code", "covered", "total"], "counted")
+    codes = counted["unit_code"].fillna("").astype(str)
+    inside = counted.assign(unit_code=codes)[codes.str.startswith(district)]
     parts = []
     for level in DIVISION_LEVELS:
-        unit = inside["grid_code"].str[: CODE_LENGTH[level]]
-        sums = inside.groupby(unit)[["covered", "total"]].sum().rename_axis("unit_code")
+        length = CODE_LENGTH[level]
+        some = inside[inside["unit_code"].str.len() >= length]
+        unit = some["unit_code"].str[:length]
+        sums = some.groupby(unit)[["covered", "total"]].sum().rename_axis("unit_code")
         parts.append(sums.reset_index().assign(level=str(level)))
     table = pd.concat(parts, ignore_index=True)
     table = table.assign(measure=measure, unit_of_measure=unit_of_measure)
     return table[["measure", "unit_code", "level", "unit_of_measure", "covered", "total"]]
+
+
+PLURALS = {
+    "district": "districts",
+    "street": "streets",
+    "community": "communities",
+    "grid": "grids",
+    "building": "buildings",
+    "courtyard": "courtyards",
+    "organisation": "organisations",
+}
+"""What targets are called where they are counted."""
+
+_SUMS = (
+    "targets",
+    "covered",
+    "parts_covered",
+    "households",
+    "households_covered",
+    "floor_area",
+    "floor_area_covered",
+)
+_LISTS = {
+    "target_codes": "target_code",
+    "statuses": "status",
+    "reasons": "reason",
+    "holder_codes": "holder_code",
+    "parts": "parts",
+    "links": "links",
+    "missing": "missing",
+}
+
+
+def unit_rows(targets: pd.DataFrame, statuses: pd.DataFrame) -> pd.DataFrame:
+    """Return the statuses of a lens by unit, with what they add up to.
+
+    Parameters
+    ----------
+    targets
+        Index: target code; columns ``unit_code`` (None: in none), ``household_count`` and
+        ``floor_area_m2`` (null: unknown, counts as none).
+    statuses
+        Same index; from `status`.
+
+    Returns
+    -------
+    DataFrame
+        Index ``unit_code``, an empty text for none, ascending; targets, covered, parts_covered,
+        households, households_covered, floor_area (m², to a hundredth), floor_area_covered; and
+        lists with an item a target, by code: target_codes, statuses, reasons, holder_codes, parts,
+        links, missing.
+
+    Raises
+    ------
+    FrameError
+        A column is missing, an index has duplicates, or the two differ.
+
+    Notes
+    -----
+    Rule: ``neighbour`` is not covered. Cost O(n log n).
+    """
+    require_columns(targets, ["unit_code", "household_count", "floor_area_m2"], "targets")
+    require_columns(statuses, ["status", "parts"], "statuses")
+    if not targets.index.equals(statuses.index):
+        raise FrameError("the statuses are not those of the targets")
+    covered = statuses["status"].isin(COVERED).to_numpy()
+    households = targets["household_count"].to_numpy(dtype=float, na_value=0.0)
+    area = targets["floor_area_m2"].to_numpy(dtype=float, na_value=0.0).round(2)
+    values = {
+        "targets": np.ones(len(targets), dtype=int),
+        "covered": covered.astype(int),
+        "parts_covered": statuses["parts"].to_numpy(dtype=int),
+        "households": households,
+        "households_covered": households * covered,
+        "floor_area": area,
+        "floor_area_covered": area * covered,
+    }
+    unit = targets["unit_code"].fillna("").astype(object)
+    table = pd.DataFrame(values, index=targets.index)
+    sums = table.groupby(unit, sort=True)[list(_SUMS)].sum().rename_axis("unit_code")
+    sums = sums.assign(
+        **{name: sums[name].round(2) for name in ("floor_area", "floor_area_covered")}
+    )
+    order = np.lexsort((targets.index.to_numpy(dtype=str), unit.to_numpy(dtype=str)))
+    ends = sums["targets"].cumsum().to_numpy()
+    rows = statuses.assign(target_code=statuses.index).iloc[order]
+    for name, column in _LISTS.items():
+        cells = rows[column].tolist()
+        sums[name] = pd.Series(
+            [cells[end - size : end] for end, size in zip(ends, sums["targets"], strict=True)],
+            index=sums.index,
+            dtype=object,
+        )
+    return sums
+
+
+def lens_rates(units: pd.DataFrame, lens: Lens, *, districts: Collection[str]) -> pd.DataFrame:
+    """Return every figure of a lens for every unit.
+
+    Parameters
+    ----------
+    units
+        From `unit_rows`, of this lens.
+    lens
+        The lens.
+    districts
+        Codes of the districts.
+
+    Returns
+    -------
+    DataFrame
+        As `rates`: measures ``CODE.buildings`` (or what its targets are called),
+        ``CODE.households`` and ``CODE.floor_area`` where any is known, ``CODE.parts`` where the
+        lens asks for several.
+
+    Raises
+    ------
+    FrameError
+        A column is missing or the index has duplicates.
+    """
+    require_columns(units, list(_SUMS), "units")
+    plural = PLURALS[lens.target]
+    asked = units["targets"] * len(lens.parts)
+    counted = {
+        plural: (plural, units["covered"], units["targets"]),
+        "households": ("households", units["households_covered"], units["households"]),
+        "floor_area": ("m2", units["floor_area_covered"], units["floor_area"]),
+        "parts": ("parts", units["parts_covered"], asked),
+    }
+    if len(lens.parts) == 1:
+        del counted["parts"]
+    tables = [
+        rates(
+            pd.DataFrame({"unit_code": units.index, "covered": covered, "total": total}),
+            measure=f"{lens.code}.{name}",
+            unit_of_measure=unit,
+            district=district,
+        )
+        for name, (unit, covered, total) in counted.items()
+        if total.sum() > 0  # a column that no row fills is not a district of nobody
+        for district in districts
+    ]
+    columns = ["measure", "unit_code", "level", "unit_of_measure", "covered", "total"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def party_rates(units: pd.DataFrame, nodes: pd.Series, parents: pd.Series) -> pd.DataFrame:
+    """Return what the targets of a lens add up to along the Party tree.
+
+    Parameters
+    ----------
+    units
+        From `unit_rows`.
+    nodes
+        Index: unit code; the organisation that leads the unit, None where there is none.
+    parents
+        Index: organisation code, unique; the organisation above it, None at a root.
+
+    Returns
+    -------
+    DataFrame
+        Index ``org_code``, ascending; the sums of `unit_rows` over the units that the organisation
+        or one below it leads. What nobody leads is at the empty code.
+
+    Raises
+    ------
+    FrameError
+        A column is missing or an index has duplicates.
+
+    Notes
+    -----
+    Rule: a unit counts once in each organisation above its own; in a circle of parents each counts
+    once (P00). Cost O(n · depth).
+    """
+    require_columns(units, list(_SUMS), "units")
+    node = units.index.to_series().map(nodes)
+    node = node.where(node.notna(), "").astype(object)
+    above = parents.to_dict()
+    lines = {code: _line(str(code), above) for code in node.unique()}
+    long = units[list(_SUMS)].assign(org_code=[lines[code] for code in node])
+    return long.explode("org_code").groupby("org_code")[list(_SUMS)].sum()
+
+
+def _line(code: str, above: dict[str, str | None]) -> list[str]:
+    """Return an organisation and all above it, each once."""
+    line: list[str] = []
+    here: str | None = code
+    while isinstance(here, str) and here not in line:
+        line.append(here)
+        here = above.get(here)
+    return line
+
+
+def suppressed(table: pd.DataFrame, *, least: int) -> pd.DataFrame:
+    """Return figures for a public export: those of few targets are withheld.
+
+    Parameters
+    ----------
+    table
+        As `rates`.
+    least
+        Withhold where fewer than this many are counted, or fewer than this many of them, but not
+        none, are covered or uncovered. 0 or 1 withholds nothing.
+
+    Returns
+    -------
+    DataFrame
+        As ``table`` with ``withheld`` (bool); covered and total are null where it is true. Where a
+        single sibling would be withheld, the next smallest is too, for the parent's figure gives it
+        away.
+
+    Raises
+    ------
+    FrameError
+        A column is missing or the index has duplicates.
+
+    Notes
+    -----
+    Rule: primary and complementary suppression of small cells, by parent. Source: domain.md section
+    3, aggregate-only public export; the rule own choice. Cost O(n log n).
+    """
+    require_columns(table, ["measure", "unit_code", "covered", "total"], "table")
+    rest = table["total"] - table["covered"]
+    small = pd.Series(False, index=table.index)  # noqa: FBT003
+    for cells in (table["covered"], rest):
+        small |= (cells > 0) & (cells < least)
+    small |= table["total"] < least
+    parent = table["unit_code"].str[:-3]
+    key = [table["measure"], table["unit_code"].str.len(), parent]
+    alone = small.groupby(key).transform("sum") == 1
+    some = table[alone & ~small]
+    by = [level.loc[some.index] for level in key]
+    also = some.sort_values(["total", "unit_code"]).groupby(by, sort=False).head(1).index
+    withheld = small | table.index.isin(also)
+    return table.assign(
+        covered=table["covered"].where(~withheld),
+        total=table["total"].where(~withheld),
+        withheld=withheld,
+    )

@@ -7,7 +7,8 @@ to write (``jobs``), computing (the core), declaring tables (``tables``).
 Driver errors are translated once, in `transaction`; their text never leaves this room.
 
 Inside, each module imports only those before it: ``conditions``, ``rows``, ``schema``,
-``layers``, ``results``, ``origins``, ``position``, ``transfer``, ``batches``, ``changes``.
+``layers``, ``duties``, ``results``, ``origins``, ``position``, ``transfer``, ``batches``,
+``changes``.
 """
 
 from gridmap.store.batches import (
@@ -30,19 +31,24 @@ from gridmap.store.changes import (
     write_changes,
     write_run,
 )
+from gridmap.store.duties import (
+    read_changed_duties,
+    read_duties,
+    read_holders,
+    read_homes,
+    read_projects,
+)
 from gridmap.store.layers import (
     read_building_grids,
     read_buildings,
     read_cameras,
     read_changed,
     read_codes,
-    read_duties,
     read_ended_codes,
     read_first_days,
     read_keys,
     read_later_keys,
     read_layer,
-    read_orgs,
     read_places,
     read_roads,
     read_shapes,
@@ -63,11 +69,13 @@ from gridmap.store.results import (
     read_camera_issues,
     read_figures,
     read_ground,
+    read_lens_statuses,
     read_losses,
     read_rates,
     read_seen,
     read_statuses,
     read_uncovered,
+    read_unit_coverage,
     read_unit_rates,
     read_views,
     read_watching,
@@ -89,6 +97,7 @@ __all__ = [
     "read_camera_issues",
     "read_cameras",
     "read_changed",
+    "read_changed_duties",
     "read_changes",
     "read_codes",
     "read_duties",
@@ -96,17 +105,20 @@ __all__ = [
     "read_figures",
     "read_first_days",
     "read_ground",
+    "read_holders",
+    "read_homes",
     "read_images",
     "read_inputs",
     "read_keys",
     "read_later_keys",
     "read_layer",
     "read_left",
+    "read_lens_statuses",
     "read_lineage",
     "read_losses",
     "read_newest",
-    "read_orgs",
     "read_places",
+    "read_projects",
     "read_rates",
     "read_roads",
     "read_runs",
@@ -115,6 +127,7 @@ __all__ = [
     "read_sources",
     "read_statuses",
     "read_uncovered",
+    "read_unit_coverage",
     "read_unit_rates",
     "read_units",
     "read_version",

@@ -274,13 +274,28 @@ def read_left(conn: Connection, layer: str, codes: pd.Index, day: dt.date) -> pd
     Returns
     -------
     DataFrame
-        Columns code, kind (``division``, ``duty``, ``entrance``, ``organisation``), count.
+        Columns code, kind (the layer whose rows refer to it), count.
     """
-    division, duty, org = t.division.c, t.duty.c, t.organisation.c
+    duty, org, post, project = t.duty.c, t.organisation.c, t.post.c, t.project.c
     refers = {
-        "division": [division.parent_code, org.host_code, duty.target_code],
-        "building": [duty.target_code, t.entrance.c.building_code],
-        "organisation": [org.parent_code, duty.holder_code],
+        "division": [
+            t.division.c.parent_code,
+            org.host_code,
+            post.host_code,
+            duty.target_code,
+            project.community_code,
+            t.proposal.c.host_code,
+        ],
+        "building": [duty.target_code, t.entrance.c.building_code, org.seat_code],
+        "organisation": [
+            org.parent_code,
+            post.org_code,
+            duty.holder_code,
+            duty.target_code,
+            t.matter_item.c.unit_code,
+        ],
+        "post": [duty.holder_code],
+        "matter_item": [t.matter.c.item_code],
     }
     since = sa.func.daterange(day, None)
     gone = (

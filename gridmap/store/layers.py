@@ -1,7 +1,8 @@
-"""The layers as they were imported: divisions, buildings, cameras, roads, organisations, duties.
+"""The layers as they were imported: divisions, buildings, cameras, roads, and any other.
 
 Belongs here: reading them, and their keys. Does not belong here: what was computed from them
-(``results``), where they came from (``origins``), writing them (``changes``).
+(``results``), who serves whom in all times (``duties``), where they came from (``origins``),
+writing them (``changes``).
 """
 
 from __future__ import annotations
@@ -323,45 +324,6 @@ def read_changed(conn: Connection, layer: str, *, since: int) -> tuple[pd.Index,
     return pd.Index(sorted({*written, *former.index}), dtype=object), former
 
 
-def read_orgs(conn: Connection) -> pd.DataFrame:
-    """Read all organisations of all times.
-
-    Parameters
-    ----------
-    conn
-        An open connection.
-
-    Returns
-    -------
-    DataFrame
-        Index ``id``; code, name, kind, parent_code, host_code, full_members,
-        probationary_members, begins, ends (dates; ``ends`` None while it lasts).
-    """
-    o = t.organisation.c
-    columns = [o[name] for name in LAYERS["organisation"].columns]
-    return table_rows(conn, sa.select(o.id, *columns, *_period(o.valid)).order_by(o.id), "id")
-
-
-def read_duties(conn: Connection, service: str) -> pd.DataFrame:
-    """Read all duties of a service of all times.
-
-    Parameters
-    ----------
-    conn
-        An open connection.
-    service
-        ``party_branch`` or ``party_group``.
-
-    Returns
-    -------
-    DataFrame
-        Index ``id``; holder_code, service, target_code, mode, begins, ends.
-    """
-    d = t.duty.c
-    query = sa.select(d.id, d.holder_code, d.service, d.target_code, d.mode, *_period(d.valid))
-    return table_rows(conn, query.where(d.service == service).order_by(d.id), "id")
-
-
 def read_codes(conn: Connection, kind: str, *, as_of: dt.date) -> pd.Index:
     """Read the codes that exist on a date, for checks of references.
 
@@ -370,7 +332,7 @@ def read_codes(conn: Connection, kind: str, *, as_of: dt.date) -> pd.Index:
     conn
         An open connection.
     kind
-        A division level, ``building`` or ``organisation``.
+        A division level or another layer with a code.
     as_of
         The date.
 
@@ -379,13 +341,9 @@ def read_codes(conn: Connection, kind: str, *, as_of: dt.date) -> pd.Index:
     Index
         Codes, ascending.
     """
-    if kind == "building":
-        query = sa.select(state(t.building, ["code"], as_of))
-    elif kind == "organisation":
-        query = sa.select(t.organisation.c.code).where(holds(t.organisation.c.valid, as_of))
-    else:
-        d = t.division.c
-        query = sa.select(d.code).where(d.level == kind, holds(d.valid, as_of))
+    table = layer_table(kind)
+    rows = state(table, ["code"], as_of, lambda c: scope(c, kind, ""))
+    query = sa.select(rows.c.code)
     return pd.Index(sorted(conn.execute(query).scalars()), dtype=object)
 
 
@@ -532,8 +490,3 @@ def read_ended_codes(conn: Connection, layer: str, effective: dt.date) -> pd.Ind
     query = sa.select(past.c.code).where(*ended, *scope(past.c, layer, "")).distinct()
     codes = conn.execute(query.where(past.c.code.not_in(lives))).scalars()
     return pd.Index(sorted(codes), dtype=object)
-
-
-def _period(valid: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
-    """Return a period's first day and the day after its last, as columns."""
-    return [sa.func.lower(valid).label("begins"), sa.func.upper(valid).label("ends")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from gridmap import tables as t
 from gridmap.errors import UnitNotFound
@@ -18,7 +19,7 @@ from gridmap.store.rows import frame_rows, table_rows, unit
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     import geopandas as gpd
     import pandas as pd
@@ -294,6 +295,60 @@ def read_statuses(conn: Connection) -> pd.DataFrame:
     query = sa.select(c.lens, c.target_code, c.status, c.reason, c.holder_code)
     found = table_rows(conn, query.order_by(c.lens, c.target_code), "lens")
     return found.set_index("target_code", append=True)
+
+
+def read_lens_statuses(conn: Connection, lens: str, *, within: str = "") -> pd.DataFrame:
+    """Read the statuses of a lens's targets in a unit.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    lens
+        Its code.
+    within
+        A code prefix; empty for all targets, those in no unit too.
+
+    Returns
+    -------
+    DataFrame
+        Index ``target_code``, ascending; unit_code, status, reason, holder_code, parts, links,
+        missing.
+    """
+    c = t.target_coverage.c
+    names = ("target_code", "unit_code", "status", "reason", "holder_code")
+    query = sa.select(*(c[name] for name in (*names, "parts", "links", "missing"))).where(
+        c.lens == lens, *below(c.unit_code, within)
+    )
+    return table_rows(conn, query.order_by(c.target_code), "target_code")
+
+
+def read_unit_coverage(
+    conn: Connection, lens: str, *, units: Collection[str] | None = None
+) -> pd.DataFrame:
+    """Read what the targets of a lens add up to, by unit.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    lens
+        Its code.
+    units
+        Only these; None for all.
+
+    Returns
+    -------
+    DataFrame
+        Index ``unit_code``, ascending, an empty text for none; the sums of
+        `org_coverage.unit_rows`.
+    """
+    u = t.unit_coverage.c
+    sums = [c for c in u if c.name not in ("lens", "run_id") and not isinstance(c.type, ARRAY)]
+    query = sa.select(*sums).where(u.lens == lens)
+    if units is not None:
+        query = query.where(u.unit_code == sa.any_(sa.literal(list(units), ARRAY(sa.Text))))
+    return table_rows(conn, query.order_by(u.unit_code), "unit_code")
 
 
 def read_figures(conn: Connection) -> pd.DataFrame:

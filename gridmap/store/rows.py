@@ -25,11 +25,12 @@ def unit(row: Any) -> Unit:
     return Unit(Level(row.level), row.code, row.name, row.kind)
 
 
-def table_rows(conn: Connection, query: sa.Select[Any], index: str) -> pd.DataFrame:
-    """Run a query; one of its columns becomes the index."""
+def table_rows(conn: Connection, query: sa.Select[Any], index: str | None) -> pd.DataFrame:
+    """Run a query; one of its columns becomes the index, or none does."""
     result = conn.execute(query)
     rows = [tuple(row) for row in result]
-    return pd.DataFrame(rows, columns=list(result.keys())).set_index(index)
+    frame = pd.DataFrame(rows, columns=list(result.keys()))
+    return frame if index is None else frame.set_index(index)
 
 
 def frame_rows(conn: Connection, query: sa.Select[Any]) -> gpd.GeoDataFrame:

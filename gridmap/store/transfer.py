@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,11 +78,22 @@ def _cells(column: sa.Column[Any], frame: pd.DataFrame) -> list[str]:
 def _cell(value: object) -> str:
     if isinstance(value, np.ndarray):
         return "{" + ",".join(map(str, value.tolist())) + "}"
+    if isinstance(value, list):
+        return "{" + ",".join([_item(one) for one in value]) + "}"
     if value is None or value is pd.NA or value != value:
         return "\\N"
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
     return str(value).translate(_ESCAPES)
+
+
+@lru_cache(maxsize=2**17)  # codes of buildings come again under each lens
+def _item(value: object) -> str:
+    """Return an item of an array, quoted for the array and then for COPY."""
+    if not isinstance(value, str):
+        return "NULL" if value is None or value != value else str(value)
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}"'.translate(_ESCAPES)
 
 
 def _geometry_cells(shapes: Any, kind: str) -> list[str]:
