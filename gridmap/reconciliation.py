@@ -154,7 +154,7 @@ def orphans(
         Index: any. Duties of the day; columns ``holder_code``, ``service``, ``target_code``.
     periods
         Index: any. When whatever can be referred to held: columns ``layer``, ``code``,
-        ``valid_from``, ``valid_to`` (the first day it does not; null: it holds still); a row a
+        ``begins``, ``ends`` (the first day it does not; null: it holds still); a row a
         period.
     as_of
         The day.
@@ -185,14 +185,14 @@ def orphans(
     ...                      "host_code": "500108001001"}, index=["E"])
     >>> duties = pd.DataFrame({"holder_code": [], "service": [], "target_code": []})
     >>> periods = pd.DataFrame({"layer": "community", "code": ["500108001001"],
-    ...     "valid_from": dt.date(2020, 1, 1), "valid_to": dt.date(2026, 1, 1)})
+    ...     "begins": dt.date(2020, 1, 1), "ends": dt.date(2026, 1, 1)})
     >>> orphans(orgs, duties, periods, as_of=dt.date(2026, 1, 1)).values.tolist()
     [['organisation', 'E', '500108001001', 'host_ended']]
     """
     duties, periods = duties.reset_index(drop=True), periods.reset_index(drop=True)
     require_columns(orgs, ["kind", "parent_code", "host_code"], "orgs")
     require_columns(duties, ["holder_code", "service", "target_code"], "duties")
-    require_columns(periods, ["layer", "code", "valid_from", "valid_to"], "periods")
+    require_columns(periods, ["layer", "code", "begins", "ends"], "periods")
     state = _states(periods, as_of)
     key = orgs.index.to_series().astype(object)
     rootless = [
@@ -227,8 +227,8 @@ def orphans(
 
 def _states(periods: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     """Return the place in `_STATES` of each layer and code on a day."""
-    begun = (periods["valid_from"] <= as_of).to_numpy(dtype=bool)
-    over = np.array([not pd.isna(day) and day <= as_of for day in periods["valid_to"]], dtype=bool)
+    begun = (periods["begins"] <= as_of).to_numpy(dtype=bool)
+    over = np.array([not pd.isna(day) and day <= as_of for day in periods["ends"]], dtype=bool)
     state = np.select([~begun, over], [1, 2], 3)
     table = periods[["layer", "code"]].assign(state=state)
     return table.groupby(["layer", "code"], as_index=False)["state"].max()

@@ -166,7 +166,7 @@ ALWAYS, LATER, OVER = (
 def periods(**rows):
     """Periods from layer=[(code, (from, to))]."""
     flat = [(layer, code, *when) for layer, some in rows.items() for code, when in some]
-    return pd.DataFrame(flat, columns=["layer", "code", "valid_from", "valid_to"]).astype(object)
+    return pd.DataFrame(flat, columns=["layer", "code", "begins", "ends"]).astype(object)
 
 
 HELD = periods(
@@ -484,9 +484,9 @@ def test_nothing_in_nothing_out_and_wrong_calls_are_refused():
             call(pd.concat([GRIDS, GRIDS]), GRIDS)
     with pytest.raises(FrameError, match="duplicate"):
         rec.members(orgs(), COMMUNITIES.append(COMMUNITIES))
-    with pytest.raises(FrameError, match="valid_to"):
+    with pytest.raises(FrameError, match="ends"):
         rec.orphans(orgs(), pd.DataFrame(columns=["holder_code", "service", "target_code"]),
-                    HELD.drop(columns="valid_to"), as_of=DAY)  # fmt: skip
+                    HELD.drop(columns="ends"), as_of=DAY)  # fmt: skip
     with pytest.raises(FrameError, match="duplicate"):
         rec.grid_splits(rec.grid_overlaps(GRIDS, DEPARTMENT), pd.Index(["g1", "g1"]))
     assert np.isclose(shapely.area(GRIDS.geometry.array).sum(), 20_000)
