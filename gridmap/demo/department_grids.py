@@ -44,7 +44,8 @@ SHIFTED, SHIFT_M = 0.25, (15.0, 45.0)
 
 def _neighbours(shapes: NDArray[Any]) -> NDArray[np.intp]:
     """Return the pairs of polygons of a tiling that meet, shape (n, 2), the lower row first."""
-    one, other = shapely.STRtree(shapes).query(shapes, "touches")
+    # In a tiling what intersects touches; of the two only this question prepares the shapes.
+    one, other = shapely.STRtree(shapes).query(shapes, "intersects")
     return np.asarray(np.column_stack([one, other])[one < other])
 
 
