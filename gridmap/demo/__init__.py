@@ -3,8 +3,11 @@
 Belongs here: `build`, which turns a seed into all layers, and what it returns. Does not belong
 here: storage (``gridmap.store``), commands (``gridmap.cli``). One file a noun: ``ground``,
 ``roads``, ``parcels``, ``layouts``, ``buildings``, ``homes``, ``walls``, ``entrances``,
-``organisations``, ``cameras``, ``filings``, ``law``, ``privacy``; ``places`` holds the constants,
-``geodata`` reads the two real files.
+``cameras``, ``filings``, ``law``, ``privacy``; of organisations and what they do
+``organisations``, ``branches``, ``departments``, ``posts``, ``centres``, ``volunteers``,
+``services``, ``enterprises``, ``courtyards``, ``department_grids``, ``matters``, ``projects``,
+which stand on ``divisions``, ``seats``, ``shares``, ``gaps`` and ``registers``; ``places`` holds
+the constants, ``geodata`` reads the two real files.
 """
 
 from __future__ import annotations
@@ -20,20 +23,33 @@ import shapely
 
 from gridmap import crs
 from gridmap.demo import geodata
+from gridmap.demo.branches import branch_duties, with_states
 from gridmap.demo.buildings import footprints
 from gridmap.demo.cameras import camera_layer
+from gridmap.demo.centres import centres
+from gridmap.demo.courtyards import courtyards
+from gridmap.demo.department_grids import department_grids
+from gridmap.demo.departments import departments
+from gridmap.demo.divisions import Divisions, divisions
+from gridmap.demo.enterprises import enterprises
 from gridmap.demo.entrances import entrance_layer
 from gridmap.demo.filings import declared
 from gridmap.demo.ground import Floats
 from gridmap.demo.ground import ground as cut_ground
 from gridmap.demo.homes import building_layer
 from gridmap.demo.law import key_public_areas, restricted_sites
+from gridmap.demo.matters import matter_items, matters
 from gridmap.demo.organisations import organisations
 from gridmap.demo.parcels import character, hamlets, village_ways
 from gridmap.demo.parcels import parcels as cut_parcels
 from gridmap.demo.places import AS_OF
+from gridmap.demo.posts import posts
 from gridmap.demo.privacy import privacy_zones
+from gridmap.demo.projects import projects, proposals
+from gridmap.demo.registers import Register, joined
 from gridmap.demo.roads import WIDTHS, Road, network, road_layer
+from gridmap.demo.services import six_services
+from gridmap.demo.volunteers import volunteer_teams
 from gridmap.model import LAYERS
 
 if TYPE_CHECKING:
@@ -45,10 +61,11 @@ SEED = 500108
 
 NOTICE: Mapping[str, str] = {
     "zh": "合成数据：除区界（GCJ-02 转换）和官方区划代码名称外，街道、社区、网格界线，道路、楼栋、"
-    "党组织、摄像机均为程序生成，与真实情况无关",
+    "组织、岗位、职责、院落、部门网格、项目、事项、建议、摄像机均为程序生成，与真实情况无关",
     "en": "Synthetic data: only the district outline (converted from GCJ-02) and the official "
     "codes and names are real; borders of streets, communities and grids, roads, buildings, "
-    "Party organisations and cameras are generated and describe nothing that exists",
+    "organisations, posts, duties, courtyards, departments' grids, projects, matters, proposals "
+    "and cameras are generated and describe nothing that exists",
 }
 """What must stand beside every use of the demo data."""
 
@@ -75,13 +92,23 @@ class DemoDistrict:
     privacy_zone: gpd.GeoDataFrame
     restricted_site: gpd.GeoDataFrame
     organisation: pd.DataFrame
+    post: pd.DataFrame
+    courtyard: gpd.GeoDataFrame
+    department_grid: gpd.GeoDataFrame
     duty: pd.DataFrame
+    project: pd.DataFrame
+    matter_item: pd.DataFrame
+    matter: gpd.GeoDataFrame
+    proposal: pd.DataFrame
     as_of: str = AS_OF
     notice: Mapping[str, str] = field(default_factory=lambda: NOTICE)
 
     def layers(self) -> dict[str, pd.DataFrame]:
-        """Return the frames by layer name, in an order that imports parents first."""
-        return {name: getattr(self, name) for name in LAYERS}
+        """Return the frames by layer name, in an order that imports parents first.
+
+        There is no layer of lenses: the shipped ones do.
+        """
+        return {name: getattr(self, name) for name in LAYERS if name != "lens"}
 
 
 def _short(name: str) -> str:
@@ -111,6 +138,34 @@ def _parents(grid: gpd.GeoDataFrame, digits: int, names: dict[str, str]) -> gpd.
     whole = [shapely.normalize(shapely.coverage_union_all(shapes[codes == unit])) for unit in units]
     table = {"code": units, "name": [names[unit] for unit in units]}
     return gpd.GeoDataFrame(table, geometry=whole, crs=grid.crs)
+
+
+def _society(
+    units: Divisions,
+    party: Register,
+    buildings: gpd.GeoDataFrame,
+    seed: int,
+) -> Register:
+    """Return organisations, posts and duties, those of the Party first."""
+    served = party.duty[party.duty["service"] == "party_branch"]
+    branch_of = served.set_index("target_code")["holder_code"]
+    orgs = with_states(party.organisation, seed)
+    hosts = centres(units, buildings, seed)
+    teams = volunteer_teams(units, seed)
+    known = pd.concat([part.organisation for part in (*hosts, teams)], ignore_index=True)
+    led = pd.concat([orgs, known], ignore_index=True)
+    return joined(
+        [
+            Register(organisation=orgs, duty=party.duty),
+            branch_duties(units, buildings, orgs, branch_of, seed),
+            *departments(units, seed),
+            *posts(units, branch_of, seed),
+            *hosts,
+            teams,
+            six_services(units, buildings, known, seed),
+            enterprises(units, led, buildings, seed),
+        ]
+    )
 
 
 def build(seed: int = SEED, progress: Callable[[str, float], None] | None = None) -> DemoDistrict:
@@ -151,7 +206,10 @@ def build(seed: int = SEED, progress: Callable[[str, float], None] | None = None
     placed = footprints(ground, parcels, villages, ways, seed)
     buildings = building_layer(placed, ground, parcels, here, roads, names, seed)
     tell("organisations", 0.8)
+    units = divisions(ground, names)
     party = organisations(ground, here, buildings, names, seed)
+    society = _society(units, party, buildings, seed)
+    items = matter_items()
     tell("cameras", 0.85)
     cameras = camera_layer(ground, here, roads, buildings, seed)
     tell("places of the law", 0.87)
@@ -170,8 +228,15 @@ def build(seed: int = SEED, progress: Callable[[str, float], None] | None = None
         "key_public_area": areas,
         "privacy_zone": privacy_zones(buildings, roads, cameras, ground, seed),
         "restricted_site": sites,
-        "organisation": party.organisation,
-        "duty": party.duty,
+        "organisation": society.organisation,
+        "post": society.post,
+        "courtyard": courtyards(buildings, names, seed),
+        "department_grid": department_grids(ground, units, seed),
+        "duty": society.duty,
+        "project": projects(units, seed),
+        "matter_item": items,
+        "matter": matters(ground, units, buildings, items, seed),
+        "proposal": proposals(units, seed),
     }
     stored = {name: _stored(name, frame) for name, frame in layers.items()}
     tell("done", 1.0)

@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 HOUSEHOLDS = 407_000
 """1.1 million people at 2.7 a household (domain.md 1.5)."""
 
-SCATTERED = 1_554
-SCATTERED_HOUSEHOLDS = 74_000
+SELF_MANAGED = 1_554
+SELF_HOUSEHOLDS = 74_000
 """Scattered buildings under self-management and their households (domain.md section 0)."""
+
+SPARE = 1.06
+"""How many times as many buildings they are chosen from at least: those of the smallest homes,
+for 5.8 million m² hold 74,000 households, 78 m² each (domain.md section 0)."""
 
 FULL_GRID = (300.0, 500.0)
 """Households of a town grid (domain.md 1.5)."""
@@ -80,27 +84,54 @@ def _households(table: pd.DataFrame, rng: np.random.Generator) -> Floats:
 def _management(
     table: pd.DataFrame, parcels: Parcels, here: Character, rng: np.random.Generator
 ) -> list[str | None]:
-    """Return who manages each building, exactly `SCATTERED` of them scattered."""
+    """Return who manages each building: exactly `SELF_MANAGED` themselves, some nobody yet."""
     style, parcel = table["style"].to_numpy(dtype=int), table["parcel"].to_numpy()
     whole = rng.random(len(parcels.use))[np.maximum(parcel, 0)]
     new = here.new[table["grid"].to_numpy()]
+    slab = (style == SLAB) & (whole > 0.25 + 0.6 * new)
     kind = np.full(len(table), "property", dtype=object)
-    kind[(style == SLAB) & (whole > 0.25 + 0.6 * new)] = "self"
-    kind[(style == OLD) & (whole > 0.1)] = "self"
+    kind[slab & (whole > 0.62)] = "scattered"
+    kind[(style == OLD) & (whole > 0.8)] = "scattered"
     kind[(style == VILLAGE) | (style == SHED)] = None
-    pool = np.flatnonzero((style == SLAB) & (kind == "self"))
-    kind[_window(pool, table["household_count"].to_numpy(), whole, rng)] = "scattered"
+    pool, households = np.flatnonzero(slab), table["household_count"].to_numpy()
+    each_m2 = table["floor_area_m2"].to_numpy()[pool] / np.maximum(households[pool], 1)
+    pool = _small(pool[np.argsort(each_m2, kind="stable")], households)
+    chosen = _window(pool, households, whole, rng)
+    kind[_evened(chosen, np.setdiff1d(pool, chosen), households)] = "self"
     return list(kind)
 
 
+def _small(pool: Indices, households: Floats) -> Indices:
+    """Return as much of the pool's beginning as the published sum can be chosen from."""
+    size = round(SPARE * SELF_MANAGED)
+    while size < len(pool):
+        least = np.sort(households[pool[:size]])[:SELF_MANAGED].sum()
+        if least <= 0.97 * SELF_HOUSEHOLDS:
+            break
+        size += 10
+    return np.sort(pool[:size])
+
+
 def _window(pool: Indices, households: Floats, parcel: Floats, rng: np.random.Generator) -> Indices:
-    """Choose `SCATTERED` of the pool whose households come nearest to the published sum."""
+    """Choose `SELF_MANAGED` of the pool whose households come near to the published sum."""
     noise = rng.normal(0, 8, len(pool)) + 20 * np.sin(40 * parcel[pool])
     order = pool[np.argsort(households[pool] + noise, kind="stable")]
     total = np.concatenate([[0], np.cumsum(households[order])])
-    sums = total[SCATTERED:] - total[:-SCATTERED]
-    start = int(np.argmin(np.abs(sums - SCATTERED_HOUSEHOLDS)))
-    return order[start : start + SCATTERED]
+    sums = total[SELF_MANAGED:] - total[:-SELF_MANAGED]
+    start = int(np.argmin(np.abs(sums - SELF_HOUSEHOLDS)))
+    return order[start : start + SELF_MANAGED]
+
+
+def _evened(chosen: Indices, others: Indices, households: Floats) -> Indices:
+    """Exchange some of the chosen for others until their households are `SELF_HOUSEHOLDS`."""
+    chosen, others = chosen.copy(), others.copy()
+    while excess := int(households[chosen].sum()) - SELF_HOUSEHOLDS:
+        left = np.abs(households[chosen][:, None] - households[others][None, :] - excess)
+        out, into = np.unravel_index(int(np.argmin(left)), left.shape)
+        if left[out, into] >= abs(excess):
+            break  # no exchange brings it nearer
+        chosen[out], others[into] = others[into], chosen[out]
+    return chosen
 
 
 def _compounds(parcels: Parcels, rng: np.random.Generator) -> list[str]:

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gridmap.demo.registers import Register
+from gridmap.demo.shares import whole_parts
 from gridmap.model import kind_of
 
 if TYPE_CHECKING:
@@ -48,14 +50,6 @@ _COLUMNS = [
 ]
 
 
-@dataclass(frozen=True)
-class Organisations:
-    """The two tables: organisation and duty."""
-
-    organisation: pd.DataFrame
-    duty: pd.DataFrame
-
-
 def _uncovered_grids(ground: Ground, here: Character, rng: np.random.Generator) -> set[int]:
     """Return the grids without a branch: whole quarters of new towns and cleared villages."""
     grids = ground.grids
@@ -81,25 +75,6 @@ def _grid_branches(ground: Ground, empty: set[int], rng: np.random.Generator) ->
             else:
                 rows.append([int(grid)])
     return rows
-
-
-def _members(weights: Floats, total: int, rng: np.random.Generator) -> Indices:
-    """Return whole members a branch, between the limits, adding up to the total."""
-    low, high = 0.0, 1e6
-    for _ in range(80):
-        factor = (low + high) / 2
-        sizes = np.clip(weights * factor, LEAST_MEMBERS, MOST_MEMBERS)
-        low, high = (factor, high) if sizes.sum() < total else (low, factor)
-    whole = np.floor(sizes).astype(int)
-    order = rng.permutation(len(whole))
-    step = 1 if whole.sum() < total else -1
-    while whole.sum() != total:
-        for place in order:
-            if whole.sum() == total:
-                break
-            if LEAST_MEMBERS <= whole[place] + step <= MOST_MEMBERS:
-                whole[place] += step
-    return whole
 
 
 def _upper(ground: Ground, names: dict[str, str]) -> pd.DataFrame:
@@ -170,7 +145,8 @@ def _unit_branches(
 
 
 def _with_members(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    sizes = _members(table["weight"].to_numpy(dtype=float), MEMBERS, rng)
+    limits = (LEAST_MEMBERS, MOST_MEMBERS)
+    sizes = whole_parts(table["weight"].to_numpy(dtype=float), MEMBERS, limits, rng)
     probation = np.minimum(rng.binomial(sizes, 0.035), sizes - LEAST_MEMBERS)
     number = table.groupby("community").cumcount() + 1
     code = "DZB" + table["community"] + number.map("{:03d}".format)
@@ -280,7 +256,7 @@ def organisations(
     buildings: gpd.GeoDataFrame,
     names: dict[str, str],
     seed: int,
-) -> Organisations:
+) -> Register:
     """Return the organisations and their duties.
 
     Parameters
@@ -296,8 +272,8 @@ def organisations(
 
     Returns
     -------
-    Organisations
-        RangeIndex; columns of the layers organisation and duty.
+    Register
+        RangeIndex; the Party's organisations, and the duties party_group and party_branch.
 
     Notes
     -----
@@ -328,4 +304,4 @@ def organisations(
         pd.DataFrame(found.groups, columns=_COLUMNS),
     ]
     duty = pd.DataFrame(duties, columns=["holder_code", "service", "target_code", "mode"])
-    return Organisations(pd.concat(parts, ignore_index=True), duty)
+    return Register(organisation=pd.concat(parts, ignore_index=True), duty=duty)
