@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from toy_town import TOY, TOY_DAY
 
 from gridmap import jobs, store
+from gridmap.jobs.changed_duties import changed_duties
 
 DAY = dt.date(2026, 1, 1)
 
@@ -128,10 +129,10 @@ def test_only_what_a_change_touches_is_written(serviced, tmp_path):
 
 def test_another_day_or_another_layer_is_computed_as_a_whole(serviced, tmp_path):
     with store.transaction(serviced) as conn:
-        assert len(jobs.changed_duties.changed_duties(conn, TOY_DAY)) == 0
-        assert jobs.changed_duties.changed_duties(conn, dt.date(2026, 6, 2)) is None
+        assert len(changed_duties(conn, TOY_DAY)) == 0
+        assert changed_duties(conn, dt.date(2026, 6, 2)) is None
     path = tmp_path / "org.csv"
     path.write_text("code,name,kind,host_code\nB9,九,department,990101\n", encoding="utf-8")
     jobs.import_layer(serviced, path, "organisation", effective=DAY, commit=True)
     with store.transaction(serviced) as conn:
-        assert jobs.changed_duties.changed_duties(conn, TOY_DAY) is None
+        assert changed_duties(conn, TOY_DAY) is None
