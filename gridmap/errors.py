@@ -81,6 +81,18 @@ class LayerNotFound(NotFound):
     code = "layer_not_found"
 
 
+class LensNotFound(NotFound):
+    """No coverage lens has this code on this date."""
+
+    code = "lens_not_found"
+
+
+class SnapshotNotFound(NotFound):
+    """No snapshot has this label."""
+
+    code = "snapshot_not_found"
+
+
 class BatchNotFound(NotFound):
     """No batch with this number is in the book."""
 

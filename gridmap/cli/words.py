@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.table import Column, Table
 
 from gridmap.language import translate
+from gridmap.model import LENSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +37,53 @@ MEASURES = {
     "camera.intact": "Cameras in working order",
 }
 """A measure -> what it is called; those of the map are called as there."""
+
+STATUSES = {
+    "own": "covered on its own",
+    "joint": "covered jointly",
+    "neighbour": "a neighbour's could take it",
+    "uncovered": "not covered",
+}
+"""A status of a target -> what it is called."""
+
+REASONS = {
+    "needs_own": "needs one of its own, has a joint one",
+    "members_of_target_unknown": "its own members are not known",
+    "overdue": "done too long ago",
+    "never_done": "never done",
+    "not_secretary": "the holder is no branch secretary",
+    "branch_elsewhere": "the group's branch serves another grid",
+    "group_below_size": "the group has too few members",
+    "members_unknown": "the group's members are not known",
+    "vacant": "the post is vacant",
+    "organisation_kind": "the holder is of another kind",
+    "organisation_ended": "the organisation was dissolved",
+    "link_not_begun": "the link has not begun",
+    "link_ended": "the link has ended",
+    "organisation_unknown": "no such organisation is known",
+    "too_many": "more than there should be",
+    "no_link": "nothing is linked to it",
+    "no_grid": "it lies in no grid",
+    "part_missing": "it is not there",
+    "not_inside": "it lies in none",
+}
+"""Why a target is not covered -> in words."""
+
+TREND = {
+    "gained": "gained",
+    "lost": "lost",
+    "reason": "reason changed",
+    "holder": "holder changed",
+    "appeared_covered": "came, covered",
+    "appeared_uncovered": "came, not covered",
+    "gone_covered": "went, was covered",
+    "gone_uncovered": "went, was not covered",
+    "none": "unchanged",
+    "coverage": "by coverage",
+    "denominator": "by what is counted",
+    "both": "by both",
+}
+"""What became of a target, and why a rate moved -> in words."""
 
 AT_LEAST = "Open ground seen by {count} cameras or more"
 """What the measures ``camera.open_ground_2``, ``_3`` … of `jobs.write_views` are called."""
@@ -111,7 +159,34 @@ def measure_named(measure: str, language: str) -> str:
     stem, _, count = measure.rpartition("_")
     if stem == "camera.open_ground" and count.isdecimal():
         return translate(AT_LEAST, language).format(count=count)
+    code, _, counted = measure.partition(".")
+    if measure not in MEASURES and code in LENSES:
+        return (
+            f"{lens_named(code, language)} ({translate(COUNTED.get(counted, counted), language)})"
+        )
     return named(measure, MEASURES, language)
+
+
+COUNTED = {"floor_area": "floor area"}
+
+
+def lens_named(code: str, language: str) -> str:
+    """Return what a table calls a lens.
+
+    Parameters
+    ----------
+    code
+        Of a lens.
+    language
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    str
+        Its name in Chinese, its code in English; the code of one that is not shipped.
+    """
+    lens = LENSES.get(code)
+    return lens.name if lens and language == "zh" else code.replace("_", " ")
 
 
 def table_of(headings: Iterable[str], language: str) -> Table:

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from gridmap.jobs.coverage import refresh_org_coverage
     from gridmap.jobs.days_apart import Difference, diff
     from gridmap.jobs.demo import build_demo
+    from gridmap.jobs.evidence import evidence_of, lens_targets
     from gridmap.jobs.exports import export_layer
     from gridmap.jobs.layers import import_layer
     from gridmap.jobs.numbers import number_grids
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
     from gridmap.jobs.reports import require_report, write_report
+    from gridmap.jobs.snapshots import coverage_trend, list_snapshots, take_snapshot
+    from gridmap.jobs.spots import blank_spots
     from gridmap.jobs.templates import write_template
     from gridmap.jobs.views import Source, write_views
 
@@ -43,7 +46,13 @@ _MODULES = {
     "batch_rows": "book",
     "batches": "book",
     "blind_areas": "answers",
+    "blank_spots": "spots",
     "build_demo": "demo",
+    "coverage_trend": "snapshots",
+    "evidence_of": "evidence",
+    "lens_targets": "evidence",
+    "list_snapshots": "snapshots",
+    "take_snapshot": "snapshots",
     "camera_issues": "answers",
     "database": "connection",
     "diff": "days_apart",
@@ -77,16 +86,21 @@ __all__ = [
     "Source",
     "batch_rows",
     "batches",
+    "blank_spots",
     "blind_areas",
     "build_demo",
     "camera_issues",
+    "coverage_trend",
     "database",
     "diff",
     "empty_page",
+    "evidence_of",
     "export_layer",
     "failure_losses",
     "features",
     "import_layer",
+    "lens_targets",
+    "list_snapshots",
     "locate",
     "map_page",
     "map_parts",
@@ -94,6 +108,7 @@ __all__ = [
     "refresh_camera_coverage",
     "refresh_org_coverage",
     "require_report",
+    "take_snapshot",
     "uncovered_buildings",
     "undo",
     "unit_coverage",

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from gridmap import camera_coverage, store
 from gridmap.errors import InputError
-from gridmap.jobs.days import figures
+from gridmap.jobs.days import day_of_figures, figures
 from gridmap.jobs.rates import is_stale, unit_rates
 from gridmap.model import Issue
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
 
 
 def unit_coverage(engine: Engine, code: str, *, as_of: dt.date | None = None) -> dict[str, Any]:
@@ -80,7 +80,9 @@ def uncovered_buildings(
     """
     with figures(engine, as_of, subjects=("org",)) as conn:
         unit = store.read_unit_rates(conn, code)["unit"]
-        total, rows = store.read_uncovered(conn, code, as_of=_day(conn, "org"), limit=limit)
+        total, rows = store.read_uncovered(
+            conn, code, as_of=day_of_figures(conn, "org"), limit=limit
+        )
     return {"unit": vars(unit), "total": total, "rows": rows}
 
 
@@ -128,7 +130,7 @@ def blind_areas(
     with figures(engine, as_of, subjects=("camera",)) as conn:
         unit = store.read_unit_rates(conn, code)["unit"]
         total, rows = store.read_blind_areas(conn, code, by=by, limit=limit)
-        day = _day(conn, "camera")
+        day = day_of_figures(conn, "camera")
     return {"unit": vars(unit), "by": by, "as_of": day, "total": total, "rows": rows}
 
 
@@ -176,7 +178,7 @@ def failure_losses(
         raise InputError(f"what can fail is {', '.join(FAILURE_KINDS)}, not {kind[:40]!r}")
     with figures(engine, as_of, subjects=("camera",)) as conn:
         unit = store.read_unit_rates(conn, code)["unit"]
-        day = _day(conn, "camera")
+        day = day_of_figures(conn, "camera")
         total, rows = store.read_losses(
             conn, code, kind=kind, as_of=day, limit=limit, least=redundant
         )
@@ -214,7 +216,7 @@ def camera_issues(
     """
     with figures(engine, as_of, subjects=("camera",)) as conn:
         unit = store.read_unit_rates(conn, code)["unit"]
-        day = _day(conn, "camera")
+        day = day_of_figures(conn, "camera")
         counts, found = store.read_camera_issues(conn, code, as_of=day, limit=limit)
     rows = [
         {
@@ -231,13 +233,6 @@ def camera_issues(
         "counts": counts,
         "rows": rows,
     }
-
-
-def _day(conn: Connection, subject: str) -> dt.date:
-    """Return the day that figures are for; the present one where there are none."""
-    days = {run["subject"]: run["as_of"] for run in store.read_runs(conn)}
-    day: dt.date = days.get(subject) or dt.date.today()
-    return day
 
 
 def locate(engine: Engine, longitude: float, latitude: float, *, as_of: dt.date) -> dict[str, Any]:

@@ -12,15 +12,18 @@ import pandas as pd
 
 from gridmap import org_coverage, store
 from gridmap.jobs.changed_duties import changed_duties, write_changed_duties
-from gridmap.jobs.judging import answered, inputs
+from gridmap.jobs.judging import answers_of, inputs
 from gridmap.jobs.lenses import read_lenses, read_register
 from gridmap.jobs.rates import stored_rates
+from gridmap.jobs.snapshots import freeze
 from gridmap.model import Level
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from sqlalchemy import Connection, Engine
+
+    from gridmap.jobs.judging import Answers
 
 
 def refresh_org_coverage(engine: Engine, *, as_of: dt.date, full: bool = False) -> pd.DataFrame:
@@ -53,7 +56,8 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date, full: bool = False) 
     with store.transaction(engine, writes=True) as conn:
         changed = None if full else changed_duties(conn, as_of)
         if changed is None:
-            write_org_coverage(conn, as_of)
+            run_id, answers = write_org_coverage(conn, as_of)
+            freeze(conn, f"run {run_id}", as_of, answers)
             return _of_districts(conn)
         write_changed_duties(conn, as_of, changed)
         return _of_districts(conn)
@@ -64,7 +68,7 @@ def _of_districts(conn: Connection) -> pd.DataFrame:
     return rates[~rates["measure"].str.startswith("camera.")].reset_index(drop=True)
 
 
-def write_org_coverage(conn: Connection, as_of: dt.date) -> None:
+def write_org_coverage(conn: Connection, as_of: dt.date) -> tuple[int, Answers]:
     """Compute and write within a transaction; see `refresh_org_coverage`.
 
     Parameters
@@ -73,16 +77,20 @@ def write_org_coverage(conn: Connection, as_of: dt.date) -> None:
         An open connection that writes.
     as_of
         The date.
+
+    Returns
+    -------
+    int, dict
+        The run's id, and by lens the targets and their statuses.
     """
     lenses = read_lenses(conn, as_of)
     register = read_register(conn, as_of, lenses.values())
-    units = []
-    for lens in lenses.values():
-        found = answered(register, lens)
-        if found is None:
-            continue
-        rows = org_coverage.unit_rows(*found)
-        units.append(rows.assign(lens=lens.code).reset_index())
+    answers = answers_of(register, lenses.values())
+    units = [
+        org_coverage.unit_rows(*found).assign(lens=code).reset_index()
+        for code, found in answers.items()
+    ]
     run_id = store.write_run(conn, "org", as_of, inputs(conn, register, lenses))
     rows = pd.concat(units) if units else pd.DataFrame()
     store.replace_results(conn, "unit_coverage", rows, run_id=run_id, subject="org")
+    return run_id, answers

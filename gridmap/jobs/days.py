@@ -69,3 +69,23 @@ def _known(conn: Connection, as_of: dt.date, subjects: tuple[str, ...]) -> bool:
     """Tell whether the stored figures are of that day, and of the present data."""
     days = {run["subject"]: run["as_of"] for run in store.read_runs(conn)}
     return all(days.get(subject) == as_of for subject in subjects) and not is_stale(conn)
+
+
+def day_of_figures(conn: Connection, subject: str) -> dt.date:
+    """Return the day that figures are for; the present one where there are none.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    subject
+        ``org`` or ``camera``.
+
+    Returns
+    -------
+    date
+        Of the last computation.
+    """
+    days = {run["subject"]: run["as_of"] for run in store.read_runs(conn)}
+    day: dt.date = days.get(subject) or dt.date.today()
+    return day

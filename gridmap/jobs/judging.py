@@ -12,11 +12,15 @@ from gridmap import __version__, org_coverage, store
 from gridmap.jobs.rates import INPUT_LAYERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
     from sqlalchemy import Connection
 
     from gridmap.jobs.lenses import Register
     from gridmap.model import Lens
+
+    Answers = dict[str, tuple[pd.DataFrame, pd.DataFrame]]
 
 
 def answered(
@@ -49,6 +53,25 @@ def answered(
         placed = shapes.to_frame("geometry").assign(unit_code=targets["unit_code"])
         found = org_coverage.with_neighbours(found, placed, lens)
     return targets, found
+
+
+def answers_of(register: Register, lenses: Iterable[Lens]) -> Answers:
+    """Judge all targets of a register by several lenses.
+
+    Parameters
+    ----------
+    register
+        From `read_register`, with these lenses.
+    lenses
+        The lenses.
+
+    Returns
+    -------
+    dict
+        By lens, those of which anything is known: the targets asked about and their statuses.
+    """
+    found = {lens.code: answered(register, lens) for lens in lenses}
+    return {code: answer for code, answer in found.items() if answer is not None}
 
 
 def judged(register: Register, lens: Lens, targets: pd.DataFrame) -> pd.DataFrame:

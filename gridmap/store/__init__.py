@@ -7,8 +7,8 @@ to write (``jobs``), computing (the core), declaring tables (``tables``).
 Driver errors are translated once, in `transaction`; their text never leaves this room.
 
 Inside, each module imports only those before it: ``conditions``, ``rows``, ``schema``,
-``layers``, ``duties``, ``results``, ``origins``, ``position``, ``transfer``, ``batches``,
-``changes``.
+``layers``, ``duties``, ``results``, ``snapshots``, ``origins``, ``position``, ``transfer``,
+``batches``, ``changes``.
 """
 
 from gridmap.store.batches import (
@@ -86,6 +86,7 @@ from gridmap.store.results import (
     read_watching,
 )
 from gridmap.store.schema import MIGRATIONS, connect, migrate, require_schema, transaction
+from gridmap.store.snapshots import read_frozen, read_snapshots, write_snapshot
 
 __all__ = [
     "MIGRATIONS",
@@ -113,6 +114,7 @@ __all__ = [
     "read_ended_codes",
     "read_figures",
     "read_first_days",
+    "read_frozen",
     "read_ground",
     "read_holders",
     "read_homes",
@@ -134,6 +136,7 @@ __all__ = [
     "read_runs",
     "read_seen",
     "read_shapes",
+    "read_snapshots",
     "read_sources",
     "read_statuses",
     "read_uncovered",
@@ -155,4 +158,5 @@ __all__ = [
     "write_counts",
     "write_lineage",
     "write_run",
+    "write_snapshot",
 ]

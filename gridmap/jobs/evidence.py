@@ -1,0 +1,198 @@
+"""The rows behind a figure: statuses of a lens, and the links that one target was judged by."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from gridmap import org_coverage, store
+from gridmap.errors import LensNotFound, NotFound
+from gridmap.jobs.days import day_of_figures, figures
+from gridmap.jobs.judging import answered, judged
+from gridmap.jobs.lenses import read_lenses, read_register
+from gridmap.model import CODE_LENGTH, COVERED, LENSES, Level
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from sqlalchemy import Connection, Engine
+
+    from gridmap.model import Lens
+
+ORDER = ("uncovered", "neighbour", "joint", "own")
+
+
+def lenses_of(engine: Engine, *, as_of: dt.date) -> list[dict[str, Any]]:
+    """List the lenses of a day.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    as_of
+        The day.
+
+    Returns
+    -------
+    list of dict
+        For JSON: the fields of `model.Lens`, and ``stored`` (true: a row of the layer ``lens``).
+
+    Raises
+    ------
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    with store.transaction(engine) as conn:
+        found = read_lenses(conn, as_of)
+    return [{**asdict(one), "stored": LENSES.get(code) != one} for code, one in found.items()]
+
+
+def lens_targets(
+    engine: Engine,
+    lens: str,
+    code: str,
+    *,
+    limit: int,
+    every: bool = False,
+    as_of: dt.date | None = None,
+) -> dict[str, Any]:
+    """List the targets of a lens in a unit that are not covered, and why.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    lens
+        Code of a lens.
+    code
+        A division code.
+    limit
+        The most rows to return.
+    every
+        The covered ones too, after the others.
+    as_of
+        The day; None for the figures as they were computed last.
+
+    Returns
+    -------
+    dict
+        For JSON: ``unit``, ``lens``, ``as_of``, ``counts`` (by status), ``total``, ``rows``:
+        target_code, unit_code, status, reason, holder_code, parts, links, missing.
+
+    Raises
+    ------
+    UnitNotFound, LensNotFound
+        There is no such unit or lens.
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    with figures(engine, as_of, subjects=("org",)) as conn:
+        unit = store.read_unit_rates(conn, code)["unit"]
+        day = day_of_figures(conn, "org")
+        _lens(conn, lens, day)
+        found = store.read_lens_statuses(conn, lens, within=code)
+    counts = {status: int((found["status"] == status).sum()) for status in ORDER}
+    place = found["status"].map({status: rank for rank, status in enumerate(ORDER)})
+    rows = found.assign(place=place).sort_values("place", kind="stable").drop(columns="place")
+    rows = rows if every else rows[~rows["status"].isin(COVERED)]
+    told = rows.head(limit).reset_index().astype(object)
+    told = told.where(told.notna(), None)
+    return {
+        "unit": vars(unit),
+        "lens": lens,
+        "as_of": day,
+        "counts": counts,
+        "total": len(rows),
+        "rows": told.to_dict("records"),
+    }
+
+
+def evidence_of(
+    engine: Engine, lens: str, target: str, *, as_of: dt.date | None = None
+) -> dict[str, Any]:
+    """Show the links by which one target was judged, and what each is worth.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    lens
+        Code of a lens.
+    target
+        Code of the target.
+    as_of
+        The day; None for that of the figures as they were computed last.
+
+    Returns
+    -------
+    dict
+        For JSON: ``lens``, ``target``, ``as_of``, ``status``, ``reason``, ``missing``, ``rows``:
+        part, holder_code, holder_name, given_to (the target or a division above it), mode, begins,
+        ends, last_on, verdict; the best first.
+
+    Raises
+    ------
+    LensNotFound
+        There is no such lens.
+    NotFound
+        It has no such target on that day.
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    with store.transaction(engine, snapshot=True) as conn:
+        day = as_of or day_of_figures(conn, "org")
+        which = _lens(conn, lens, day)
+        register = read_register(conn, day, [which], units=_unit(conn, which, target, day))
+        asked = org_coverage.asked(register.targets[which.target], which)
+        if target not in asked.index:
+            raise NotFound(f"{target[:40]!r} is no target of the lens {lens} on {day}")
+        links = judged(register, which, asked)
+        _, statuses = answered(register, which, known=True) or (asked, asked)
+        found = statuses.loc[target]
+        above = str(asked.at[target, "unit_code"] or "")
+    reach = {target, *(above[: CODE_LENGTH[Level(level)]] for level in which.through)}
+    mine = links[links["target_code"].isin(list(reach))]
+    names = register.holders.drop_duplicates("code", keep="last").set_index("code")["name"]
+    rank = mine["verdict"].map({v: place for place, v in enumerate(org_coverage.VERDICTS)})
+    rows = mine.assign(rank=rank, holder_name=mine["holder_code"].map(names))
+    rows = rows.sort_values(["part", "rank", "holder_code"], kind="stable")
+    rows = rows.rename(columns={"target_code": "given_to"})[list(_SHOWN)].astype(object)
+    return {
+        "lens": lens,
+        "target": target,
+        "as_of": day,
+        **{name: found[name] for name in ("status", "reason", "missing")},
+        "rows": rows.where(rows.notna(), None).to_dict("records"),
+    }
+
+
+_SHOWN = (
+    "part",
+    "holder_code",
+    "holder_name",
+    "given_to",
+    "mode",
+    "begins",
+    "ends",
+    "last_on",
+    "verdict",
+)
+
+
+def _lens(conn: Connection, code: str, day: dt.date) -> Lens:
+    lenses = read_lenses(conn, day)
+    if code not in lenses:
+        raise LensNotFound(f"there is no lens {code[:40]!r}; lenses are {', '.join(lenses)}")
+    return lenses[code]
+
+
+def _unit(conn: Connection, lens: Lens, target: str, day: dt.date) -> set[str] | None:
+    """Return the unit to read for one target; None for all."""
+    if lens.source not in ("duty", "host"):
+        return None
+    if lens.target == "building":
+        homes = store.read_homes(conn, as_of=day, codes=[target])["grid_code"]
+        return {"" if pd.isna(code) else str(code) for code in homes}
+    return None if lens.target in ("organisation", "courtyard") else {target}

@@ -1,0 +1,181 @@
+"""Frozen coverage: a snapshot of every computation and every quarter, and what became of it.
+
+Belongs here: freezing answers, naming snapshots, comparing two. Does not belong here: the
+comparison itself (``trend``), computing answers (``jobs.coverage``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from gridmap import store, trend
+from gridmap.errors import Conflict, LensNotFound, SnapshotNotFound
+from gridmap.jobs.judging import answers_of
+from gridmap.jobs.lenses import read_lenses, read_register
+from gridmap.jobs.rates import INPUT_LAYERS
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from sqlalchemy import Connection, Engine
+
+    from gridmap.jobs.judging import Answers
+
+
+def freeze(conn: Connection, label: str, as_of: dt.date, answers: Answers) -> int:
+    """Keep the answers of all lenses for ever, within a transaction.
+
+    Parameters
+    ----------
+    conn
+        An open connection that writes.
+    label
+        What the snapshot is called; no other has this label.
+    as_of
+        The date the answers are for.
+    answers
+        By lens: targets and statuses.
+
+    Returns
+    -------
+    int
+        The snapshot's id.
+    """
+    weights = ["unit_code", "household_count", "floor_area_m2"]
+    packed = {}
+    for code, (targets, statuses) in answers.items():
+        frozen = statuses[["status", "reason", "holder_code"]].join(targets[weights])
+        data = trend.packed(frozen)
+        packed[code] = (hashlib.sha256(data).hexdigest(), data)
+    layers = store.read_inputs(conn, INPUT_LAYERS["org"])
+    return store.write_snapshot(conn, label=label, as_of=as_of, inputs=layers, statuses=packed)
+
+
+def take_snapshot(engine: Engine, *, as_of: dt.date, label: str | None = None) -> dict[str, Any]:
+    """Freeze the coverage of a day under a label; nothing that is shown changes by it.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    as_of
+        The day.
+    label
+        What to call it; the quarter of the day, as ``2026Q4``, if it is not said.
+
+    Returns
+    -------
+    dict
+        For JSON: label, as_of, lenses (how many were answered), targets.
+
+    Raises
+    ------
+    Conflict
+        There is a snapshot with this label.
+    StoreUnavailable, StoreError
+        See `store.transaction`.
+    """
+    name = label or f"{as_of.year}Q{(as_of.month + 2) // 3}"
+    with store.transaction(engine, writes=True) as conn:
+        if name in set(store.read_snapshots(conn)["label"]):
+            raise Conflict(f"there is a snapshot {name[:40]!r} already; choose another label")
+        lenses = read_lenses(conn, as_of)
+        register = read_register(conn, as_of, lenses.values())
+        answers = answers_of(register, lenses.values())
+        freeze(conn, name, as_of, answers)
+    count = sum(len(targets) for targets, _ in answers.values())
+    return {"label": name, "as_of": as_of, "lenses": len(answers), "targets": count}
+
+
+def list_snapshots(engine: Engine) -> list[dict[str, Any]]:
+    """List the snapshots, the oldest first.
+
+    Parameters
+    ----------
+    engine
+        The store.
+
+    Returns
+    -------
+    list of dict
+        For JSON: label, as_of, at, lenses (how many).
+
+    Raises
+    ------
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    with store.transaction(engine) as conn:
+        return _records(store.read_snapshots(conn).set_index("label"))
+
+
+def coverage_trend(
+    engine: Engine, lens: str, before: str, after: str, *, code: str = ""
+) -> dict[str, Any]:
+    """Compare two snapshots of a lens: who gained, who lost, and why the rates moved.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    lens
+        Code of a lens.
+    before, after
+        Labels of two snapshots.
+    code
+        A division code: only it and what is in it; empty for all.
+
+    Returns
+    -------
+    dict
+        For JSON: lens, before and after (label, as_of), ``counts`` (targets by change),
+        ``changes`` (rows of `trend.status_changes`), ``rates`` (rows of `trend.rate_changes`).
+
+    Raises
+    ------
+    SnapshotNotFound
+        There is no snapshot with one of the labels.
+    LensNotFound
+        One of them has no answer of this lens.
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    with store.transaction(engine, snapshot=True) as conn:
+        known = store.read_snapshots(conn).set_index("label")
+        frames = [_frozen(conn, known, label, lens) for label in (before, after)]
+    then, now = (_within(frame, code) for frame in frames)
+    changes = trend.status_changes(then, now)
+    rates = trend.rate_changes(then, now)
+    rates = rates[rates["unit_code"].str.startswith(code)] if "unit_code" in rates else rates
+    return {
+        "lens": lens,
+        "before": {"label": before, "as_of": known.at[before, "as_of"]},
+        "after": {"label": after, "as_of": known.at[after, "as_of"]},
+        "counts": {str(name): int(n) for name, n in changes["change"].value_counts().items()},
+        "changes": _records(changes),
+        "rates": _records(rates),
+    }
+
+
+def _frozen(conn: Connection, known: pd.DataFrame, label: str, lens: str) -> pd.DataFrame:
+    if label not in known.index:
+        names = ", ".join(known.index[-10:]) or "none"
+        raise SnapshotNotFound(f"there is no snapshot {label[:40]!r}; the last ones are {names}")
+    data = store.read_frozen(conn, label, lens)
+    if data is None:
+        raise LensNotFound(f"the snapshot {label} has no answer of a lens {lens[:40]!r}")
+    return trend.unpacked(data)
+
+
+def _within(frame: pd.DataFrame, code: str) -> pd.DataFrame:
+    return frame[frame["unit_code"].str.startswith(code).eq(other=True)] if code else frame
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows for JSON, their index as a column."""
+    rows = frame.reset_index().astype(object)
+    plain = rows.where(rows.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in plain]
