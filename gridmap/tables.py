@@ -548,6 +548,8 @@ unit_coverage = Table(
     Column("links", ARRAY(Integer), nullable=False),
     Column("missing", ARRAY(Text), nullable=False),
     _run(),
+    # Usage: all lenses of a unit and those below it, as a code range.
+    Index(None, "unit_code"),
     comment="Who covers the targets of a unit under a lens, or why nobody does; '' is no unit.",
 )
 
@@ -593,7 +595,7 @@ coverage_rate = Table(
     _run(),
     # Usage: all rates of one unit, and one measure over the units below one.
     Index(None, "unit_code"),
-    comment="Numerator and denominator of every rate of every unit.",
+    comment="Numerator and denominator of every rate of cameras of every unit.",
 )
 
 camera_view = Table(

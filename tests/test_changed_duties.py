@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from toy_town import TOY, TOY_DAY
 
 from gridmap import jobs, store
+from gridmap.jobs.changed_duties import changed_duties
 
 DAY = dt.date(2026, 1, 1)
 
@@ -16,17 +17,8 @@ DAY = dt.date(2026, 1, 1)
 def results(engine):
     """All that was computed of organisations, without which run did."""
     with engine.connect() as conn:
-        units = pd.read_sql(sa.text("SELECT * FROM unit_coverage ORDER BY lens, unit_code"), conn)
-        rates = pd.read_sql(
-            sa.text("SELECT * FROM coverage_rate WHERE measure NOT LIKE 'camera.%'"
-                    " ORDER BY measure, unit_code"), conn,
-        )  # fmt: skip
-    return units.drop(columns="run_id"), rates.drop(columns="run_id")
-
-
-def same(one, other):
-    for left, right in zip(one, other, strict=True):
-        pd.testing.assert_frame_equal(left, right)
+        query = sa.text("SELECT * FROM unit_coverage ORDER BY lens, unit_code")
+        return pd.read_sql(query, conn).drop(columns="run_id")
 
 
 def duties(engine, tmp_path, rows, **options):
@@ -62,9 +54,9 @@ def test_a_change_is_computed_as_the_whole_would_be(serviced, tmp_path, rows):
     duties(serviced, tmp_path, rows)
     jobs.refresh_org_coverage(serviced, as_of=TOY_DAY)
     part = results(serviced)
-    assert not part[0].equals(before[0]), "it changed something"
+    assert not part.equals(before), "it changed something"
     jobs.refresh_org_coverage(serviced, as_of=TOY_DAY, full=True)
-    same(part, results(serviced))
+    pd.testing.assert_frame_equal(part, results(serviced))
 
 
 def test_any_changes_one_after_another(serviced, tmp_path):
@@ -95,7 +87,7 @@ def test_any_changes_one_after_another(serviced, tmp_path):
         jobs.refresh_org_coverage(serviced, as_of=TOY_DAY)
         part = results(serviced)
         jobs.refresh_org_coverage(serviced, as_of=TOY_DAY, full=True)
-        same(part, results(serviced))
+        pd.testing.assert_frame_equal(part, results(serviced))
 
 
 def test_ending_and_undoing_are_changes_too(serviced, tmp_path):
@@ -111,10 +103,10 @@ def test_ending_and_undoing_are_changes_too(serviced, tmp_path):
     jobs.refresh_org_coverage(serviced, as_of=TOY_DAY)
     part = results(serviced)
     jobs.refresh_org_coverage(serviced, as_of=TOY_DAY, full=True)
-    same(part, results(serviced))
+    pd.testing.assert_frame_equal(part, results(serviced))
     jobs.undo(serviced, report.batch_id)
     jobs.refresh_org_coverage(serviced, as_of=TOY_DAY)
-    same(first, results(serviced))
+    pd.testing.assert_frame_equal(first, results(serviced))
 
 
 def test_only_what_a_change_touches_is_written(serviced, tmp_path):
@@ -128,10 +120,10 @@ def test_only_what_a_change_touches_is_written(serviced, tmp_path):
 
 def test_another_day_or_another_layer_is_computed_as_a_whole(serviced, tmp_path):
     with store.transaction(serviced) as conn:
-        assert len(jobs.changed_duties.changed_duties(conn, TOY_DAY)) == 0
-        assert jobs.changed_duties.changed_duties(conn, dt.date(2026, 6, 2)) is None
+        assert len(changed_duties(conn, TOY_DAY)) == 0
+        assert changed_duties(conn, dt.date(2026, 6, 2)) is None
     path = tmp_path / "org.csv"
     path.write_text("code,name,kind,host_code\nB9,九,department,990101\n", encoding="utf-8")
     jobs.import_layer(serviced, path, "organisation", effective=DAY, commit=True)
     with store.transaction(serviced) as conn:
-        assert jobs.changed_duties.changed_duties(conn, TOY_DAY) is None
+        assert changed_duties(conn, TOY_DAY) is None

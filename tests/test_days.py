@@ -12,7 +12,7 @@ from toy_town import METRIC, TOY, TOY_DAY
 from gridmap import jobs, store
 from gridmap.errors import StoreError
 from gridmap.jobs.days import figures
-from gridmap.jobs.rates import is_stale
+from gridmap.jobs.rates import is_stale, stored_rates
 
 pytestmark = pytest.mark.db
 
@@ -50,7 +50,7 @@ def asked(engine, progress=None):
     """Return what a question of a past day reads, from each of its tables."""
     with figures(engine, BEFORE, progress=progress) as conn:
         assert not is_stale(conn)
-        rates = store.read_rates(conn).reset_index().astype(str)
+        rates = stored_rates(conn).reset_index().astype(str)
         return {
             "rates": rates.to_numpy().tolist(),
             "statuses": store.read_statuses(conn).astype(str).reset_index().to_numpy().tolist(),

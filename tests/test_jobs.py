@@ -22,6 +22,7 @@ from gridmap.errors import (
     LayerRejected,
     UnitNotFound,
 )
+from gridmap.jobs.rates import stored_rates
 from gridmap.model import Level
 
 pytestmark = pytest.mark.db
@@ -44,9 +45,6 @@ def contents(engine):
         tables = [store.read_holders(conn), store.read_duties(conn)]
         version = store.read_version(conn)
     return [f.to_wkb().to_csv() for f in frames], [t.to_csv() for t in tables], version
-
-
-SERVICES = ("party_branch", "party_group")
 
 
 def run(engine, path, layer, **options):
@@ -471,7 +469,7 @@ def test_cameras_see_what_was_worked_by_hand(toy):
 
 def test_children_add_up_to_their_parent(toy):
     with store.transaction(toy) as conn:
-        table = store.read_rates(conn).reset_index()
+        table = stored_rates(conn).reset_index()
     table["parent"] = table["unit_code"].str[:-3]
     sums = table[table["level"] != "district"].groupby(["parent", "measure"])[["covered", "total"]]
     parents = table.set_index(["unit_code", "measure"])[["covered", "total"]]
@@ -494,7 +492,7 @@ def test_a_second_run_replaces_the_first(town):
     jobs.refresh_org_coverage(town, as_of=TOY_DAY)
     jobs.refresh_camera_coverage(town, as_of=TOY_DAY)
     with store.transaction(town) as conn:
-        assert not store.read_rates(conn).reset_index().duplicated(["unit_code", "measure"]).any()
+        assert not stored_rates(conn).reset_index().duplicated(["unit_code", "measure"]).any()
         assert len(store.read_views(conn, as_of=TODAY)) == 2
 
 

@@ -358,10 +358,10 @@ def test_figures_of_a_lens_add_up_and_name_what_they_count():
     assert units.index.to_list() == ["", GRID, "500108001001002"]
     assert units.at[GRID, "target_codes"] == ["t", "u"]
     assert units.at[GRID, "statuses"] == ["own", "uncovered"]
-    table = org_coverage.lens_rates(units, which, districts=["500108"])
+    table = org_coverage.lens_rates(org_coverage.rolled_up(units), which)
     found = {
         r.measure: (r.covered, r.total, r.unit_of_measure)
-        for r in table[table["unit_code"] == "500108"].itertuples()
+        for r in table[table["level"] == "district"].itertuples()
     }
     assert found == {
         "l.buildings": (2, 3, "buildings"),

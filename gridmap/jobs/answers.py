@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from gridmap import camera_coverage, store
 from gridmap.errors import InputError
 from gridmap.jobs.days import figures
-from gridmap.jobs.rates import is_stale
-from gridmap.model import Issue, rate_as_dict
+from gridmap.jobs.rates import is_stale, unit_rates
+from gridmap.model import Issue
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -43,12 +43,9 @@ def unit_coverage(engine: Engine, code: str, *, as_of: dt.date | None = None) ->
     """
     with figures(engine, as_of) as conn:
         found = store.read_unit_rates(conn, code)
+        rates = unit_rates(conn, code)
         synthetic = store.has_synthetic(conn)
         stale = is_stale(conn)
-    rates = [
-        {**rate_as_dict(rate), "as_of": as_of, "computed_at": at, "run": run}
-        for rate, as_of, at, run in found["rates"]
-    ]
     return {"unit": vars(found["unit"]), "synthetic": synthetic, "stale": stale, "rates": rates}
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from gridmap import __version__, org_coverage, store
 from gridmap.jobs.judging import answered
 from gridmap.jobs.lenses import read_lenses, read_register
-from gridmap.jobs.rates import INPUT_LAYERS, RATE_COLUMNS
+from gridmap.jobs.rates import INPUT_LAYERS
 from gridmap.model import CODE_LENGTH, Level
 
 if TYPE_CHECKING:
@@ -116,22 +116,16 @@ def _grids(conn: Connection, as_of: dt.date, lens: Lens, codes: set[str]) -> set
 def _write(
     conn: Connection, as_of: dt.date, lens: Lens, units: set[str] | None, run_id: int
 ) -> None:
-    """Compute a lens for some units, put it in the place of what was, and add up the difference."""
-    before = store.read_unit_coverage(conn, lens.code, units=units)
+    """Compute a lens for some units, and put it in the place of what was."""
     register = read_register(conn, as_of, [lens], units=units)
     found = answered(register, lens, known=units is not None)
-    after = org_coverage.unit_rows(*found) if found else before.head(0)
-    districts = store.read_codes(conn, Level.DISTRICT, as_of=as_of)
-    keys = ["measure", "unit_code", "level", "unit_of_measure"]
-    sides = [
-        org_coverage.lens_rates(rows, lens, districts=districts).set_index(keys)
-        for rows in (before, after)
-    ]
-    # Read as floats: a side without any row has no type.
-    old, new = (side[["covered", "total"]].astype(float) for side in sides)
-    added = new.subtract(old, fill_value=0.0)
-    added = added[(added != 0).any(axis=1)].reset_index()
+    rows = [org_coverage.unit_rows(*found).assign(lens=lens.code).reset_index()] if found else []
     only = {"lens": [lens.code]} | ({} if units is None else {"unit_code": units})
-    rows = after.assign(lens=lens.code).reset_index()
-    store.replace_results(conn, "unit_coverage", rows, run_id=run_id, subject="org", only=only)
-    store.add_to_rates(conn, added[RATE_COLUMNS], run_id=run_id)
+    store.replace_results(
+        conn,
+        "unit_coverage",
+        rows[0] if rows else pd.DataFrame(),
+        run_id=run_id,
+        subject="org",
+        only=only,
+    )

@@ -14,7 +14,7 @@ from gridmap import org_coverage, store
 from gridmap.jobs.changed_duties import changed_duties, write_changed_duties
 from gridmap.jobs.judging import answered, inputs
 from gridmap.jobs.lenses import read_lenses, read_register
-from gridmap.jobs.rates import RATE_COLUMNS
+from gridmap.jobs.rates import stored_rates
 from gridmap.model import Level
 
 if TYPE_CHECKING:
@@ -53,13 +53,18 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date, full: bool = False) 
     with store.transaction(engine, writes=True) as conn:
         changed = None if full else changed_duties(conn, as_of)
         if changed is None:
-            return write_org_coverage(conn, as_of)
+            write_org_coverage(conn, as_of)
+            return _of_districts(conn)
         write_changed_duties(conn, as_of, changed)
-        rates = store.read_rates(conn, level=Level.DISTRICT).reset_index()
-        return rates[~rates["measure"].str.startswith("camera.")].reset_index(drop=True)
+        return _of_districts(conn)
 
 
-def write_org_coverage(conn: Connection, as_of: dt.date) -> pd.DataFrame:
+def _of_districts(conn: Connection) -> pd.DataFrame:
+    rates = stored_rates(conn, level=Level.DISTRICT).reset_index()
+    return rates[~rates["measure"].str.startswith("camera.")].reset_index(drop=True)
+
+
+def write_org_coverage(conn: Connection, as_of: dt.date) -> None:
     """Compute and write within a transaction; see `refresh_org_coverage`.
 
     Parameters
@@ -68,29 +73,16 @@ def write_org_coverage(conn: Connection, as_of: dt.date) -> pd.DataFrame:
         An open connection that writes.
     as_of
         The date.
-
-    Returns
-    -------
-    DataFrame
-        See `refresh_org_coverage`.
     """
     lenses = read_lenses(conn, as_of)
     register = read_register(conn, as_of, lenses.values())
-    districts = store.read_codes(conn, Level.DISTRICT, as_of=as_of)
-    units, tables = [], []
+    units = []
     for lens in lenses.values():
         found = answered(register, lens)
         if found is None:
             continue
         rows = org_coverage.unit_rows(*found)
-        tables.append(org_coverage.lens_rates(rows, lens, districts=districts))
         units.append(rows.assign(lens=lens.code).reset_index())
     run_id = store.write_run(conn, "org", as_of, inputs(conn, register, lenses))
-    results = {
-        "unit_coverage": pd.concat(units) if units else pd.DataFrame(),
-        "coverage_rate": pd.concat(tables) if tables else pd.DataFrame(columns=RATE_COLUMNS),
-    }
-    for name, frame in results.items():
-        store.replace_results(conn, name, frame, run_id=run_id, subject="org")
-    rates = results["coverage_rate"]
-    return rates[rates["level"] == "district"].reset_index(drop=True)
+    rows = pd.concat(units) if units else pd.DataFrame()
+    store.replace_results(conn, "unit_coverage", rows, run_id=run_id, subject="org")

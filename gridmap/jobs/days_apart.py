@@ -13,6 +13,7 @@ from gridmap import crs, differences, files, maps, store
 from gridmap.errors import InputError, UnitNotFound
 from gridmap.jobs.cameras import write_camera_coverage
 from gridmap.jobs.coverage import write_org_coverage
+from gridmap.jobs.rates import stored_rates
 from gridmap.model import DIVISION_LEVELS, Level
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _day(conn: Connection, day: dt.date, tell: Progress) -> _Day:
         buildings=gpd.GeoDataFrame(buildings).set_index("code"),
         statuses=store.read_statuses(conn),
         seen=store.read_seen(conn),
-        rates=store.read_rates(conn, level=Level.DISTRICT),
+        rates=stored_rates(conn, level=Level.DISTRICT),
     )
 
 

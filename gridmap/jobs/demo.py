@@ -72,9 +72,11 @@ def _write(engine: Engine, seed: int, source: str, progress: Progress) -> None:
     with store.transaction(engine, writes=True) as conn:
         if store.read_sources(conn):
             return  # another program was quicker
-        for done, (name, spec) in enumerate(LAYERS.items()):
-            progress("writing the district", done / len(LAYERS))
-            rows, _ = derived_columns(conn, spec, spec.parse(getattr(district, name)), effective)
+        layers = district.layers()
+        for done, (name, frame) in enumerate(layers.items()):
+            progress("writing the district", done / len(layers))
+            spec = LAYERS[name]
+            rows, _ = derived_columns(conn, spec, spec.parse(frame), effective)
             batch_id = store.write_batch(
                 conn,
                 layer=name,

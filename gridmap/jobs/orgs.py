@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from gridmap import org_coverage, org_tree, store
+from gridmap import org_coverage, org_tree, store, triage
 from gridmap.model import DIVISION_LEVELS, LAYERS, LENSES, SERVICE_TARGETS, Issue, Level
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def org_issues(
     Returns
     -------
     list of Issue
-        Rules P00, P02, P03, P06.
+        Rules P00, P02, P03, P04, P06, P07.
     """
     orgs, row_of = _orgs(conn, rows, effective, complete=complete)
     date = {"date": effective}
@@ -79,6 +79,8 @@ def org_issues(
         *unknown_issues(rows, "host_code", _divisions(conn, effective), "P02.host", date),
         *unknown_issues(rows, "seat_code", buildings, "P02.target", seat),
         *org_tree.tree_issues(orgs, row_of),
+        *org_tree.committee_issues(orgs, row_of),
+        *org_tree.enterprise_issues(orgs, store.read_layer(conn, "duty", as_of=effective), row_of),
     ]
 
 
@@ -104,7 +106,7 @@ about. Organisations and duties have rules of their own."""
 def simple_issues(
     conn: Connection, layer: str, rows: pd.DataFrame, effective: dt.date
 ) -> list[Issue]:
-    """Check the references of a layer that has no other rule about them.
+    """Check what rows of a layer refer to, and what posts and the catalogue say.
 
     Parameters
     ----------
@@ -120,7 +122,7 @@ def simple_issues(
     Returns
     -------
     list of Issue
-        Rule P02.
+        Rules P02, P08 of posts, M01 and M02 of the catalogue.
     """
     issues = []
     for column, kind in REFERENCES.get(layer, ()):
@@ -129,6 +131,12 @@ def simple_issues(
         else:
             known, shape = store.read_codes(conn, kind, as_of=effective), "P02.target"
         issues += unknown_issues(rows, column, known, shape, {"kind": kind, "date": effective})
+    if layer == "post":
+        once = rows[rows["code"].notna() & ~rows["code"].duplicated()]
+        lines = {str(code): int(row) for row, code in once["code"].items()}
+        issues += org_tree.leader_issues(once.set_index("code"), lines)
+    if layer == "matter_item":
+        issues += triage.catalogue_issues(rows)
     return issues
 
 
@@ -151,7 +159,7 @@ def duty_issues(
     Returns
     -------
     list of Issue
-        Rules P01, P02, P05; P01.grids and P02.buildings are one sentence for the file.
+        Rules P01, P02, P04, P05; P01.grids and P02.buildings are one sentence for the file.
     """
     orgs, _ = _orgs(conn, None, effective, complete=False)
     holders = orgs.index.append(store.read_codes(conn, "post", as_of=effective))
@@ -160,6 +168,9 @@ def duty_issues(
     duties = _duties(conn, rows, effective, complete=complete)
     row_of = {str(code): int(row) for row, code in rows["holder_code"].dropna().items()}
     issues += org_tree.joint_issues(duties, orgs, row_of)
+    joint = rows[rows["service"] == "enterprise_branch"]
+    lines = {str(code): int(row) for row, code in joint["target_code"].dropna().items()}
+    issues += org_tree.enterprise_issues(orgs, duties, lines)
     for code, shape in (("party_branch", "P01.grids"), ("party_group", "P02.buildings")):
         if (rows["service"] == code).any():
             issues += _left_over(conn, code, shape, duties, orgs, effective)

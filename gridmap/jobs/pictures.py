@@ -11,7 +11,7 @@ import shapely
 from gridmap import files, maps, store
 from gridmap.errors import InputError, LayerNotFound, UnitNotFound
 from gridmap.jobs.days import figures
-from gridmap.jobs.rates import is_stale
+from gridmap.jobs.rates import is_stale, stored_rates
 from gridmap.model import Level
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ def _parts(
     """Compose the map from what a transaction sees."""
     levels = (Level.DISTRICT, Level.STREET, Level.COMMUNITY, Level.GRID)
     units = {level: store.read_units(conn, level, as_of=as_of) for level in levels}
-    rates = store.read_rates(conn)
+    shown = {lens.measure.partition(".")[0] for lens in maps.LENSES}
+    rates = stored_rates(conn, lenses=shown)
     runs = {run["subject"]: run["as_of"].isoformat() for run in store.read_runs(conn)}
     synthetic = store.has_synthetic(conn)
     stale = is_stale(conn)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from gridmap import org_coverage, store
-from gridmap.model import Level
+from gridmap.jobs.lenses import read_lenses
+from gridmap.model import Level, Rate, rate_as_dict
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Collection
 
     from sqlalchemy import Connection
+
+    from gridmap.model import Lens
 
 INPUT_LAYERS = {
     "org": (
@@ -112,3 +116,77 @@ def all_rates(
         for measure, (grid, covered, total) in counted.items()
     ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=RATE_COLUMNS)
+
+
+def stored_rates(
+    conn: Connection, *, level: Level | None = None, lenses: Collection[str] | None = None
+) -> pd.DataFrame:
+    """Return the rates of the last computations, of lenses and of cameras.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    level
+        Only units of this level.
+    lenses
+        Only these lenses, and all of cameras; None for all.
+
+    Returns
+    -------
+    DataFrame
+        Index ``unit_code``; measure, level, unit_of_measure, covered, total; by unit, lenses
+        in their order and then cameras.
+    """
+    tables = []
+    for code, lens in _answered(conn).items():
+        if lenses is None or code in lenses:
+            sums = org_coverage.rolled_up(store.read_unit_coverage(conn, code))
+            some = sums if level is None else sums[sums["level"] == str(level)]
+            tables.append(org_coverage.lens_rates(some, lens))
+    tables.append(store.read_rates(conn, level=level))
+    columns = ["measure", "level", "unit_of_measure", "covered", "total"]
+    every = pd.concat([table[columns] for table in tables if len(table)] or tables[:1])
+    every = every.rename_axis("unit_code").reset_index()
+    return every.sort_values("unit_code", kind="stable").set_index("unit_code")
+
+
+def unit_rates(conn: Connection, code: str) -> list[dict[str, Any]]:
+    """Return every figure of a unit, each with the run that made it.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    code
+        A division code.
+
+    Returns
+    -------
+    list of dict
+        See `model.Rate`, with as_of, computed_at and run; lenses in their order, then cameras.
+
+    Raises
+    ------
+    UnitNotFound
+        No division has or had this code.
+    """
+    found = []
+    totals = store.read_lens_totals(conn, code)
+    for lens in (lens for name, lens in _answered(conn).items() if name in totals.index):
+        sums = totals.loc[[lens.code]].drop(columns=["run", "as_of", "computed_at"])
+        when = totals.loc[lens.code]
+        for row in org_coverage.lens_rates(sums, lens).itertuples():
+            rate = Rate(row.measure, row.unit_of_measure, row.covered, row.total)
+            found.append((rate, when["as_of"], when["computed_at"], int(when["run"])))
+    found += store.read_unit_rates(conn, code)["rates"]
+    return [
+        {**rate_as_dict(rate), "as_of": as_of, "computed_at": at, "run": run}
+        for rate, as_of, at, run in found
+    ]
+
+
+def _answered(conn: Connection) -> dict[str, Lens]:
+    """Return the lenses of the last computation, as they were on its day."""
+    days = [run["as_of"] for run in store.read_runs(conn) if run["subject"] == "org"]
+    return read_lenses(conn, days[0]) if days else {}

@@ -12,6 +12,7 @@ from gridmap.org_coverage.rates import (
     lens_rates,
     party_rates,
     rates,
+    rolled_up,
     suppressed,
     unit_rows,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "party_rates",
     "project_links",
     "rates",
+    "rolled_up",
     "status",
     "suppressed",
     "unit_rows",

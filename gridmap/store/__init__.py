@@ -23,7 +23,6 @@ from gridmap.store.batches import (
 )
 from gridmap.store.changes import (
     Staged,
-    add_to_rates,
     analyze,
     clear_results,
     hide_results,
@@ -75,6 +74,7 @@ from gridmap.store.results import (
     read_figures,
     read_ground,
     read_lens_statuses,
+    read_lens_totals,
     read_losses,
     read_rates,
     read_seen,
@@ -90,7 +90,6 @@ from gridmap.store.schema import MIGRATIONS, connect, migrate, require_schema, t
 __all__ = [
     "MIGRATIONS",
     "Staged",
-    "add_to_rates",
     "analyze",
     "clear_results",
     "connect",
@@ -124,6 +123,7 @@ __all__ = [
     "read_layer",
     "read_left",
     "read_lens_statuses",
+    "read_lens_totals",
     "read_lineage",
     "read_losses",
     "read_newest",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import array as pg_array
 
 from gridmap import tables as t
@@ -316,35 +316,6 @@ def replace_results(
     conn.execute(table.delete().where(table.c.run_id.in_(former), *these))
     columns = [c.name for c in table.c if c.name not in ("id", "run_id")]
     copy_rows(conn, table, frame.assign(run_id=run_id), [*columns, "run_id"])
-
-
-def add_to_rates(conn: Connection, frame: pd.DataFrame, *, run_id: int) -> None:
-    """Add to the rates of units what changed in them.
-
-    Parameters
-    ----------
-    conn
-        An open connection.
-    frame
-        Columns measure, unit_code, level, unit_of_measure, covered and total (what is added).
-    run_id
-        From `write_run`.
-    """
-    if frame.empty:
-        return
-    rate = t.coverage_rate
-    query = insert(rate).values(frame.assign(run_id=run_id).to_dict("records"))
-    new = query.excluded
-    summed = {
-        name: sa.cast(sa.func.round(sa.cast(rate.c[name] + new[name], sa.Numeric), 2), sa.Double)
-        for name in ("covered", "total")
-    }
-    conn.execute(
-        query.on_conflict_do_update(
-            index_elements=[rate.c.measure, rate.c.unit_code],
-            set_={**summed, "run_id": new.run_id},
-        )
-    )
 
 
 def clear_results(conn: Connection, subject: str) -> None:

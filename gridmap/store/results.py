@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def read_rates(conn: Connection, *, level: Level | None = None) -> pd.DataFrame:
-    """Read the rates of the last computations.
+    """Read the rates of cameras of the last computation.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def read_rates(conn: Connection, *, level: Level | None = None) -> pd.DataFrame:
 
 
 def read_unit_rates(conn: Connection, code: str) -> dict[str, Any]:
-    """Read one unit and its rates, each with the run that made it.
+    """Read one unit and its rates of cameras, each with the run that made it.
 
     Parameters
     ----------
@@ -363,11 +363,54 @@ def read_unit_coverage(
         `org_coverage.unit_rows`.
     """
     u = t.unit_coverage.c
-    sums = [c for c in u if c.name not in ("lens", "run_id") and not isinstance(c.type, ARRAY)]
-    query = sa.select(*sums).where(u.lens == lens)
+    query = sa.select(u.unit_code, *(u[name] for name in _SUMS)).where(u.lens == lens)
     if units is not None:
         query = query.where(u.unit_code == sa.any_(sa.literal(list(units), ARRAY(sa.Text))))
     return table_rows(conn, query.order_by(u.unit_code), "unit_code")
+
+
+_SUMS = (
+    "targets",
+    "covered",
+    "parts_covered",
+    "households",
+    "households_covered",
+    "floor_area",
+    "floor_area_covered",
+)
+
+
+def read_lens_totals(conn: Connection, code: str = "") -> pd.DataFrame:
+    """Read what the targets of a unit add up to under each lens.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    code
+        A division code; empty for all units, and what is in none.
+
+    Returns
+    -------
+    DataFrame
+        Index ``lens``; the sums of `org_coverage.unit_rows`, run (the last that made a part of
+        them), as_of, computed_at.
+    """
+    u, run = t.unit_coverage.c, t.coverage_run.c
+    sums = (
+        sa.select(
+            u.lens,
+            *(sa.func.sum(u[name]).label(name) for name in _SUMS),
+            sa.func.max(u.run_id).label("run"),
+        )
+        .where(*below(u.unit_code, code))
+        .group_by(u.lens)
+        .subquery()
+    )
+    query = sa.select(sums, run.as_of, run.computed_at).select_from(
+        sums.join(t.coverage_run, run.id == sums.c.run)
+    )
+    return table_rows(conn, query.order_by(sums.c.lens), "lens")
 
 
 def read_figures(conn: Connection) -> pd.DataFrame:

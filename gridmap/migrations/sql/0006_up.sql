@@ -399,6 +399,7 @@ CREATE TABLE unit_coverage (
     CONSTRAINT pk_unit_coverage PRIMARY KEY (lens, unit_code),
     CONSTRAINT fk_unit_coverage_run_id FOREIGN KEY(run_id) REFERENCES coverage_run (id) ON DELETE CASCADE
 );
+CREATE INDEX ix_unit_coverage_unit_code ON unit_coverage (unit_code);
 COMMENT ON TABLE unit_coverage IS
     'Who covers the targets of a unit under a lens, or why nobody does; '''' is no unit.';
 
