@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from gridmap import crs, demo
+from gridmap import crs, demo, triage
 from gridmap.demo.gaps import gaps
 from gridmap.demo.shares import whole_parts
 from gridmap.model.organisations import (
@@ -267,9 +267,21 @@ def test_members_have_areas_in_a_share_of_buildings_by_grid(district):
     assert duty["target_code"].is_unique
     assert 0.3 < len(duty) / len(district.building) < 0.6
     branch = served(district, "party_branch").set_index("target_code")["holder_code"]
-    assert (branch[duty["target_code"].str[:15]].to_numpy() == duty["holder_code"]).all()
-    grids = set(duty["target_code"].str[:15])
+    of_grid = duty[duty["holder_code"].isin(branch)]
+    assert (branch[of_grid["target_code"].str[:15]].to_numpy() == of_grid["holder_code"]).all()
+    grids = set(of_grid["target_code"].str[:15])
     assert 0.3 < 1 - len(grids) / len(district.grid) < 0.5
+
+
+def test_hardly_a_branch_has_nothing_to_do(district, orgs):
+    branches = orgs.index[orgs["kind"].isin(["branch", "joint_branch"])]
+    idle = ~branches.isin(district.duty["holder_code"])
+    assert 5 <= idle.sum() <= 40
+    areas = served(district, "member_area")
+    of_units = areas[~areas["holder_code"].isin(served(district, "party_branch")["holder_code"])]
+    assert of_units["holder_code"].value_counts().between(1, 3).all()
+    host = orgs.loc[of_units["holder_code"], "host_code"].to_numpy()
+    assert (of_units["target_code"].str[:12] == host).all()
 
 
 # enterprises and centres
@@ -468,6 +480,18 @@ def test_some_matters_went_to_the_wrong_unit_or_grid(district):
     meant = matters["item_code"].map(unit)
     known = meant.notna()
     assert 0.02 < (matters["routed_to"][known] != meant[known]).mean() < 0.09
+
+
+def test_some_matters_gather_and_some_came_in_twice(district):
+    frame = crs.metric_crs_of(district.district)
+    matters = district.matter.to_crs(frame).set_index("code")
+    assert len(triage.hot_spots(matters)) >= 15
+    assert 20 <= len(triage.duplicates(matters)) <= 100
+    told = triage.stages(
+        matters, district.matter_item.set_index("code"), as_of=AS_OF + dt.timedelta(days=1)
+    )
+    assert told["dates"].isna().all()
+    assert 0.03 < told["overdue"].mean() < 0.2
 
 
 def test_2138_proposals_of_which_over_80_percent_are_resolved(district):

@@ -23,7 +23,7 @@ import shapely
 
 from gridmap import crs
 from gridmap.demo import geodata
-from gridmap.demo.branches import branch_duties, with_states
+from gridmap.demo.branches import branch_duties, unit_areas, with_states
 from gridmap.demo.buildings import footprints
 from gridmap.demo.cameras import camera_layer
 from gridmap.demo.centres import centres
@@ -154,7 +154,7 @@ def _society(
     teams = volunteer_teams(units, seed)
     known = pd.concat([part.organisation for part in (*hosts, teams)], ignore_index=True)
     led = pd.concat([orgs, known], ignore_index=True)
-    return joined(
+    society = joined(
         [
             Register(organisation=orgs, duty=party.duty),
             branch_duties(units, buildings, orgs, branch_of, seed),
@@ -166,6 +166,7 @@ def _society(
             enterprises(units, led, buildings, seed),
         ]
     )
+    return joined([society, unit_areas(buildings, orgs, society.duty, seed)])
 
 
 def build(seed: int = SEED, progress: Callable[[str, float], None] | None = None) -> DemoDistrict:

@@ -25,7 +25,8 @@ COMMITTEE_FROM = 7
 NO_COMMITTEE, WEAK, RECTIFIED = 0.015, 0.02, 0.8
 """Shares: of those branches that lack one, of weak branches, of these that are looked after."""
 
-GRIDS_WITHOUT_AREAS = 0.35
+GRIDS_WITHOUT_AREAS, UNITS_WITH_AREAS = 0.35, 0.85
+"""Shares: of grids whose members have no areas, of idle branches of units whose members have."""
 
 _KINDS = ("branch", "joint_branch")
 
@@ -128,3 +129,40 @@ def branch_duties(
     rng = np.random.default_rng([seed, 26])
     areas = _areas(units, buildings, branch_of, rng)
     return Register(duty=pd.concat([_rectified(orgs, rng), areas], ignore_index=True))
+
+
+def unit_areas(
+    buildings: pd.DataFrame, orgs: pd.DataFrame, duty: pd.DataFrame, seed: int
+) -> Register:
+    """Return the areas of branches that have nothing to do so far: those of schools and clinics.
+
+    Parameters
+    ----------
+    buildings
+        Columns code, kind; ordered by code.
+    orgs
+        Columns code, kind, host_code.
+    duty
+        What organisations do so far.
+    seed
+        Source of all randomness here.
+
+    Returns
+    -------
+    Register
+        Duties member_area, one to three neighbouring buildings a branch; a few stay idle.
+    """
+    rng = np.random.default_rng([seed, 33])
+    idle = orgs[orgs["kind"].isin(_KINDS) & ~orgs["code"].isin(duty["holder_code"])]
+    idle = idle[rng.random(len(idle)) < UNITS_WITH_AREAS]
+    taken = duty["target_code"][duty["service"] == "member_area"]
+    free = buildings["code"][((buildings["kind"] != "other") & ~buildings["code"].isin(taken))]
+    codes = free.to_numpy(dtype=str)
+    pairs: dict[str, str] = {}
+    for branch, host in zip(idle["code"], idle["host_code"], strict=True):
+        first, end = np.searchsorted(codes, [host, f"{host}~"])
+        size = int(rng.integers(1, 4))
+        at = first + int(rng.integers(max(1, end - first - size)))
+        for code in codes[at : min(at + size, end)]:
+            pairs.setdefault(str(code), branch)
+    return Register(duty=duties("member_area", list(pairs.values()), list(pairs)))

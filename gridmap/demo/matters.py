@@ -27,6 +27,10 @@ MATTERS = 3_000
 SYSTEMS = 16
 """Source systems that the one network joins (domain.md section 0)."""
 
+HOT_SPOTS, HOT_MATTERS, TWICE = 25, 150, 60
+"""Places where one thing comes up again and again, how often in all, and how many matters came in
+by two systems."""
+
 OUTSIDE, WITHOUT_ITEM = 0.006, 0.004
 WRONG_UNIT, WRONG_GRID, NO_GRID = 0.05, 0.03, 0.02
 """Shares of matters with an item that the catalogue lacks, without any, sent to a wrong unit, put
@@ -88,14 +92,26 @@ def matter_items() -> pd.DataFrame:
     return table.assign(code=[f"SX{number:03d}" for number in range(1, len(table) + 1)])
 
 
+def _sources(rng: np.random.Generator) -> Indices:
+    """Return the matter each is like, in place and item: mostly itself."""
+    source = np.arange(MATTERS)
+    lot = rng.permutation(MATTERS)
+    spots, echoes = lot[:HOT_SPOTS], lot[HOT_SPOTS : HOT_SPOTS + HOT_MATTERS]
+    source[echoes] = rng.choice(spots, HOT_MATTERS)
+    # Matters are ordered by day, so the next one came soon after.
+    first = lot[-TWICE:]
+    source[np.minimum(first + 1, MATTERS - 1)] = source[first]
+    return source
+
+
 def _places(
-    ground: Ground, buildings: gpd.GeoDataFrame, rng: np.random.Generator
+    ground: Ground, buildings: gpd.GeoDataFrame, source: Indices, rng: np.random.Generator
 ) -> tuple[NDArray[Any], Indices]:
     """Return where matters are, beside buildings, and the grid of each: some grids have many."""
     mood = rng.gamma(0.7, size=len(ground.grids))
     grid = buildings["grid"].to_numpy()
     weight = mood[grid] * (buildings["household_count"].to_numpy(dtype=float) + 2.0)
-    home = rng.choice(len(buildings), MATTERS, p=weight / weight.sum())
+    home = rng.choice(len(buildings), MATTERS, p=weight / weight.sum())[source]
     middle = shapely.get_coordinates(shapely.centroid(buildings.geometry.to_numpy()[home]))
     points = shapely.points(middle + rng.normal(0.0, 12.0, (MATTERS, 2)))
     shapes = ground.grids.geometry.to_numpy()
@@ -114,7 +130,7 @@ def _days(allowed: Floats, rng: np.random.Generator) -> dict[str, Any]:
     today = np.datetime64(AS_OF)
     reported = today - np.sort(rng.integers(1, 366, MATTERS))[::-1]
     accepted = reported + rng.integers(0, 6, MATTERS)
-    took = np.round(rng.gamma(2.0, size=MATTERS) * np.nan_to_num(allowed, nan=5.0) / 2.5)
+    took = np.round(rng.gamma(2.0, size=MATTERS) * np.nan_to_num(allowed, nan=5.0) / 4.0)
     resolved = accepted + took.astype(int) + 1
     returned = rng.random(MATTERS) < 0.03
     state = np.select(
@@ -189,11 +205,12 @@ def matters(
     Notes
     -----
     Rule: one matter in a hundred has no item of the catalogue, some were sent to a wrong unit or
-    grid. Source: own choice.
+    grid, some came in twice, some lie in hot spots. Source: own choice.
     """
     rng = np.random.default_rng([seed, 32])
-    points, grid = _places(ground, buildings, rng)
-    item = rng.choice(len(items), MATTERS, p=_popularity(len(items), rng))
+    source = _sources(rng)
+    points, grid = _places(ground, buildings, source, rng)
+    item = rng.choice(len(items), MATTERS, p=_popularity(len(items), rng))[source]
     chosen = items.iloc[item]
     lot = rng.random(MATTERS)
     code = np.where(lot < OUTSIDE, "SX999", chosen["code"].to_numpy(dtype=object))
