@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from rich.text import Text
 
 # The commands are registered where they stand, in the order of the help.
-from gridmap.cli import coverage, database, layers, pictures  # noqa: F401
+from gridmap.cli import coverage, database, layers, lenses, matters, pictures  # noqa: F401
 from gridmap.cli.terminal import app, err
 from gridmap.errors import (
     Conflict,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from gridmap import jobs
 from gridmap.cli import words
+from gridmap.cli.tables import print_json, print_table, print_unit
 from gridmap.cli.terminal import (
     AsJson,
     Effective,
@@ -25,7 +25,7 @@ from gridmap.cli.terminal import (
 from gridmap.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    pass
 
 LensCode = Annotated[str, typer.Argument(help="Code of a lens; see `gridmap coverage lenses`.")]
 Label = Annotated[str, typer.Argument(help="Label of a snapshot.")]
@@ -38,10 +38,10 @@ def coverage_lenses(as_of: Effective = None, as_json: AsJson = False) -> None:
     with jobs.database(settings) as engine:
         rows = jobs.lenses_of(engine, as_of=as_of.date() if as_of else today())
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     names = ("code", "name", "target", "source", "parts", "need")
-    _print_table([{**row, "parts": ", ".join(row["parts"])} for row in rows], names, settings)
+    print_table([{**row, "parts": ", ".join(row["parts"])} for row in rows], names, settings)
 
 
 @coverage_app.command("targets")
@@ -60,14 +60,14 @@ def coverage_targets(
             engine, lens, code, limit=limit, every=every, as_of=day_of(as_of)
         )
     if as_json:
-        _print_json(answer)
+        print_json(answer)
         return
-    _print_unit(answer)
+    print_unit(answer)
     told = (f"{words.named(s, words.STATUSES, settings.language)} {n:,}"
             for s, n in answer["counts"].items())  # fmt: skip
     out.print(Text(", ".join(told)))
     names = ("target_code", "status", "reason", "holder_code", "links", "missing")
-    _print_table([_worded(row, settings) for row in answer["rows"]], names, settings)
+    print_table([_worded(row, settings) for row in answer["rows"]], names, settings)
 
 
 @coverage_app.command("why")
@@ -82,14 +82,14 @@ def coverage_why(
     with jobs.database(settings) as engine:
         answer = jobs.evidence_of(engine, lens, target, as_of=day_of(as_of))
     if as_json:
-        _print_json(answer)
+        print_json(answer)
         return
     told = _worded(answer, settings)
     parts = (answer["target"], str(answer["as_of"]), told["status"], told["reason"])
     out.print(Text(" · ".join(part for part in parts if part)))
     names = ("part", "holder_code", "holder_name", "given_to", "mode", "begins", "ends", "last_on",
              "verdict")  # fmt: skip
-    _print_table([_worded(row, settings) for row in answer["rows"]], names, settings)
+    print_table([_worded(row, settings) for row in answer["rows"]], names, settings)
 
 
 @coverage_app.command("blank-spots")
@@ -113,9 +113,9 @@ def coverage_blank_spots(
             engine, lens, code, apart_m=apart, limit=limit, target=target, as_of=day_of(as_of)
         )
     if as_json:
-        _print_json(answer)
+        print_json(answer)
         return
-    _print_unit(answer)
+    print_unit(answer)
     rows = [
         {
             **row,
@@ -126,7 +126,7 @@ def coverage_blank_spots(
     ]
     names = ("number", "unit_code", "targets", "household_count", "floor_area_m2", "address",
              "nearest", "longitude", "latitude")  # fmt: skip
-    _print_table(rows, names, settings)
+    print_table(rows, names, settings)
 
 
 @coverage_app.command("snapshot")
@@ -150,9 +150,9 @@ def coverage_snapshots(as_json: AsJson = False) -> None:
     with jobs.database(settings) as engine:
         rows = jobs.list_snapshots(engine)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
-    _print_table(rows, ("label", "as_of", "at", "lenses"), settings)
+    print_table(rows, ("label", "as_of", "at", "lenses"), settings)
 
 
 @coverage_app.command("diff")
@@ -169,7 +169,7 @@ def coverage_diff(
     with jobs.database(settings) as engine:
         answer = jobs.coverage_trend(engine, lens, before, after, code=code)
     if as_json:
-        _print_json(answer)
+        print_json(answer)
         return
     counts = (f"{words.named(name, words.TREND, settings.language)} {count:,}"
               for name, count in answer["counts"].items())  # fmt: skip
@@ -180,7 +180,7 @@ def coverage_diff(
         if row["counted_in"] == "targets" and row["cause"] != "none"
     ]
     names = ("unit_code", "covered_before", "total_before", "covered_after", "total_after", "cause")
-    _print_table(rows[:limit], names, settings)
+    print_table(rates[:limit], names, settings)
 
 
 def _worded(row: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -196,31 +196,3 @@ def _worded(row: dict[str, Any], settings: Settings) -> dict[str, Any]:
             row["verdict"], words.STATUSES | words.REASONS, settings.language
         )
     return {**row, **told}
-
-
-def _print_json(answer: object) -> None:
-    out.print_json(json.dumps(answer, ensure_ascii=False, default=str))
-
-
-def _print_unit(answer: dict[str, Any]) -> None:
-    unit, shown = answer["unit"], len(answer["rows"])
-    line = f"{unit['code']} {unit['name']}: {shown} / {answer['total']}, {answer['as_of']}"
-    out.print(Text(line))
-
-
-def _print_table(
-    rows: Iterable[dict[str, Any]], names: tuple[str, ...], settings: Settings
-) -> None:
-    table = words.table_of(names, settings.language)
-    for row in rows:
-        # Text, not markup: codes and names come from files.
-        table.add_row(*(Text(_cell(name, row[name])) for name in names))
-    out.print(table)
-
-
-def _cell(name: str, value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.6f}" if name in ("longitude", "latitude") else f"{value:,.0f}"
-    return str(value)

@@ -85,6 +85,21 @@ TREND = {
 }
 """What became of a target, and why a rate moved -> in words."""
 
+MATTERS = {
+    "resolved": "resolved",
+    "open": "open",
+    "returned": "returned",
+    "asked": "with a question",
+    "overdue": "late",
+    "misrouted": "sent to the wrong place",
+    "no_item": "no item is given",
+    "outside_catalogue": "outside the catalogue",
+    "no_unit": "nobody answers for the item",
+    "no_grid": "in no grid",
+    "near_border": "near a border",
+}
+"""A figure of matters, or a question about one -> in words."""
+
 AT_LEAST = "Open ground seen by {count} cameras or more"
 """What the measures ``camera.open_ground_2``, ``_3`` … of `jobs.write_views` are called."""
 

@@ -22,14 +22,16 @@ if TYPE_CHECKING:
         unit_coverage,
     )
     from gridmap.jobs.book import batch_rows, batches, undo
+    from gridmap.jobs.books import reconcile
     from gridmap.jobs.cameras import refresh_camera_coverage
     from gridmap.jobs.connection import database
     from gridmap.jobs.coverage import refresh_org_coverage
     from gridmap.jobs.days_apart import Difference, diff
     from gridmap.jobs.demo import build_demo
-    from gridmap.jobs.evidence import evidence_of, lens_targets
+    from gridmap.jobs.evidence import evidence_of, lens_targets, lenses_of
     from gridmap.jobs.exports import export_layer
     from gridmap.jobs.layers import import_layer
+    from gridmap.jobs.matters import triage_matters
     from gridmap.jobs.numbers import number_grids
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
     from gridmap.jobs.reports import require_report, write_report
@@ -51,6 +53,7 @@ _MODULES = {
     "coverage_trend": "snapshots",
     "evidence_of": "evidence",
     "lens_targets": "evidence",
+    "lenses_of": "evidence",
     "list_snapshots": "snapshots",
     "take_snapshot": "snapshots",
     "camera_issues": "answers",
@@ -65,9 +68,11 @@ _MODULES = {
     "map_page": "pictures",
     "map_parts": "pictures",
     "number_grids": "numbers",
+    "reconcile": "books",
     "refresh_camera_coverage": "cameras",
     "refresh_org_coverage": "coverage",
     "require_report": "reports",
+    "triage_matters": "matters",
     "uncovered_buildings": "answers",
     "undo": "book",
     "unit_coverage": "answers",
@@ -100,15 +105,18 @@ __all__ = [
     "features",
     "import_layer",
     "lens_targets",
+    "lenses_of",
     "list_snapshots",
     "locate",
     "map_page",
     "map_parts",
     "number_grids",
+    "reconcile",
     "refresh_camera_coverage",
     "refresh_org_coverage",
     "require_report",
     "take_snapshot",
+    "triage_matters",
     "uncovered_buildings",
     "undo",
     "unit_coverage",

@@ -39,6 +39,7 @@ from gridmap.store.duties import (
     read_duties,
     read_holders,
     read_homes,
+    read_periods,
     read_projects,
 )
 from gridmap.store.layers import (
@@ -129,6 +130,7 @@ __all__ = [
     "read_lineage",
     "read_losses",
     "read_newest",
+    "read_periods",
     "read_places",
     "read_projects",
     "read_rates",

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from gridmap import tables as t
 from gridmap.model import LAYERS
-from gridmap.store.conditions import state
+from gridmap.store.conditions import state, undone
 from gridmap.store.rows import table_rows
 
 if TYPE_CHECKING:
@@ -208,6 +208,33 @@ def read_homes(
 
     rows = state(t.building, [*LAYERS["building"].columns, "grid_code"], as_of, where)
     return table_rows(conn, sa.select(rows).order_by(rows.c.code), "code")
+
+
+def read_periods(conn: Connection) -> pd.DataFrame:
+    """Read when whatever a duty or an organisation can refer to held.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    DataFrame
+        Index 0..n-1; layer (a division's level, ``building``, ``organisation``, ``post``), code,
+        begins, ends (None while it lasts): a row a period, of buildings a row a state.
+    """
+    d, b = t.division.c, t.building.c
+    past = t.HISTORY[t.building].c
+    queries = [sa.select(d.level.label("layer"), d.code, *_period(d.valid))]
+    for table in (t.organisation, t.post):
+        name = sa.literal(table.name)
+        queries.append(sa.select(name, table.c.code, *_period(table.c.valid)))
+    building, nothing = sa.literal("building"), sa.cast(sa.null(), sa.Date)
+    queries.append(sa.select(building, b.code, b.valid_from, nothing))
+    was = sa.select(building, past.code, past.valid_from, past.valid_to)
+    queries.append(was.where(past.ended_by.not_in(undone()), past.valid_to > past.valid_from))
+    return table_rows(conn, sa.union_all(*queries), None)
 
 
 def _period(valid: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:

@@ -25,7 +25,9 @@ def unit(row: Any) -> Unit:
     return Unit(Level(row.level), row.code, row.name, row.kind)
 
 
-def table_rows(conn: Connection, query: sa.Select[Any], index: str | None) -> pd.DataFrame:
+def table_rows(
+    conn: Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], index: str | None
+) -> pd.DataFrame:
     """Run a query; one of its columns becomes the index, or none does."""
     result = conn.execute(query)
     rows = [tuple(row) for row in result]
