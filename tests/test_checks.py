@@ -150,9 +150,13 @@ def test_duties_say_once_how_much_nobody_serves(town, tmp_path):
     assert (summary["P01.grids"]["blank"], summary["P01.grids"]["total"]) == (2, 4)
     assert (summary["P02.buildings"]["blank"], summary["P02.buildings"]["total"]) == (4, 7)
     path = tmp_path / "duty.csv"
-    path.write_text("holder_code,service,target_code\nG4,party_group,T7\n", encoding="utf-8")
+    path.write_text("holder_code,service,target_code\nG1,party_group,T4\n", encoding="utf-8")
     report = run(town, path, "duty")
     assert [(one.shape, one.values["blank"]) for one in report.issues] == [("P02.buildings", 3)]
+    # Its branch serves the grids of the other community.
+    path.write_text("holder_code,service,target_code\nG4,party_group,T7\n", encoding="utf-8")
+    report = run(town, path, "duty")
+    assert [(one.shape, one.values["blank"]) for one in report.issues] == [("P02.buildings", 4)]
 
 
 def test_a_joint_branch_of_six_grids_is_told_with_what_is_stored(town, tmp_path):

@@ -10,6 +10,7 @@ from gridmap.jobs.rates import UNIT_OF_MEASURE
 from gridmap.language import catalogue, translate
 from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, LENSES
 from gridmap.model import CHANGES, LAYERS
+from gridmap.org_coverage import PLURALS
 from gridmap.rules import Severity
 
 WEB = REPO / "gridmap" / "web"
@@ -51,8 +52,13 @@ def messages_of_terminal() -> set[str]:
     headings = " ".join(re.findall(r"headings = \((.+)\)", text))
     found |= set(re.findall(r'"(\w+)"', headings)) | {str(one) for one in Severity}
     found |= set(words.RATES) | set(words.CHANGE_HEADINGS) | {words.AT_LEAST}
-    for names in (words.MEASURES, words.COLUMNS, words.CHANGED):
+    tables = (words.MEASURES, words.COLUMNS, words.CHANGED, words.STATUSES, words.REASONS)
+    for names in (*tables, words.TREND, words.MATTERS, words.COUNTED):
         found |= set(names.values())
+    # Columns that a table of lenses, matters or what does not add up calls by their own name.
+    found |= set(re.findall(r'"(\w+)"', " ".join(re.findall(r"names = \(([^)]+)\)", text))))
+    found -= set(words.COLUMNS)
+    found |= {*PLURALS.values(), "parts"}
     units = {words.UNITS.get(unit, unit) for unit in UNIT_OF_MEASURE.values()}
     return found | units | set(CHANGES) | set(BOOK)
 

@@ -40,7 +40,18 @@ TOY_ORDER = (
     "organisation",
     "duty",
 )
-SERVICES_ORDER = ("organisation", "post", "building", "courtyard", "duty", "project")
+SERVICES_ORDER = (
+    "organisation",
+    "post",
+    "building",
+    "courtyard",
+    "department_grid",
+    "duty",
+    "project",
+    "matter_item",
+    "matter",
+    "proposal",
+)
 METRIC = "EPSG:4545"
 
 

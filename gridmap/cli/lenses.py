@@ -177,7 +177,7 @@ def coverage_diff(
     rates = [
         {**row, "cause": words.named(row["cause"], words.TREND, settings.language)}
         for row in answer["rates"]
-        if row["counted_in"] == "targets" and row["cause"] != "none"
+        if row["unit_of_measure"] == "targets" and row["cause"] != "none"
     ]
     names = ("unit_code", "covered_before", "total_before", "covered_after", "total_after", "cause")
     print_table(rates[:limit], names, settings)

@@ -41,10 +41,10 @@ def matters(
         share = f"{figure['count'] / figure['of']:.1%}" if figure["of"] else "-"
         out.print(Text(f"{named[name]}: {figure['count']:,} / {figure['of']:,} = {share}"))
     rows = [
-        {**row, "question": named.get(row["question"], "-"), "unit": row["unit"] or "-"}
+        {**row, "question": named.get(row["question"], "-"), "answers": row["unit"]}
         for row in answer["rows"]
     ]
-    names = ("code", "item_code", "matter_class", "grid_code", "unit", "question", "misrouted",
+    names = ("code", "item_code", "matter_class", "grid_code", "answers", "question", "misrouted",
              "overdue")  # fmt: skip
     print_table(rows, names, settings)
     out.print(Text(translate("hot spots", settings.language)))

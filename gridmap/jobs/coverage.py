@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from gridmap import org_coverage, store
@@ -65,7 +66,8 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date, full: bool = False) 
 
 def _of_districts(conn: Connection) -> pd.DataFrame:
     rates = stored_rates(conn, level=Level.DISTRICT).reset_index()
-    return rates[~rates["measure"].str.startswith("camera.")].reset_index(drop=True)
+    cameras = [str(measure).startswith("camera.") for measure in rates["measure"]]
+    return rates[~np.array(cameras, dtype=bool)].reset_index(drop=True)
 
 
 def write_org_coverage(conn: Connection, as_of: dt.date) -> tuple[int, Answers]:

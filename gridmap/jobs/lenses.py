@@ -110,7 +110,7 @@ def read_register(
     """
     kinds = {lens.target for lens in lenses}
     places = {part for lens in lenses if lens.source == "inside" for part in lens.parts}
-    buildings = _buildings(conn, day, units)
+    buildings = _buildings(conn, day, units, lenses)
     targets = {"building": buildings}
     for level in DIVISION_LEVELS:
         if str(level) in kinds:
@@ -147,7 +147,8 @@ def _links(
     """Return the duties that bear on the targets, and their holders."""
     services = {part for lens in lenses if lens.source == "duty" for part in lens.parts}
     same_grid = any(lens.same_grid for lens in lenses)
-    if units is None:
+    hosts = any(lens.source == "host" for lens in lenses)
+    if units is None or hosts:
         services |= {"party_branch"} if same_grid else set()
         return _plain(store.read_duties(conn, services)), _plain(store.read_holders(conn))
     lengths = CODE_LENGTH.values()
@@ -174,8 +175,16 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
 _NONE = pd.DataFrame(columns=["code", "community_code", "year", "state", "begins", "ends"])
 
 
-def _buildings(conn: Connection, day: dt.date, units: Collection[str] | None) -> pd.DataFrame:
-    rows = store.read_homes(conn, as_of=day, grids=units)
+def _buildings(
+    conn: Connection, day: dt.date, units: Collection[str] | None, lenses: Collection[Lens]
+) -> pd.DataFrame:
+    """Return the buildings of some units, of divisions all that are in them."""
+    grids = units
+    if units is not None and any(lens.target in DIVISION_LEVELS for lens in lenses):
+        inside = tuple(unit for unit in units if unit)
+        known = store.read_codes(conn, Level.GRID, as_of=day)
+        grids = {*units, *(code for code in known if code.startswith(inside))}
+    rows = store.read_homes(conn, as_of=day, grids=grids)
     rows = rows.rename(columns={"grid_code": "unit_code"})
     rows.index = rows.index.astype(object)
     return rows.assign(unit_code=rows["unit_code"].astype(object))

@@ -219,8 +219,9 @@ def _fitting(
     if not lens.same_grid or branch_grids is None:
         return []
     parent = holders.drop_duplicates("code", keep="last").set_index("code")["parent_code"]
-    branch = links["holder_code"].map(parent)
-    grid = links["target_code"].map(targets["unit_code"]).str[: CODE_LENGTH[Level.GRID]]
+    branch = links["holder_code"].map(parent).astype(object)
+    unit = links["target_code"].map(targets["unit_code"]).astype(object)
+    grid = unit.map(lambda code: code[: CODE_LENGTH[Level.GRID]], na_action="ignore")
     pairs = pd.MultiIndex.from_arrays([branch, grid])
     served = pd.MultiIndex.from_frame(branch_grids[["holder_code", "target_code"]])
     roams = branch.isin(branch_grids["holder_code"]) & grid.notna()

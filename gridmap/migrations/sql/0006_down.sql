@@ -6,6 +6,7 @@ DELETE FROM coverage_run WHERE subject = 'org';
 
 DROP TABLE snapshot_lens, frozen_status, snapshot;
 DROP TABLE unit_coverage;
+COMMENT ON TABLE coverage_rate IS 'Numerator and denominator of every rate of every unit.';
 CREATE TABLE target_coverage (
     lens TEXT NOT NULL,
     target_code TEXT COLLATE "C" NOT NULL,

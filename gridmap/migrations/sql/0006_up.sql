@@ -42,6 +42,8 @@ UPDATE import_batch SET layer = 'organisation' WHERE layer = 'party_org';
 ALTER TABLE import_batch ENABLE TRIGGER written_once;
 
 DROP TABLE target_coverage;
+COMMENT ON TABLE coverage_rate IS
+    'Numerator and denominator of every rate of cameras of every unit.';
 
 CREATE TABLE post (
     id BIGINT GENERATED ALWAYS AS IDENTITY,
