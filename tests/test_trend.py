@@ -86,13 +86,16 @@ def test_each_change(was, now, change):
 
 def test_what_it_was_and_is_is_told():
     before = {"b": bare("link_ended", holder="x"), "a": own(), "c": own("k", unit=OTHER)}
+    before |= {"e": bare()}
     after = {"b": own("y", unit=NEXT), "d": bare("no_grid", unit=None), "a": own()}
+    after |= {"e": bare("no_grid", unit=None)}
     found = status_changes(snapshot(before), snapshot(after))
     assert found.index.name == "target_code"
     assert {code: tuple(row) for code, row in found.T.to_dict("list").items()} == {
         "b": ("gained", "uncovered", "own", "link_ended", None, "x", "y", NEXT),
         "c": ("gone_covered", "own", None, None, None, "k", None, OTHER),
         "d": ("appeared_uncovered", None, "uncovered", None, "no_grid", None, None, None),
+        "e": ("reason", "uncovered", "uncovered", "no_link", "no_grid", None, None, None),
     }
     assert found.columns.tolist() == [
         "change", "status_before", "status_after", "reason_before", "reason_after",
