@@ -313,9 +313,7 @@ def _closed(shapes: Objects, spot: Ints, number: int, *, apart_m: float) -> Obje
     closed = buffer(wide, _SLACK_M - apart_m / 2)
     shapely.prepare(closed)
     lost = ~shapely.covers(closed[spot], bodies)  # sharp corners
-    owner = np.concatenate([np.arange(number), spot[lost]])
-    whole = _united(np.concatenate([closed, bodies[lost]]), owner, number)
-    return _in_one_piece(whole, apart_m)
+    return _in_one_piece(_with_added(closed, bodies[lost], spot[lost]), apart_m)
 
 
 def _united(shapes: Objects, owner: Ints, number: int) -> Objects:
@@ -327,12 +325,19 @@ def _united(shapes: Objects, owner: Ints, number: int) -> Objects:
     return found
 
 
+def _with_added(outlines: Objects, shapes: Objects, owner: Ints) -> Objects:
+    """Return the outlines united with shapes that some of them get."""
+    found = outlines.copy()
+    rows, place = np.unique(owner, return_inverse=True)
+    found[rows] = shapely.union(outlines[rows], _united(shapes, place, len(rows)))
+    return found
+
+
 def _in_one_piece(outlines: Objects, apart_m: float) -> Objects:
     """Return the outlines with ways between their parts, the shortest that join all."""
     torn = np.flatnonzero(shapely.get_num_geometries(outlines) > 1)
-    if not len(torn):
-        return outlines
-    parts, owner = shapely.get_parts(outlines[torn], return_index=True)
+    parts, place = shapely.get_parts(outlines[torn], return_index=True)
+    owner = torn[place]
     first, second = shapely.STRtree(parts).query(parts, predicate="dwithin", distance=apart_m)
     pairs = (first < second) & (owner[first] == owner[second])
     first, second = first[pairs], second[pairs]
@@ -342,13 +347,7 @@ def _in_one_piece(outlines: Objects, apart_m: float) -> Objects:
     needed = _spanning(len(parts), first, second)
     ways = shapely.shortest_line(parts[first[needed]], parts[second[needed]])
     ways = shapely.buffer(ways, LINK_M, quad_segs=2)
-    found = outlines.copy()
-    found[torn] = _united(
-        np.concatenate([parts, ways]),
-        np.concatenate([owner, owner[first[needed]]]),
-        len(torn),
-    )
-    return found
+    return _with_added(outlines, ways, owner[first[needed]])
 
 
 def _spanning(number: int, first: Ints, second: Ints) -> Ints:
