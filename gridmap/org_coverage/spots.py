@@ -105,7 +105,7 @@ def blank_spots(
     within it at 0; equals are ordered by code. Addresses are ordered with the numbers in them
     read as numbers: 5号 before 12号. The order of the rows does not matter. Source: own choice;
     "ranked by people affected" is domain.md 4. Cost O(n log n), and O(p) for the p pairs whose
-    boxes are near; 20,000 buildings take about 1 s of one core, less on two.
+    boxes are near; 20,000 buildings take 0.6 to 0.7 s on two cores, 0.8 to 1.3 s of CPU time.
 
     Examples
     --------
