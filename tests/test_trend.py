@@ -216,6 +216,17 @@ def test_sums_of_floor_areas_are_exact():
     assert round(row["total_before"], 2) == round(400 * 0.1 + 399 * 200 / 100, 2)
 
 
+def test_equal_floors_are_equal_however_they_are_made_up():
+    """A history found it: thrice 0.1 is 0.1 and 0.2, though not in binary digits."""
+    before = {"a": bare(area=0.1), "b": bare(area=0.2)}
+    after = {"a": own(area=0.1), "c": bare(area=0.1), "d": bare(area=0.1)}
+    row = of_unit(before, after, counted="m2")
+    assert (row["cause"], row["share_by_denominator"]) == ("coverage", 0)
+    many = {f"t{k}": own(area=0.1) if k % 2 else bare(area=0.1) for k in range(20_000)}
+    other = {"own": own(area=1000), "bare": bare(area=1000)}
+    assert of_unit(many, other, counted="m2")["cause"] == "none"
+
+
 def test_empty_in_empty_out():
     none, some = snapshot({}), snapshot(ONE_BARE)
     for found, full in (
