@@ -41,7 +41,11 @@ _AMOUNTS = [
     *(f"{what}_{part}" for what, parts in PARTS.items() for part in parts),
 ]
 
-_AREA_STEP = 2.0**-20  # m²; sums of multiples are exact, in any order, up to 8,000 km² of floors
+# Floor areas are summed twice: in steps of which any sum below 8,000 km² is exact, so that the
+# parts add up; and in hundredths of a square metre, so that equal shares are found equal.
+_AREA_STEP_M2 = 2.0**-20
+_WEIGHTS = (*COUNTED_IN, "hundredths")
+_SHOWN, _EXACT = [0, 1, 2], [0, 1, 3]
 
 _SCHEMA = pa.schema(
     [
@@ -204,7 +208,7 @@ def rate_changes(
     """
     _, old, new = _aligned(before, after)
     units: list[str] = []
-    sums = {name: [np.zeros(0)] for name in _AMOUNTS}
+    sums = {name: [np.zeros((0, len(_WEIGHTS)))] for name in _AMOUNTS}
     for length in sorted(set(unit_lengths)):
         some, amounts = _unit_sums(old, new, length)
         units += some
@@ -215,7 +219,11 @@ def rate_changes(
         "unit_of_measure": np.array(COUNTED_IN * len(units), dtype=object),
     }
     joined = {name: np.concatenate(parts) for name, parts in sums.items()}
-    table = pd.DataFrame(joined | _causes(joined))
+    shown, exact = (
+        {name: amounts[:, columns].ravel() for name, amounts in joined.items()}
+        for columns in (_SHOWN, _EXACT)
+    )
+    table = pd.DataFrame(shown | _causes(exact))
     for place, (name, column) in enumerate(counted.items()):
         table.insert(place, name, pd.Series(column, dtype=object))
     return table
@@ -328,12 +336,15 @@ def _side(frame: pd.DataFrame, codes: Objects) -> _Side:
         text = np.full(len(codes), None, dtype=object)
         text[there] = _objects(frame[name])[place[there]]
         texts.append(text)
-    households, area = (_weights(frame[name]) for name in ("household_count", "floor_area_m2"))
+    households, area_m2 = (_weights(frame[name]) for name in ("household_count", "floor_area_m2"))
     if (households % 1).any():
         raise FrameError("a target of the snapshot has no whole number of households")
-    area = np.round(area.round(2) / _AREA_STEP) * _AREA_STEP
-    weights = {"targets": there.astype(float)}
-    for name, known in (("households", households), ("m2", area)):
+    hundredths = np.round(area_m2 * 100)
+    steps_m2 = np.round(hundredths / 100 / _AREA_STEP_M2) * _AREA_STEP_M2
+    weights = {}
+    for name, known in zip(
+        _WEIGHTS, (np.ones(len(frame)), households, steps_m2, hundredths), strict=True
+    ):
         weights[name] = np.zeros(len(codes))
         weights[name][there] = known[place[there]]
     status, reason, holder, unit = texts
@@ -361,7 +372,7 @@ def _weights(column: pd.Series) -> Floats:
 def _unit_sums(old: _Side, new: _Side, length: int) -> tuple[list[str], dict[str, Floats]]:
     """Return the units whose codes have a length, ascending, and what their targets add up to.
 
-    Of each amount there is one for each of `COUNTED_IN`, unit by unit.
+    Each amount has a row a unit and a column for each of `_WEIGHTS`.
     """
     was, now = (
         [code[:length] if code is not None and len(code) >= length else None for code in side.unit]
@@ -373,14 +384,14 @@ def _unit_sums(old: _Side, new: _Side, length: int) -> tuple[list[str], dict[str
         np.array([-1 if unit is None else number[unit] for unit in side], dtype=int)
         for side in (was, now)
     )
-    sums = {name: np.zeros((len(units), len(COUNTED_IN))) for name in _AMOUNTS}
-    for column, measure in enumerate(COUNTED_IN):
+    sums = {name: np.zeros((len(units), len(_WEIGHTS))) for name in _AMOUNTS}
+    for column, measure in enumerate(_WEIGHTS):
         for name, (place, amounts) in _flows(old, new, before, after, measure).items():
             inside = place >= 0
             sums[name][:, column] += np.bincount(
                 place[inside], weights=amounts[inside], minlength=len(units)
             )
-    return units, {name: amounts.ravel() for name, amounts in sums.items()}
+    return units, sums
 
 
 def _flows(
@@ -407,9 +418,9 @@ def _flows(
 
 
 def _causes(amounts: dict[str, Floats]) -> dict[str, Floats | Objects]:
-    """Return what moved each share: shares are compared as fractions of whole numbers."""
+    """Return what moved each share, of whole amounts: shares are compared as fractions."""
     covered, total, covered_now, total_now, moved = (
-        np.array([int(amount / _AREA_STEP) for amount in some], dtype=object)
+        np.array([int(amount) for amount in some], dtype=object)
         for some in (
             amounts["covered_before"],
             amounts["total_before"],

@@ -120,6 +120,7 @@ def test_the_unit_is_the_smallest_division_that_holds_those_known():
         (["路100号", "路20号", "路3号"], ("路3号", "路100号")),
         (["2路9号", "10路1号"], ("2路9号", "10路1号")),
         (["路１２号", "路5号"], ("路5号", "路１２号")),
+        (["路１２号", "路５号"], ("路５号", "路１２号")),
         (["路05号", "路5号", "路05号"], ("路05号", "路5号")),
         (["路5号", "路5号附1号", "路"], ("路", "路5号附1号")),
         ([f"路{'9' * 50}号", f"路1{'0' * 50}号"], (f"路{'9' * 50}号", f"路1{'0' * 50}号")),
@@ -174,6 +175,25 @@ def test_points_have_ground_and_are_joined():
     circle = np.pi * POINT_M**2
     assert shape.geom_type == "Polygon"
     assert shape.area == pytest.approx(2 * circle + 2 * LINK_M * (100 - 2 * POINT_M), rel=0.05)
+
+
+def test_ways_lead_to_no_other_spot():
+    at = {"a": (0, 0), "b": (30, 0), "c": (0, 31), "d": (30, 31)}
+    both, _ = blank_spots(places({code: Point(xy) for code, xy in at.items()}), apart_m=30)
+    one, _ = blank_spots(places({"a": Point(0, 0), "b": Point(30, 0)}), apart_m=30)
+    assert both["targets"].tolist() == [2, 2]
+    assert both.geometry.area.tolist() == pytest.approx([one.geometry.area[1]] * 2)
+    assert not both.geometry[1].intersects(both.geometry[2])
+
+
+def test_outlines_of_a_town_cover_every_corner():
+    town = uncovered_town(2_000)
+    for apart_m in (5, 20, 60):
+        spots, members = blank_spots(town, apart_m=apart_m)
+        ground = shapely.buffer(spots.geometry[members["spot"]].to_numpy(), 1e-6)
+        assert shapely.covers(ground, town.geometry.to_numpy()).all()
+        assert spots.is_valid.all()
+        assert (spots.geom_type == "Polygon").all()
 
 
 def test_a_member_in_pieces_stays_in_pieces():

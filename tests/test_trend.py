@@ -86,13 +86,16 @@ def test_each_change(was, now, change):
 
 def test_what_it_was_and_is_is_told():
     before = {"b": bare("link_ended", holder="x"), "a": own(), "c": own("k", unit=OTHER)}
+    before |= {"e": bare()}
     after = {"b": own("y", unit=NEXT), "d": bare("no_grid", unit=None), "a": own()}
+    after |= {"e": bare("no_grid", unit=None)}
     found = status_changes(snapshot(before), snapshot(after))
     assert found.index.name == "target_code"
     assert {code: tuple(row) for code, row in found.T.to_dict("list").items()} == {
         "b": ("gained", "uncovered", "own", "link_ended", None, "x", "y", NEXT),
         "c": ("gone_covered", "own", None, None, None, "k", None, OTHER),
         "d": ("appeared_uncovered", None, "uncovered", None, "no_grid", None, None, None),
+        "e": ("reason", "uncovered", "uncovered", "no_link", "no_grid", None, None, None),
     }
     assert found.columns.tolist() == [
         "change", "status_before", "status_after", "reason_before", "reason_after",
@@ -211,6 +214,17 @@ def test_sums_of_floor_areas_are_exact():
             total += row[f"{what}_{part}"]
         assert total == row[f"{what}_after"]
     assert round(row["total_before"], 2) == round(400 * 0.1 + 399 * 200 / 100, 2)
+
+
+def test_equal_floors_are_equal_however_they_are_made_up():
+    """A history found it: thrice 0.1 is 0.1 and 0.2, though not in binary digits."""
+    before = {"a": bare(area=0.1), "b": bare(area=0.2)}
+    after = {"a": own(area=0.1), "c": bare(area=0.1), "d": bare(area=0.1)}
+    row = of_unit(before, after, counted="m2")
+    assert (row["cause"], row["share_by_denominator"]) == ("coverage", 0)
+    many = {f"t{k}": own(area=0.1) if k % 2 else bare(area=0.1) for k in range(20_000)}
+    other = {"own": own(area=1000), "bare": bare(area=1000)}
+    assert of_unit(many, other, counted="m2")["cause"] == "none"
 
 
 def test_empty_in_empty_out():

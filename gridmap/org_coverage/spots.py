@@ -97,15 +97,15 @@ def blank_spots(
 
     Notes
     -----
-    Rule: a spot is a connected component of "at most ``apart_m`` apart". The outline covers its
-    members (a point as `POINT_M` of ground around it), closes gaps that are narrower than
-    ``apart_m``, and joins parts that are still asunder by the shortest ways, `LINK_M` to each
-    side; it has no ground further from its members than ``apart_m`` and `LINK_M`. Distances of
-    holders are from the outline, to a millimetre, those within it at 0; equals are ordered by
-    code. Addresses are ordered with the numbers in them read as numbers: 5号 before 12号. The
-    order of the rows does not matter. Source: own choice; "ranked by people affected" is
-    domain.md 4. Cost O(n log n), and O(p) for the p pairs whose boxes are near; 20,000 buildings
-    take 1 s of one core.
+    Rule: a spot is a connected component of "at most ``apart_m`` apart". The outline of one
+    member is the member (a point as `POINT_M` of ground around it). That of several covers all,
+    closes gaps between them that are narrower than ``apart_m``, and joins parts that are still
+    asunder by the shortest ways, `LINK_M` to each side; it has no ground further from them than
+    ``apart_m`` and `LINK_M`. Distances of holders are from the outline, to a millimetre, those
+    within it at 0; equals are ordered by code. Addresses are ordered with the numbers in them
+    read as numbers: 5号 before 12号. The order of the rows does not matter. Source: own choice;
+    "ranked by people affected" is domain.md 4. Cost O(n log n), and O(p) for the p pairs whose
+    boxes are near; 20,000 buildings take 0.6 to 0.7 s on two cores, 0.8 to 1.3 s of CPU time.
 
     Examples
     --------
@@ -282,9 +282,22 @@ def _counted(number: re.Match[str]) -> str:
 
 
 def _outlines(shapes: Objects, spot: Ints, number: int, apart_m: float) -> Objects:
-    """Return the ground of each spot, in one piece."""
-    if len(shapes) <= _FEW:
-        return _closed(shapes, spot, number, apart_m=apart_m)
+    """Return the ground of each spot: its only member, or all of them in one piece."""
+    thin = shapely.get_dimensions(shapes) < 2
+    bodies = shapes.copy()
+    bodies[thin] = shapely.buffer(shapes[thin], POINT_M, quad_segs=4)
+    found = np.empty(number, dtype=object)
+    found[spot] = bodies
+    size = np.bincount(spot, minlength=number)
+    several, member = np.flatnonzero(size > 1), np.flatnonzero(size[spot] > 1)
+    place = np.searchsorted(several, spot[member])
+    found[several] = _all_closed(bodies[member], place, len(several), apart_m)
+    return found
+
+
+def _all_closed(bodies: Objects, spot: Ints, number: int, apart_m: float) -> Objects:
+    if len(bodies) <= _FEW:
+        return _closed(bodies, spot, number, apart_m=apart_m)
     found = np.empty(number, dtype=object)
     # Ranks dealt out in turn: the first spots are the largest.
     chunks = min(_CHUNKS, number)
@@ -293,7 +306,7 @@ def _outlines(shapes: Objects, spot: Ints, number: int, apart_m: float) -> Objec
     with ThreadPoolExecutor(_THREADS) as pool:
         closed = pool.map(
             partial(_closed, apart_m=apart_m),
-            [shapes[rows] for rows in mine],
+            [bodies[rows] for rows in mine],
             [spot[rows] // chunks for rows in mine],
             [len(found[turn]) for turn in turns],
         )
@@ -302,20 +315,14 @@ def _outlines(shapes: Objects, spot: Ints, number: int, apart_m: float) -> Objec
     return found
 
 
-def _closed(shapes: Objects, spot: Ints, number: int, *, apart_m: float) -> Objects:
+def _closed(bodies: Objects, spot: Ints, number: int, *, apart_m: float) -> Objects:
     """Return each spot's members, widened, united and narrowed again, in one piece."""
-    # Ground without an area would be lost when it is narrowed.
-    thin = shapely.get_dimensions(shapes) < 2
-    bodies = shapes.copy()
-    bodies[thin] = shapely.buffer(shapes[thin], POINT_M, quad_segs=4)
     buffer = partial(shapely.buffer, join_style="mitre", mitre_limit=_MITRE)
     wide = _united(buffer(bodies, apart_m / 2), spot, number)
     closed = buffer(wide, _SLACK_M - apart_m / 2)
     shapely.prepare(closed)
     lost = ~shapely.covers(closed[spot], bodies)  # sharp corners
-    owner = np.concatenate([np.arange(number), spot[lost]])
-    whole = _united(np.concatenate([closed, bodies[lost]]), owner, number)
-    return _in_one_piece(whole, apart_m)
+    return _in_one_piece(_with_added(closed, bodies[lost], spot[lost]), apart_m)
 
 
 def _united(shapes: Objects, owner: Ints, number: int) -> Objects:
@@ -327,12 +334,19 @@ def _united(shapes: Objects, owner: Ints, number: int) -> Objects:
     return found
 
 
+def _with_added(outlines: Objects, shapes: Objects, owner: Ints) -> Objects:
+    """Return the outlines united with shapes that some of them get."""
+    found = outlines.copy()
+    rows, place = np.unique(owner, return_inverse=True)
+    found[rows] = shapely.union(outlines[rows], _united(shapes, place, len(rows)))
+    return found
+
+
 def _in_one_piece(outlines: Objects, apart_m: float) -> Objects:
     """Return the outlines with ways between their parts, the shortest that join all."""
     torn = np.flatnonzero(shapely.get_num_geometries(outlines) > 1)
-    if not len(torn):
-        return outlines
-    parts, owner = shapely.get_parts(outlines[torn], return_index=True)
+    parts, place = shapely.get_parts(outlines[torn], return_index=True)
+    owner = torn[place]
     first, second = shapely.STRtree(parts).query(parts, predicate="dwithin", distance=apart_m)
     pairs = (first < second) & (owner[first] == owner[second])
     first, second = first[pairs], second[pairs]
@@ -342,13 +356,7 @@ def _in_one_piece(outlines: Objects, apart_m: float) -> Objects:
     needed = _spanning(len(parts), first, second)
     ways = shapely.shortest_line(parts[first[needed]], parts[second[needed]])
     ways = shapely.buffer(ways, LINK_M, quad_segs=2)
-    found = outlines.copy()
-    found[torn] = _united(
-        np.concatenate([parts, ways]),
-        np.concatenate([owner, owner[first[needed]]]),
-        len(torn),
-    )
-    return found
+    return _with_added(outlines, ways, owner[first[needed]])
 
 
 def _spanning(number: int, first: Ints, second: Ints) -> Ints:
@@ -405,7 +413,7 @@ def _near_pairs(outlines: Objects, points: Objects, count: int) -> tuple[Ints, I
     """
     west, south, east, north = shapely.total_bounds(np.concatenate([outlines, points]))
     reach_m = max(float(np.hypot(east - west, north - south) * (count / len(points)) ** 0.5), 1.0)
-    reach_m /= 4
+    reach_m /= 2
     tree = shapely.STRtree(points)
     waiting = np.arange(len(outlines))
     found = []
