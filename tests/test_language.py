@@ -55,9 +55,6 @@ def messages_of_terminal() -> set[str]:
     tables = (words.MEASURES, words.COLUMNS, words.CHANGED, words.STATUSES, words.REASONS)
     for names in (*tables, words.TREND, words.MATTERS, words.COUNTED):
         found |= set(names.values())
-    # Columns that a table of lenses, matters or what does not add up calls by their own name.
-    found |= set(re.findall(r'"(\w+)"', " ".join(re.findall(r"names = \(([^)]+)\)", text))))
-    found -= set(words.COLUMNS)
     found |= {*PLURALS.values(), "parts"}
     units = {words.UNITS.get(unit, unit) for unit in UNIT_OF_MEASURE.values()}
     return found | units | set(CHANGES) | set(BOOK)

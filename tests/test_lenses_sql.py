@@ -1,5 +1,7 @@
 """SQL against Python: who is covered on the demo district, by two ways of asking."""
 
+import datetime as dt
+
 import pandas as pd
 import pytest
 import sqlalchemy as sa
@@ -38,8 +40,7 @@ given AS (
       AND (NOT :by_secretary OR h.secretary)
       AND (CAST(:min_full AS int) IS NULL
            OR h.full_count >= :min_full AND h.full_count + coalesce(h.others, 0) >= :min_members)
-      AND (CAST(:window AS int) IS NULL
-           OR d.last_on <= :day AND d.last_on >= :day - :window)),
+      AND (CAST(:oldest AS date) IS NULL OR d.last_on BETWEEN :oldest AND :day)),
 led AS (
     SELECT holder_code, target_code FROM duty
     WHERE service = 'party_branch' AND valid @> :day),
@@ -81,7 +82,7 @@ def asked_in_sql(conn, code, day):
         "by_secretary": lens.held_by_secretary,
         "min_full": lens.min_full,
         "min_members": lens.min_members,
-        "window": lens.window_days,
+        "oldest": lens.window_days and day - dt.timedelta(days=lens.window_days),
         "same_grid": lens.same_grid,
     }
     found = pd.read_sql(sa.text(text), conn, params=values)
