@@ -78,13 +78,21 @@ def write_changed_duties(conn: Connection, as_of: dt.date, changed: pd.DataFrame
     for lens in read_lenses(conn, as_of).values():
         if lens.source != "duty":
             continue
+        mine = changed[changed["service"].isin(lens.parts)]
         if lens.same_grid and "party_branch" in services:
-            _write(conn, as_of, lens, None, run_id)
-        elif services & set(lens.parts):
-            mine = changed[changed["service"].isin(lens.parts)]
+            mine = pd.concat([mine, _of_groups(conn, lens, changed)])
+        if len(mine):
             # Of what nothing was known, or nothing is any more, all is to be said anew.
             some = store.has_duties(conn, lens.parts) and store.has_answers(conn, lens.code)
             _write(conn, as_of, lens, _units(conn, as_of, lens, mine) if some else None, run_id)
+
+
+def _of_groups(conn: Connection, lens: Lens, changed: pd.DataFrame) -> pd.DataFrame:
+    """Return the duties of the groups whose branch serves other grids than before."""
+    branches = set(changed["holder_code"][changed["service"] == "party_branch"])
+    groups = set(store.read_holders(conn, parents=branches)["code"])
+    duties = store.read_duties(conn, lens.parts, holders=groups)
+    return duties[["holder_code", "service", "target_code"]]
 
 
 def _units(conn: Connection, as_of: dt.date, lens: Lens, changed: pd.DataFrame) -> set[str] | None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from gridmap import org_coverage, store
 from gridmap.jobs.changed_duties import changed_duties, write_changed_duties
 from gridmap.jobs.judging import answers_of, inputs
 from gridmap.jobs.lenses import read_lenses, read_register
-from gridmap.jobs.rates import stored_rates
+from gridmap.jobs.rates import RATE_COLUMNS, lens_figures
 from gridmap.jobs.snapshots import freeze
 from gridmap.model import Level
 
@@ -59,15 +58,19 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date, full: bool = False) 
         if changed is None:
             run_id, answers = write_org_coverage(conn, as_of)
             freeze(conn, f"run {run_id}", as_of, answers)
-            return _of_districts(conn)
+            return _of_districts(conn, as_of)
         write_changed_duties(conn, as_of, changed)
-        return _of_districts(conn)
+        return _of_districts(conn, as_of)
 
 
-def _of_districts(conn: Connection) -> pd.DataFrame:
-    rates = stored_rates(conn, level=Level.DISTRICT).reset_index()
-    cameras = [str(measure).startswith("camera.") for measure in rates["measure"]]
-    return rates[~np.array(cameras, dtype=bool)].reset_index(drop=True)
+def _of_districts(conn: Connection, as_of: dt.date) -> pd.DataFrame:
+    codes = store.read_codes(conn, Level.DISTRICT, as_of=as_of)
+    tables = [
+        pd.DataFrame(lens_figures(conn, code)).assign(unit_code=code, level=str(Level.DISTRICT))
+        for code in codes
+    ]
+    full = [table for table in tables if len(table)]
+    return pd.concat(full)[RATE_COLUMNS] if full else pd.DataFrame(columns=RATE_COLUMNS)
 
 
 def write_org_coverage(conn: Connection, as_of: dt.date) -> tuple[int, Answers]:

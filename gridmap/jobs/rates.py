@@ -8,7 +8,7 @@ import pandas as pd
 
 from gridmap import org_coverage, store
 from gridmap.jobs.lenses import read_lenses
-from gridmap.model import Level, Rate, rate_as_dict
+from gridmap.model import Level, rate_as_dict
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -171,18 +171,37 @@ def unit_rates(conn: Connection, code: str) -> list[dict[str, Any]]:
     UnitNotFound
         No division has or had this code.
     """
-    found = []
-    totals = store.read_lens_totals(conn, code)
-    for lens in (lens for name, lens in _answered(conn).items() if name in totals.index):
-        sums = totals.loc[[lens.code]].drop(columns=["run", "as_of", "computed_at"])
-        when = totals.loc[lens.code]
-        for row in org_coverage.lens_rates(sums, lens).itertuples():
-            rate = Rate(row.measure, row.unit_of_measure, row.covered, row.total)
-            found.append((rate, when["as_of"], when["computed_at"], int(when["run"])))
-    found += store.read_unit_rates(conn, code)["rates"]
-    return [
+    cameras = store.read_unit_rates(conn, code)["rates"]
+    return lens_figures(conn, code) + [
         {**rate_as_dict(rate), "as_of": as_of, "computed_at": at, "run": run}
-        for rate, as_of, at, run in found
+        for rate, as_of, at, run in cameras
+    ]
+
+
+def lens_figures(conn: Connection, code: str) -> list[dict[str, Any]]:
+    """Return every figure of the lenses of a unit.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    code
+        A division code.
+
+    Returns
+    -------
+    list of dict
+        See `unit_rates`.
+    """
+    totals = store.read_lens_totals(conn, code).to_dict("index")
+    return [
+        {
+            **rate_as_dict(rate),
+            **{name: totals[name_of][name] for name in ("as_of", "computed_at", "run")},
+        }
+        for name_of, lens in _answered(conn).items()
+        if name_of in totals
+        for rate in org_coverage.unit_figures(totals[name_of], lens)
     ]
 
 

@@ -14,6 +14,7 @@ from gridmap.org_coverage.rates import (
     rates,
     rolled_up,
     suppressed,
+    unit_figures,
     unit_rows,
 )
 from gridmap.org_coverage.spots import blank_spots
@@ -49,6 +50,7 @@ __all__ = [
     "rolled_up",
     "status",
     "suppressed",
+    "unit_figures",
     "unit_rows",
     "with_neighbours",
 ]

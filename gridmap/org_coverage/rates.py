@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 
 from gridmap.errors import FrameError
-from gridmap.model import CODE_LENGTH, COVERED, DIVISION_LEVELS, require_columns
+from gridmap.model import CODE_LENGTH, COVERED, DIVISION_LEVELS, Rate, require_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gridmap.model import Lens
 
 
@@ -234,26 +236,66 @@ def lens_rates(sums: pd.DataFrame, lens: Lens) -> pd.DataFrame:
     Rule: a column that no row fills is not a district of nobody. Source: own choice. Cost O(n).
     """
     require_columns(sums, list(_SUMS), "sums")
-    plural = PLURALS[lens.target]
-    counted = {
-        plural: (plural, "covered", sums["targets"]),
-        "households": ("households", "households_covered", sums["households"]),
-        "floor_area": ("m2", "floor_area_covered", sums["floor_area"]),
-        "parts": ("parts", "parts_covered", sums["targets"] * len(lens.parts)),
-    }
-    if len(lens.parts) == 1:
-        del counted["parts"]
     others = sums.drop(columns=list(_SUMS))
     tables = []
-    for name, (unit, covered, total) in counted.items():
+    for name, (unit, covered, total, each) in _counted(lens).items():
+        of = sums[total].astype(float) * each
         figures = others.assign(
             measure=f"{lens.code}.{name}",
             unit_of_measure=unit,
             covered=sums[covered].astype(float).round(2),
-            total=total.astype(float).round(2),
+            total=of.round(2),
         )
-        tables.append(figures[(total > 0).to_numpy()])
+        tables.append(figures[(of > 0).to_numpy()])
     return pd.concat(tables)
+
+
+def unit_figures(sums: Mapping[str, float], lens: Lens) -> list[Rate]:
+    """Return every figure of a lens for one unit; as `lens_rates`, a tenth of a millisecond.
+
+    Parameters
+    ----------
+    sums
+        The sums of `unit_rows` over the unit.
+    lens
+        The lens.
+
+    Returns
+    -------
+    list of Rate
+        None where nothing is to be counted.
+
+    Examples
+    --------
+    >>> from gridmap.model import LENSES
+    >>> sums = {"targets": 4, "covered": 3, "parts_covered": 3, "households": 0.0,
+    ...         "households_covered": 0.0, "floor_area": 0.0, "floor_area_covered": 0.0}
+    >>> [(one.measure, one.covered, one.total) for one in unit_figures(sums, LENSES["grid_leader"])]
+    [('grid_leader.grids', 3.0, 4.0)]
+    """
+    return [
+        Rate(
+            f"{lens.code}.{name}",
+            unit,
+            round(float(sums[covered]), 2),
+            round(float(sums[total]) * each, 2),
+        )
+        for name, (unit, covered, total, each) in _counted(lens).items()
+        if sums[total] > 0
+    ]
+
+
+def _counted(lens: Lens) -> dict[str, tuple[str, str, str, int]]:
+    """Return what a lens counts: in what, which sum of which, how many times."""
+    plural = PLURALS[lens.target]
+    counted = {
+        plural: (plural, "covered", "targets", 1),
+        "households": ("households", "households_covered", "households", 1),
+        "floor_area": ("m2", "floor_area_covered", "floor_area", 1),
+    }
+    if len(lens.parts) > 1:
+        counted["parts"] = ("parts", "parts_covered", "targets", len(lens.parts))
+    return counted
 
 
 def party_rates(units: pd.DataFrame, nodes: pd.Series, parents: pd.Series) -> pd.DataFrame:

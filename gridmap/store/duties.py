@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-def read_holders(conn: Connection, codes: Collection[str] | None = None) -> pd.DataFrame:
+def read_holders(
+    conn: Connection,
+    codes: Collection[str] | None = None,
+    *,
+    parents: Collection[str] | None = None,
+) -> pd.DataFrame:
     """Read organisations and posts of all times.
 
     Parameters
@@ -33,6 +38,8 @@ def read_holders(conn: Connection, codes: Collection[str] | None = None) -> pd.D
         An open connection.
     codes
         Only these; None for all.
+    parents
+        Only those whose parent is one of these; None for all.
 
     Returns
     -------
@@ -72,6 +79,9 @@ def read_holders(conn: Connection, codes: Collection[str] | None = None) -> pd.D
     if codes is not None:
         some = sa.any_(sa.literal(list(codes), ARRAY(sa.Text)))
         orgs, posts = orgs.where(o.code == some), posts.where(p.code == some)
+    if parents is not None:
+        above = sa.any_(sa.literal(list(parents), ARRAY(sa.Text)))
+        orgs, posts = orgs.where(o.parent_code == above), posts.where(p.org_code == above)
     both = orgs.union_all(posts).subquery()
     return table_rows(conn, sa.select(both).order_by(both.c.code, both.c.begins), None)
 
