@@ -98,7 +98,7 @@ def coverage_blank_spots(
     code: Unit,
     apart: Annotated[
         float, typer.Option(help="Metres between neighbours of one spot, at most.")
-    ] = 50.0,
+    ] = 30.0,
     limit: Limit = 20,
     target: Annotated[
         Path | None, typer.Option("--out", help="Write the outlines to a GeoPackage (.gpkg) too.")

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 COMBINED = "combined"
 """What is uncovered under two lenses of buildings or more."""
 
-APART_M = 50.0
-"""Uncovered targets at most this far from each other are one spot. Own choice: across a street."""
+APART_M = 30.0
+"""Uncovered targets at most this far from each other are one spot. Own choice: across a lane."""
 
 
 def blank_spots(

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from gridmap import tables as t
 from gridmap.errors import UnitNotFound
-from gridmap.model import CODE_LENGTH, Level, Rate
+from gridmap.model import CODE_LENGTH, COVERED, Level, Rate
 from gridmap.store.conditions import below, inside, state, target_rows
 from gridmap.store.rows import frame_rows, table_rows, unit
 
@@ -128,7 +128,7 @@ def read_uncovered(
             sa.func.ST_Y(place).label("latitude"),
         )
         .select_from(joined)
-        .where(c.status == "uncovered")
+        .where(c.status.not_in(COVERED))
     )
     total = conn.execute(query.with_only_columns(sa.func.count())).scalar_one()
     ranked = query.order_by(b.household_count.desc().nulls_last(), b.code).limit(limit)

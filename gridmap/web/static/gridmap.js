@@ -22,6 +22,7 @@ const gridmap = (() => {
   /* What a code of the data is called; the sentences stand in the catalogue. */
   const WORDS = {
     own: "Own Party group", joint: "Joint Party group", uncovered: "No Party group",
+    neighbour: "A neighbour's group is near", branch_elsewhere: "the group's branch serves another grid",
     no_link: "no group is linked to it", no_grid: "it lies in no grid",
     link_ended: "the link has ended", link_not_begun: "the link has not begun",
     organisation_ended: "the organisation was dissolved",
@@ -205,6 +206,7 @@ const gridmap = (() => {
       if (aboutCameras()) return { color: "#5b6675", weight: 0.8, fillColor: "#dfe3e8", fillOpacity: 1 };
       if (p.status === "own") return { color: "#2b6cb0", weight: 0.8, fillColor: "#2b6cb0", fillOpacity: 0.75 };
       if (p.status === "joint") return { color: "#2b6cb0", weight: 0.8, fillColor: "#90bde8", fillOpacity: 0.85 };
+      if (p.status === "neighbour") return { color: "#6b1d00", weight: 2, dashArray: "4 3", fillColor: "#fbd0a6", fillOpacity: 0.9 };
       if (p.status === "uncovered") return { color: "#6b1d00", weight: 2, fillColor: "#f58d4b", fillOpacity: 0.9 };
       return { color: "#5b6675", weight: 0.8, fillColor: NO_DATA, fillOpacity: 0.8 };
     },
@@ -350,7 +352,7 @@ const gridmap = (() => {
     },
 
     symbols() {
-      const party = [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#f58d4b", "uncovered", " outlined"]];
+      const party = [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#fbd0a6", "neighbour", " outlined dashed"], ["#f58d4b", "uncovered", " outlined"]];
       const camera = [["rgba(123,82,171,.5)", "view"], ["#4a2574", "camera"], ["rgba(59,63,70,.35)", "blind"]];
       const key = el("div", { class: "key" });
       for (const [colours, label, extra] of aboutCameras() ? camera : party) {
@@ -411,7 +413,7 @@ const gridmap = (() => {
     if (!config.packed) return answered(`/api/coverage/${code}/uncovered?limit=100`);
     packedDetails("building", L.latLngBounds([0, 0], [0, 0]));
     const rows = unpacked.building
-      .filter(({ feature: { properties: p } }) => p.status === "uncovered" && (p.grid_code || "").startsWith(code))
+      .filter(({ feature: { properties: p } }) => ["uncovered", "neighbour"].includes(p.status) && (p.grid_code || "").startsWith(code))
       .map(({ box, feature }) => ({ ...feature.properties, longitude: (box[0] + box[2]) / 2, latitude: (box[1] + box[3]) / 2 }))
       .sort((a, b) => (b.household_count || 0) - (a.household_count || 0));
     return { total: rows.length, rows: rows.slice(0, 100) };
