@@ -12,6 +12,7 @@ The pure rooms take frames and give frames, without a database; import them by n
 - ``gridmap.org_tree``: whether Party organisations are a tree, and of a size;
 - ``gridmap.triage``: who answers for a matter, what is asked, where matters gather;
 - ``gridmap.reconciliation``: what does not add up between tables, grids that conflict;
+- ``gridmap.walking``: how far it is on foot along roads;
 - ``gridmap.visibility``: what a camera sees among walls;
 - ``gridmap.camera_coverage``: seen and blind ground.
 

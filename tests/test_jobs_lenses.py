@@ -3,6 +3,7 @@
 import datetime as dt
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 from toy_town import TOY_DAY
 
@@ -14,9 +15,10 @@ from gridmap.errors import (
     LensNotFound,
     NotFound,
     SnapshotNotFound,
+    UnitNotFound,
 )
 from gridmap.jobs.rates import stored_rates
-from gridmap.model import COVERED, LENSES
+from gridmap.model import COVERED, LENSES, Level
 
 pytestmark = pytest.mark.db
 
@@ -222,6 +224,71 @@ def test_a_rate_that_rose_since_buildings_went_says_so(serviced, tmp_path):
                  r["unit_of_measure"] == "targets")  # fmt: skip
     assert (whole["total_before"], whole["total_after"]) == (7, 5)
     assert whole["cause"] == "denominator"
+
+
+# --- along the Party tree, and for others
+
+
+def party(engine, code):
+    found = jobs.party_coverage(engine, code)
+    return {r["measure"]: (r["covered"], r["total"]) for r in found["rates"]}, found
+
+
+def test_figures_along_the_party_tree(read_only):
+    branch, found = party(read_only, "B1")
+    assert (found["units"], found["below"]) == (2, [])
+    assert branch["party_group.buildings"] == (3, 4)
+    assert branch["party_branch.grids"] == (2, 2)
+    assert "service_group.communities" not in branch
+    # No branch and no committee of their own: the street's leads the grids of 西湖, and it.
+    top, found = party(read_only, "WC")
+    assert top["party_group.buildings"] == (0, 3)
+    assert top["service_group.communities"] == (1, 2)
+    assert [one["code"] for one in found["below"]] == ["CC1"]
+    nobody, _ = party(read_only, "")
+    assert nobody["party_group.buildings"] == (0, 1), "T8 lies in no grid"
+    with pytest.raises(UnitNotFound, match="no organisation"):
+        jobs.party_coverage(read_only, "castle")
+
+
+def test_figures_for_others_withhold_small_cells(read_only, tmp_path):
+    path = tmp_path / "figures.csv"
+    made = jobs.export_figures(read_only, path, level=Level.GRID, least=3)
+    table = pd.read_csv(path, dtype={"unit_code": str})
+    assert len(table) == made["rows"]
+    assert table["withheld"].sum() == made["withheld"] > 0
+    row = table.set_index(["measure", "unit_code"])
+    whole = row.loc[("party_group.buildings", DISTRICT)]
+    assert (whole["covered"], whole["total"], whole["unit_name"]) == (3, 7, "玩具区")
+    few = row.loc[("party_group.buildings", G11)]
+    assert few[["covered", "total", "share"]].isna().all(), "two buildings are fewer than three"
+    assert row.loc[("party_group.floor_area", G11), "withheld"]
+    assert not row.loc[("camera.open_ground", G11), "withheld"]
+    every = jobs.export_figures(read_only, tmp_path / "all.xlsx", level=Level.GRID, least=0)
+    assert (every["rows"], every["withheld"]) == (made["rows"], 0)
+    with pytest.raises(InputError, match="figures are a table"):
+        jobs.export_figures(read_only, tmp_path / "a.gpkg", level=Level.GRID, least=0)
+
+
+def test_how_far_it_is_on_foot(read_only):
+    """One window is in T6; the only road runs along y = 90, and all go down to it and up again."""
+    found = jobs.walking_access(
+        read_only, "one_window", DISTRICT, as_of=TOY_DAY, limit=9, within_m=150
+    )
+    assert (found["centres"], found["without_seat"], found["total"]) == (1, 0, 2)
+    rows = {row["community_code"]: row for row in found["rows"]}
+    # T1 at (20, 20): 70 m to the road, 250 along it, 70 m up to T6 at (270, 160).
+    assert rows[C1]["furthest_m"] == pytest.approx(390, rel=2e-3)
+    # T4 at (200, 110): straight, 86 m, for it is 20 m to the road and 70 m from it.
+    assert rows[C1]["near"] == 40
+    # T5 at (250, 60): 30 + 20 + 70, since straight, 102 m, is more than 30 + 70; T7 at (330, 20):
+    # 70 + 60 + 70; T6 is at the window itself.
+    assert rows[C2]["households"] == 180
+    assert rows[C2]["near"] == 50 + 60
+    assert rows[C2]["furthest_m"] == pytest.approx(200, rel=2e-3)
+    assert (found["near"], found["far"], found["unreached"]) == (150, 130, 0)
+    with pytest.raises(InputError, match="centres are"):
+        jobs.walking_access(read_only, "castle", DISTRICT, as_of=TOY_DAY, limit=1)
 
 
 # --- matters

@@ -293,6 +293,23 @@ def test_ending_a_duty_never_covers(rows, data):
 
 
 @settings(max_examples=100, deadline=None)
+@given(st.lists(LINK, max_size=12), st.sampled_from([PAST, dt.date(2026, 3, 1), DAY, LATER]))
+def test_any_day_is_as_if_only_that_day_were_known(rows, day):
+    """As of a day equals replaying the history up to it and looking at what stands then."""
+    some = holders(("a", "party_group", 3, 0), ("b", "party_group", 1, 0), ("c", "branch", 9, 0))
+    wanted = targets("t0", "t1", "t2", "t3")
+    standing = [row for row in rows if row[3] <= day and (row[4] is None or row[4] > day)]
+    asked = [
+        org_coverage.status(
+            wanted, org_coverage.judged(wanted, links(*known), some, ANY, as_of=day), ANY
+        )
+        for known in (rows, standing)
+    ]
+    told = ["status", "parts", "links"]
+    pd.testing.assert_frame_equal(asked[0][told], asked[1][told])
+
+
+@settings(max_examples=100, deadline=None)
 @given(st.lists(LINK, max_size=12))
 def test_status_is_what_asking_each_link_says(rows):
     """Against a loop over targets and links that knows nothing of frames."""

@@ -20,8 +20,10 @@ from gridmap.cli.terminal import (
     coverage_app,
     day_of,
     out,
+    rate_cells,
     today,
 )
+from gridmap.model import Level
 from gridmap.settings import Settings
 
 if TYPE_CHECKING:
@@ -127,6 +129,68 @@ def coverage_blank_spots(
     names = ("number", "unit_code", "targets", "household_count", "floor_area_m2", "address",
              "nearest", "longitude", "latitude")  # fmt: skip
     print_table(rows, names, settings)
+
+
+@coverage_app.command("walking")
+def coverage_walking(
+    kind: Annotated[str, typer.Argument(help="Kind of centre, as one_window or service_post.")],
+    code: Unit,
+    within: Annotated[float, typer.Option(help="Metres that are near enough.")] = 1000.0,
+    limit: Limit = 20,
+    as_of: Effective = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far households walk along roads to the nearest centre, by community."""
+    settings = Settings()
+    day = as_of.date() if as_of else today()
+    with jobs.database(settings) as engine:
+        answer = jobs.walking_access(engine, kind, code, as_of=day, limit=limit, within_m=within)
+    if as_json:
+        print_json(answer)
+        return
+    print_unit(answer)
+    near = f"{answer['near']:,} / {answer['households']:,}, {answer['within_m']:,.0f} m"
+    out.print(Text(f"{answer['centres']:,} - {answer['without_seat']:,}; {near}"))
+    names = ("community_code", "households", "near", "far", "unreached", "mean_m", "furthest_m")
+    print_table(answer["rows"], names, settings)
+
+
+@coverage_app.command("party")
+def coverage_party(
+    code: Annotated[str, typer.Argument(help="Code of a Party organisation.")],
+    as_of: OnDay = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the rates of all units that a Party organisation leads, with those below it."""
+    settings = Settings()
+    with jobs.database(settings) as engine:
+        answer = jobs.party_coverage(engine, code, as_of=day_of(as_of))
+    if as_json:
+        print_json(answer)
+        return
+    who = answer["organisation"]
+    out.print(Text(f"{who['code']} {who['name']}: {answer['units']:,}, {answer['as_of']}"))
+    table = words.table_of(words.RATES[:-1], settings.language)
+    for rate in answer["rates"]:
+        table.add_row(*rate_cells(rate, settings.language))
+    out.print(table)
+
+
+@coverage_app.command("export")
+def coverage_export(
+    target: Annotated[Path, typer.Argument(help="A .csv or .xlsx file.")],
+    level: Annotated[
+        Level, typer.Option(help="The lowest level: district, street, community or grid.")
+    ] = Level.COMMUNITY,
+    least: Annotated[
+        int, typer.Option(min=0, help="Withhold figures of fewer targets; 0 withholds nothing.")
+    ] = 5,
+    as_of: OnDay = None,
+) -> None:
+    """Write the figures of all units to a table for others; small cells are withheld."""
+    with jobs.database(Settings()) as engine:
+        made = jobs.export_figures(engine, target, level=level, least=least, as_of=day_of(as_of))
+    out.print(Text(f"{target}: {made['rows']:,}, - {made['withheld']:,}, {made['as_of']}"))
 
 
 @coverage_app.command("snapshot")

@@ -174,6 +174,12 @@ COLUMNS = {
     "pieces": "pieces",
     "share": "share",
     "answers": "answers",
+    "households": "households",
+    "near": "near",
+    "far": "too far",
+    "unreached": "not reached",
+    "mean_m": "mean, m",
+    "furthest_m": "furthest, m",
     "longitude": "longitude",
     "latitude": "latitude",
 }

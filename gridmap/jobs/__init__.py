@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gridmap.jobs.access import walking_access
     from gridmap.jobs.answers import (
         BLIND_COLUMNS,
         FAILURE_KINDS,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gridmap.jobs.demo import build_demo
     from gridmap.jobs.evidence import evidence_of, lens_targets, lenses_of
     from gridmap.jobs.exports import export_layer
+    from gridmap.jobs.figures_out import export_figures, party_coverage
     from gridmap.jobs.layers import import_layer
     from gridmap.jobs.matters import triage_matters
     from gridmap.jobs.numbers import number_grids
@@ -60,6 +62,7 @@ _MODULES = {
     "database": "connection",
     "diff": "days_apart",
     "empty_page": "pictures",
+    "export_figures": "figures_out",
     "export_layer": "exports",
     "failure_losses": "answers",
     "features": "pictures",
@@ -68,6 +71,7 @@ _MODULES = {
     "map_page": "pictures",
     "map_parts": "pictures",
     "number_grids": "numbers",
+    "party_coverage": "figures_out",
     "reconcile": "books",
     "refresh_camera_coverage": "cameras",
     "refresh_org_coverage": "coverage",
@@ -77,6 +81,7 @@ _MODULES = {
     "undo": "book",
     "unit_coverage": "answers",
     "version": "pictures",
+    "walking_access": "access",
     "write_map": "pictures",
     "write_report": "reports",
     "write_template": "templates",
@@ -100,6 +105,7 @@ __all__ = [
     "diff",
     "empty_page",
     "evidence_of",
+    "export_figures",
     "export_layer",
     "failure_losses",
     "features",
@@ -111,6 +117,7 @@ __all__ = [
     "map_page",
     "map_parts",
     "number_grids",
+    "party_coverage",
     "reconcile",
     "refresh_camera_coverage",
     "refresh_org_coverage",
@@ -121,6 +128,7 @@ __all__ = [
     "undo",
     "unit_coverage",
     "version",
+    "walking_access",
     "write_map",
     "write_report",
     "write_template",

@@ -31,6 +31,7 @@ from gridmap.model.layers import (
     BASIC,
     DEDICATED,
     EXTENT,
+    FIGURE,
     LAYERS,
     LayerSpec,
     layer,
@@ -47,6 +48,7 @@ from gridmap.model.lenses import (
 )
 from gridmap.model.limits import Limits
 from gridmap.model.organisations import (
+    CENTRE_KINDS,
     COURTYARD_PARTS,
     EMPLOYER_KINDS,
     MATTER_CLASSES,
@@ -75,6 +77,7 @@ __all__ = [
     "ALL_ROUND",
     "BASIC",
     "BLIND_COLUMNS",
+    "CENTRE_KINDS",
     "CHANGES",
     "CHOICES",
     "CODE_LENGTH",
@@ -87,6 +90,7 @@ __all__ = [
     "EMPLOYER_KINDS",
     "EXTENT",
     "FAILURE_KINDS",
+    "FIGURE",
     "GROUP_MIN_MEMBERS",
     "LAYERS",
     "LENSES",

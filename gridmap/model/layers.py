@@ -387,6 +387,25 @@ EXTENT = LayerSpec(
 """The units of a computation over files alone: any polygons that do not overlap."""
 
 
+FIGURE = LayerSpec(
+    "figure",
+    (
+        Field("measure", _T, "what is counted", required=True),
+        Field("unit_code", _T, "code of the unit", required=True),
+        Field("unit_name", _T, "name"),
+        Field("level", _T, "level of the unit", required=True),
+        Field("unit_of_measure", _T, "what it is counted in", required=True),
+        Field("covered", _N, "numerator"),
+        Field("total", _N, "denominator"),
+        Field("share", _N, "covered of total", low=0, high=1),
+        Field("withheld", _B, "of too few to be public"),
+        Field("as_of", _D, "day it is for", required=True),
+    ),
+    key=("measure", "unit_code"),
+)
+"""Figures of units, as a file for others has them."""
+
+
 def layer(name: str) -> LayerSpec:
     """Return the specification of a layer.
 

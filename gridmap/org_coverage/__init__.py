@@ -10,6 +10,7 @@ Inside, each module imports only those before it: ``rates``, ``status``, ``spots
 from gridmap.org_coverage.rates import (
     PLURALS,
     lens_rates,
+    line_above,
     party_rates,
     rates,
     rolled_up,
@@ -44,6 +45,7 @@ __all__ = [
     "host_links",
     "judged",
     "lens_rates",
+    "line_above",
     "party_rates",
     "project_links",
     "rates",

@@ -329,19 +329,31 @@ def party_rates(units: pd.DataFrame, nodes: pd.Series, parents: pd.Series) -> pd
     require_columns(units, list(_SUMS), "units")
     node = units.index.to_series().map(nodes)
     node = node.where(node.notna(), "").astype(object)
-    above = parents.to_dict()
-    lines = {code: _line(str(code), above) for code in node.unique()}
+    lines = {code: line_above(str(code), parents) for code in node.unique()}
     long = units[list(_SUMS)].assign(org_code=[lines[code] for code in node])
     return long.explode("org_code").groupby("org_code")[list(_SUMS)].sum()
 
 
-def _line(code: str, above: dict[str, str | None]) -> list[str]:
-    """Return an organisation and all above it, each once."""
+def line_above(code: str, parents: pd.Series) -> list[str]:
+    """Return an organisation and all above it, each once.
+
+    Parameters
+    ----------
+    code
+        The organisation's.
+    parents
+        As in `party_rates`.
+
+    Returns
+    -------
+    list of str
+        From below; one in a circle of parents ends where it would begin again.
+    """
     line: list[str] = []
-    here: str | None = code
+    here: object = code
     while isinstance(here, str) and here not in line:
         line.append(here)
-        here = above.get(here)
+        here = parents.get(here)
     return line
 
 
