@@ -312,6 +312,7 @@ def test_matters_are_sorted_and_doubtful_ones_asked_about(read_only):
     figures = {name: (one["count"], one["of"]) for name, one in found["figures"].items()}
     assert figures["resolved"] == (4, 9)
     assert figures["asked"] == (4, 9)
+    assert figures["proposals"] == (1, 3)
     assert [(p["first_code"], p["second_code"]) for p in found["duplicates"]] == [("M1", "M8")]
     inside = jobs.triage_matters(read_only, C2, as_of=TOY_DAY, limit=20, near_border_m=5)
     assert inside["figures"]["resolved"]["of"] == 4

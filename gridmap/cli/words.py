@@ -92,6 +92,7 @@ MATTERS = {
     "asked": "with a question",
     "overdue": "late",
     "misrouted": "sent to the wrong place",
+    "proposals": "proposals resolved",
     "no_item": "no item is given",
     "outside_catalogue": "outside the catalogue",
     "no_unit": "nobody answers for the item",

@@ -44,7 +44,8 @@ def triage_matters(
     Returns
     -------
     dict
-        For JSON: ``unit``, ``as_of``, ``figures`` (by name: count and of what, its denominator),
+        For JSON: ``unit``, ``as_of``, ``figures`` (by name: count, of how many, and of what; of
+        matters, and ``proposals``: those resolved of those raised by that day),
         ``questions`` (how many of each), ``classes`` (how many of each), ``total`` (matters to be
         looked at), ``rows``: those with a question, misrouted or overdue; ``hot_spots``,
         ``duplicates``.
@@ -60,6 +61,7 @@ def triage_matters(
     """
     with store.transaction(engine, snapshot=True) as conn:
         unit = store.read_unit_rates(conn, code)["unit"]
+        proposals = store.read_layer(conn, "proposal", as_of=as_of)
         told, shapes = _sorted(conn, as_of, near_border_m)
     district = code[: CODE_LENGTH[Level.DISTRICT]]
     table = triage.resolution(told, district=district).set_index("unit_code")
@@ -77,7 +79,8 @@ def triage_matters(
             name: {"count": int(counts[name]), "of": int(counts[of]), "denominator": of}
             for name, of in triage.OF.items()
             if counts
-        },
+        }
+        | _proposals(proposals, code, as_of),
         "questions": _counted(here["question"]),
         "classes": _counted(here["matter_class"]),
         "total": len(wanted),
@@ -105,6 +108,17 @@ def _sorted(
     named = rows[["item_code", "summary", "reported_on", "routed_to", "routed_grid"]]
     parts = [named, routes, stages, triage.misroutes(rows, routes, orgs)]
     return pd.concat(parts, axis=1), shapes
+
+
+def _proposals(proposals: pd.DataFrame, code: str, as_of: dt.date) -> dict[str, Any]:
+    """Return how many proposals of a unit were resolved by a day, of those raised by then."""
+    here = proposals[proposals["host_code"].str.startswith(code).eq(other=True)]
+    raised = here[here["raised_on"].map(lambda day: day <= as_of).astype(bool)]
+    done = raised["resolved_on"].map(lambda day: pd.isna(day) or day <= as_of).astype(bool)
+    resolved = int((done & (raised["state"] == "resolved")).sum())
+    if raised.empty:
+        return {}
+    return {"proposals": {"count": resolved, "of": len(raised), "denominator": "raised"}}
 
 
 def _to_look_at(told: pd.DataFrame) -> pd.Series:
