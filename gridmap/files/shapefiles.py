@@ -27,6 +27,7 @@ MAX_NAME, MAX_TEXT = 10, 254
 """Bytes of a column's name and of a cell of text: the limits of dBASE."""
 
 SHORT_NAMES = {
+    "accepted_on": "accept_on",
     "azimuth_deg": "azimuth",
     "azimuth_tolerance_deg": "azim_tol",
     "building_code": "bldg_code",
@@ -40,10 +41,18 @@ SHORT_NAMES = {
     "management_kind": "mgmt_kind",
     "max_range_m": "max_range",
     "mount_height_m": "mount_h_m",
+    "owners_committee": "owners_com",
+    "party_leadership": "party_lead",
     "place_category": "place_cat",
     "position_tolerance_m": "pos_tol",
+    "reported_on": "report_on",
+    "resolved_on": "resolve_on",
     "retention_days": "keep_days",
+    "routed_grid": "route_grid",
+    "self_service_station": "self_stat",
     "sign_installed": "sign_inst",
+    "source_system": "source_sys",
+    "supervisory_committee": "superv_com",
 }
 """What our columns are called where a name has ten bytes; each is among `model.headings_of`, so
 that an import takes it for ours again."""
