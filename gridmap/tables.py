@@ -367,6 +367,8 @@ organisation = Table(
     CheckConstraint("NOT isempty(valid)", name="valid"),
     # Usage: what a write did.
     Index(None, "batch_id"),
+    # Usage: organisations by code; the constraint's own index takes ten times as long.
+    Index(None, "code"),
     # Usage: organisations below one.
     Index(None, "parent_code"),
     # Usage: organisations of a unit, as the code range of its prefix.
@@ -389,6 +391,8 @@ def _dated(name: str, comment: str, *columns: Column[Any]) -> Table:
         CheckConstraint("NOT isempty(valid)", name="valid"),
         # Usage: what a write did.
         Index(None, "batch_id"),
+        # Usage: rows by code; the constraint's own index takes ten times as long.
+        Index(None, "code"),
         comment=comment,
     )
 
@@ -512,7 +516,9 @@ duty = Table(
     CheckConstraint("NOT isempty(valid)", name="valid"),
     # Usage: what a write did.
     Index(None, "batch_id"),
-    # Usage: who serves this building or grid.
+    # Usage: whom an organisation or post serves.
+    Index(None, "holder_code"),
+    # Usage: who serves this target.
     Index(None, "target_code", "service"),
     comment="Which organisation or post serves which target, from when to when.",
 )

@@ -53,7 +53,7 @@ def changed_duties(conn: Connection, as_of: dt.date) -> pd.DataFrame | None:
     return changed if len(changed) <= MOST else None
 
 
-def write_changed_duties(conn: Connection, as_of: dt.date, changed: pd.DataFrame) -> None:
+def write_changed_duties(conn: Connection, as_of: dt.date, changed: pd.DataFrame) -> list[str]:
     """Compute and write what changed duties touch, within a transaction.
 
     Parameters
@@ -65,6 +65,11 @@ def write_changed_duties(conn: Connection, as_of: dt.date, changed: pd.DataFrame
     changed
         From `changed_duties`.
 
+    Returns
+    -------
+    list of str
+        The lenses that were computed.
+
     Notes
     -----
     Rule: a duty bears on its target and, through a division, on all targets in it; a post's on all
@@ -75,6 +80,7 @@ def write_changed_duties(conn: Connection, as_of: dt.date, changed: pd.DataFrame
     inputs = run["inputs"] | {"layers": store.read_inputs(conn, INPUT_LAYERS["org"])}
     run_id = store.write_run(conn, "org", as_of, inputs)
     services = set(changed["service"])
+    touched = []
     for lens in read_lenses(conn, as_of).values():
         if lens.source != "duty":
             continue
@@ -85,6 +91,8 @@ def write_changed_duties(conn: Connection, as_of: dt.date, changed: pd.DataFrame
             # Of what nothing was known, or nothing is any more, all is to be said anew.
             some = store.has_duties(conn, lens.parts) and store.has_answers(conn, lens.code)
             _write(conn, as_of, lens, _units(conn, as_of, lens, mine) if some else None, run_id)
+            touched.append(lens.code)
+    return touched
 
 
 def _of_groups(conn: Connection, lens: Lens, changed: pd.DataFrame) -> pd.DataFrame:

@@ -41,7 +41,8 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date, full: bool = False) 
     Returns
     -------
     DataFrame
-        The rates of the districts: measure, unit_code, level, unit_of_measure, covered, total.
+        The rates of the districts: measure, unit_code, level, unit_of_measure, covered, total; of
+        the lenses that changed, where only some did.
 
     Raises
     ------
@@ -59,16 +60,17 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date, full: bool = False) 
             run_id, answers = write_org_coverage(conn, as_of)
             freeze(conn, f"run {run_id}", as_of, answers)
             return _of_districts(conn, as_of)
-        write_changed_duties(conn, as_of, changed)
-        return _of_districts(conn, as_of)
+        touched = write_changed_duties(conn, as_of, changed)
+        return _of_districts(conn, as_of, touched or None)
 
 
-def _of_districts(conn: Connection, as_of: dt.date) -> pd.DataFrame:
+def _of_districts(
+    conn: Connection, as_of: dt.date, lenses: list[str] | None = None
+) -> pd.DataFrame:
     codes = store.read_codes(conn, Level.DISTRICT, as_of=as_of)
-    tables = [
-        pd.DataFrame(lens_figures(conn, code)).assign(unit_code=code, level=str(Level.DISTRICT))
-        for code in codes
-    ]
+    level = str(Level.DISTRICT)
+    figures = {code: pd.DataFrame(lens_figures(conn, code, lenses)) for code in codes}
+    tables = [table.assign(unit_code=code, level=level) for code, table in figures.items()]
     full = [table for table in tables if len(table)]
     return pd.concat(full)[RATE_COLUMNS] if full else pd.DataFrame(columns=RATE_COLUMNS)
 

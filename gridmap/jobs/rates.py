@@ -178,7 +178,9 @@ def unit_rates(conn: Connection, code: str) -> list[dict[str, Any]]:
     ]
 
 
-def lens_figures(conn: Connection, code: str) -> list[dict[str, Any]]:
+def lens_figures(
+    conn: Connection, code: str, lenses: Collection[str] | None = None
+) -> list[dict[str, Any]]:
     """Return every figure of the lenses of a unit.
 
     Parameters
@@ -187,13 +189,15 @@ def lens_figures(conn: Connection, code: str) -> list[dict[str, Any]]:
         An open connection.
     code
         A division code.
+    lenses
+        Only these; None for all.
 
     Returns
     -------
     list of dict
         See `unit_rates`.
     """
-    totals = store.read_lens_totals(conn, code).to_dict("index")
+    totals = store.read_lens_totals(conn, code, lenses=lenses).to_dict("index")
     return [
         {
             **rate_as_dict(rate),

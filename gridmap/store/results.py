@@ -380,7 +380,9 @@ _SUMS = (
 )
 
 
-def read_lens_totals(conn: Connection, code: str = "") -> pd.DataFrame:
+def read_lens_totals(
+    conn: Connection, code: str = "", *, lenses: Collection[str] | None = None
+) -> pd.DataFrame:
     """Read what the targets of a unit add up to under each lens.
 
     Parameters
@@ -389,6 +391,8 @@ def read_lens_totals(conn: Connection, code: str = "") -> pd.DataFrame:
         An open connection.
     code
         A division code; empty for all units, and what is in none.
+    lenses
+        Only these; None for all.
 
     Returns
     -------
@@ -397,13 +401,14 @@ def read_lens_totals(conn: Connection, code: str = "") -> pd.DataFrame:
         them), as_of, computed_at.
     """
     u, run = t.unit_coverage.c, t.coverage_run.c
+    only = [u.lens == sa.any_(sa.literal(list(lenses), ARRAY(sa.Text)))] if lenses else []
     sums = (
         sa.select(
             u.lens,
             *(sa.func.sum(u[name]).label(name) for name in _SUMS),
             sa.func.max(u.run_id).label("run"),
         )
-        .where(*below(u.unit_code, code))
+        .where(*only, *below(u.unit_code, code))
         .group_by(u.lens)
         .subquery()
     )

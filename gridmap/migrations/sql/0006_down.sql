@@ -31,6 +31,8 @@ DROP TABLE post, project, matter_item, proposal, lens,
     post_history, project_history, matter_item_history, proposal_history,
     lens_history, courtyard_history, department_grid_history, matter_history;
 
+DROP INDEX ix_duty_holder_code, ix_organisation_code;
+
 ALTER TABLE import_batch DISABLE TRIGGER written_once;
 UPDATE import_batch SET layer = 'party_org' WHERE layer = 'organisation';
 ALTER TABLE import_batch ENABLE TRIGGER written_once;

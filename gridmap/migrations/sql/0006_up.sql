@@ -34,6 +34,8 @@ BEGIN
         EXECUTE format('ALTER TABLE %I ADD COLUMN last_on DATE', name);
     END LOOP;
 END $$;
+CREATE INDEX ix_duty_holder_code ON duty (holder_code);
+CREATE INDEX ix_organisation_code ON organisation (code);
 COMMENT ON TABLE duty IS 'Which organisation or post serves which target, from when to when.';
 
 -- A batch is never rewritten, but here the layer's own name changes.
@@ -63,6 +65,7 @@ CREATE TABLE post (
     CONSTRAINT fk_post_batch_id FOREIGN KEY(batch_id) REFERENCES import_batch (id)
 );
 CREATE INDEX ix_post_batch_id ON post (batch_id);
+CREATE INDEX ix_post_code ON post (code);
 COMMENT ON TABLE post IS
     'Posts and whether they are filled: roles, never persons.';
 
@@ -83,6 +86,7 @@ CREATE TABLE project (
     CONSTRAINT fk_project_batch_id FOREIGN KEY(batch_id) REFERENCES import_batch (id)
 );
 CREATE INDEX ix_project_batch_id ON project (batch_id);
+CREATE INDEX ix_project_code ON project (code);
 COMMENT ON TABLE project IS
     'Projects of communities, by year.';
 
@@ -102,6 +106,7 @@ CREATE TABLE matter_item (
     CONSTRAINT fk_matter_item_batch_id FOREIGN KEY(batch_id) REFERENCES import_batch (id)
 );
 CREATE INDEX ix_matter_item_batch_id ON matter_item (batch_id);
+CREATE INDEX ix_matter_item_code ON matter_item (code);
 COMMENT ON TABLE matter_item IS
     'The catalogue of matters: class and route; its past is kept as its versions.';
 
@@ -121,6 +126,7 @@ CREATE TABLE proposal (
     CONSTRAINT fk_proposal_batch_id FOREIGN KEY(batch_id) REFERENCES import_batch (id)
 );
 CREATE INDEX ix_proposal_batch_id ON proposal (batch_id);
+CREATE INDEX ix_proposal_code ON proposal (code);
 COMMENT ON TABLE proposal IS
     'What people propose, and what became of it.';
 
@@ -151,6 +157,7 @@ CREATE TABLE lens (
     CONSTRAINT fk_lens_batch_id FOREIGN KEY(batch_id) REFERENCES import_batch (id)
 );
 CREATE INDEX ix_lens_batch_id ON lens (batch_id);
+CREATE INDEX ix_lens_code ON lens (code);
 COMMENT ON TABLE lens IS
     'Coverage lenses beside the shipped ones, or in their place.';
 
