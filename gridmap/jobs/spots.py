@@ -219,7 +219,7 @@ def _written(spots: gpd.GeoDataFrame, lens: str, day: dt.date) -> gpd.GeoDataFra
         name: [", ".join(str(one) for one in cell) for cell in spots[name]]
         for name in ("holder_codes", "holder_distances_m")
     }
-    return crs.to_storage(spots.assign(**joined, lens=lens, as_of=day.isoformat())).reset_index()
+    return crs.to_storage(spots.assign(**joined, lens=lens, as_of=day.isoformat()))
 
 
 _TOLD = (

@@ -60,10 +60,14 @@ def state(
     return rows(table, table.c.valid_from <= day).union_all(rows(past, *was)).subquery("state")
 
 
-def target_rows(lens: str | None = None) -> sa.Subquery:
+def target_rows(
+    lens: str | None = None,
+    units: Callable[[sa.ColumnElement[str]], list[sa.ColumnElement[bool]]] = lambda _code: [],
+) -> sa.Subquery:
     """Return who covers each target, a row each: lens, unit_code, target_code, status, ….
 
     A unit's targets stand in one row, for half a million rows of one each take seconds to write.
+    ``units`` gives the conditions on a unit's code, an empty text for none.
     """
     u = t.unit_coverage.c
     lists = {
@@ -84,7 +88,17 @@ def target_rows(lens: str | None = None) -> sa.Subquery:
         *(each.c[name] for name in lists),
         u.run_id,
     ).select_from(t.unit_coverage.join(each, sa.true()))
-    return query.where(*([u.lens == lens] if lens else [])).subquery("target_coverage")
+    only = [u.lens == lens] if lens else []
+    return query.where(*only, *units(u.unit_code)).subquery("target_coverage")
+
+
+def told_of(told: sa.Subquery, buildings: Any) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of `target_rows` is a building's.
+
+    Its unit's too: so the planner sees how few there are, and does not compare each with each.
+    """
+    same_unit = sa.func.coalesce(told.c.unit_code, "") == sa.func.coalesce(buildings.grid_code, "")
+    return sa.and_(told.c.target_code == buildings.code, same_unit)
 
 
 def undone() -> sa.Select[Any]:

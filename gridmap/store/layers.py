@@ -24,6 +24,7 @@ from gridmap.store.conditions import (
     scope,
     state,
     target_rows,
+    told_of,
     undone,
 )
 from gridmap.store.rows import frame_rows, table_rows
@@ -156,9 +157,10 @@ def read_buildings(
         as_of,
         lambda c: [*below(c.grid_code, within), *inside(c.geom, window)],
     )
-    told = target_rows("party_group")
+    here = sa.select(sa.func.coalesce(rows.c.grid_code, ""))
+    told = target_rows("party_group", lambda unit: [unit.in_(here)] if window else [])
     b, c, o = rows.c, told.c, t.organisation.c
-    joined = rows.outerjoin(told, c.target_code == b.code)
+    joined = rows.outerjoin(told, told_of(told, b))
     latest = (
         sa.select(o.name)
         .where(o.code == c.holder_code)

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from gridmap import tables as t
 from gridmap.errors import UnitNotFound
 from gridmap.model import CODE_LENGTH, COVERED, Level, Rate
-from gridmap.store.conditions import below, inside, state, target_rows
+from gridmap.store.conditions import below, inside, state, target_rows, told_of
 from gridmap.store.rows import frame_rows, table_rows, unit
 
 if TYPE_CHECKING:
@@ -115,9 +115,9 @@ def read_uncovered(
     """
     names = ["code", "name", "address", "household_count", "floor_area_m2", "grid_code", "geom"]
     rows = state(t.building, names, as_of, lambda c: [_here(c.grid_code, code)])
-    told = target_rows("party_group")
+    told = target_rows("party_group", lambda unit: [_or_none(unit, code)])
     b, c = rows.c, told.c
-    joined = rows.join(told, c.target_code == b.code)
+    joined = rows.join(told, told_of(told, b))
     place = sa.func.ST_PointOnSurface(b.geom)
     query = (
         sa.select(
@@ -133,6 +133,11 @@ def read_uncovered(
     total = conn.execute(query.with_only_columns(sa.func.count())).scalar_one()
     ranked = query.order_by(b.household_count.desc().nulls_last(), b.code).limit(limit)
     return int(total), [dict(row._mapping) for row in conn.execute(ranked)]
+
+
+def _or_none(unit: sa.ColumnElement[Any], code: str) -> sa.ColumnElement[bool]:
+    """Return the condition to be a unit in another one, or none."""
+    return sa.or_(sa.and_(*below(unit, code)), unit == "")
 
 
 def _here(grid_code: sa.ColumnElement[Any], code: str) -> sa.ColumnElement[bool]:
