@@ -117,6 +117,12 @@ class StoreUnavailable(StoreError):
     code = "store_unavailable"
 
 
+class TrailBroken(StoreError):
+    """The audit trail is not as it was written."""
+
+    code = "trail_broken"
+
+
 class SchemaOutOfDate(StoreError):
     """The database has another schema version than this program."""
 

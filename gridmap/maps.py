@@ -588,6 +588,18 @@ def _templates() -> Environment:
     )
 
 
+def missing_assets() -> list[str]:
+    """Return which third-party files of the pages were not installed.
+
+    Returns
+    -------
+    list of str
+        Their names, ascending; none after `make`.
+    """
+    vendor = WEB / "static" / "vendor" / "leaflet"
+    return [name for name in ("leaflet.css", "leaflet.js") if not (vendor / name).is_file()]
+
+
 @cache
 def _inline_assets() -> dict[str, str]:
     """Return scripts and styles as text that can stand inside a page."""

@@ -109,6 +109,21 @@ import_batch = Table(
     comment="One row a write: who, when, from which file, of which day, how many rows it changed.",
 )
 
+audit_event = Table(
+    "audit_event",
+    metadata,
+    # The trigger gives it: what stands here is replaced.
+    Column("number", BigInteger, primary_key=True, server_default=text("0")),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("actor", Text),
+    Column("action", Text, nullable=False),
+    Column("subject", Text),
+    Column("details", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    comment="Who did what, when; each row has the hash of the one before, so none can be changed.",
+)
+
 lineage = Table(
     "lineage",
     metadata,

@@ -25,6 +25,7 @@ RANKS = {
     "topology": 3,
     "org_coverage": 3,
     "trend": 3,
+    "audit": 3,
     "walking": 3,
     "org_tree": 3,
     "triage": 3,
@@ -48,7 +49,7 @@ EDGES = {"store": {"tables"}, "cluster": set(), "files": set(), "maps": set(), "
 """What edges may use of ranks 3 to 5: never the core, never each other."""
 
 PURE = {"errors", "rules", "model", "crs", "topology", "differences", "loads",
-        "org_coverage", "org_tree", "trend", "triage", "walking", "reconciliation",
+        "org_coverage", "org_tree", "trend", "audit", "triage", "walking", "reconciliation",
         "visibility",
         "camera_coverage", "lawfulness"}  # fmt: skip
 FOREIGN = {"sqlalchemy", "psycopg2", "fastapi", "folium", "requests", "os", "subprocess", "socket",

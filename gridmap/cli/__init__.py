@@ -17,7 +17,15 @@ from pydantic import ValidationError
 from rich.text import Text
 
 # The commands are registered where they stand, in the order of the help.
-from gridmap.cli import coverage, database, layers, lenses, matters, pictures  # noqa: F401
+from gridmap.cli import (  # noqa: F401
+    coverage,
+    database,
+    layers,
+    lenses,
+    matters,
+    pictures,
+    trail,
+)
 from gridmap.cli.terminal import app, err
 from gridmap.errors import (
     Conflict,

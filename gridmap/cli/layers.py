@@ -133,7 +133,9 @@ def export_layer(
     settings = Settings()
     day = as_of.date() if as_of else today()
     with jobs.database(settings) as engine:
-        done = jobs.export_layer(engine, layer, target, as_of=day, frame=crs, unit=unit)
+        done = jobs.export_layer(
+            engine, layer, target, as_of=day, frame=crs, unit=unit, actor=settings.actor
+        )
     say = settings.language
     lines = (
         (True, translate("{target}: {rows} rows of {layer} as of {as_of}, {crs}", say)),

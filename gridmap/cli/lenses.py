@@ -188,8 +188,16 @@ def coverage_export(
     as_of: OnDay = None,
 ) -> None:
     """Write the figures of all units to a table for others; small cells are withheld."""
-    with jobs.database(Settings()) as engine:
-        made = jobs.export_figures(engine, target, level=level, least=least, as_of=day_of(as_of))
+    settings = Settings()
+    with jobs.database(settings) as engine:
+        made = jobs.export_figures(
+            engine,
+            target,
+            level=level,
+            least=least,
+            as_of=day_of(as_of),
+            actor=settings.actor,
+        )
     out.print(Text(f"{target}: {made['rows']:,}, - {made['withheld']:,}, {made['as_of']}"))
 
 
@@ -201,8 +209,10 @@ def coverage_snapshot(
     as_of: Effective = None,
 ) -> None:
     """Freeze the coverage of a day under a label, to be compared with later."""
-    with jobs.database(Settings()) as engine:
-        made = jobs.take_snapshot(engine, as_of=as_of.date() if as_of else today(), label=label)
+    settings = Settings()
+    day = as_of.date() if as_of else today()
+    with jobs.database(settings) as engine:
+        made = jobs.take_snapshot(engine, as_of=day, label=label, actor=settings.actor)
     out.print(Text(f"{made['label']}: {made['as_of']}, {made['lenses']} lenses, "
                    f"{made['targets']:,} targets"))  # fmt: skip
 

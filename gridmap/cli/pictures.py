@@ -128,6 +128,7 @@ def write_map(
             as_of=day_of(as_of) or today(),
             past=as_of is not None,
             cameras=cameras,
+            actor=settings.actor,
             progress=tell,
         )
     out.print(Text(f"{target}: {size / 1e6:.1f} MB, opens with the network off"))

@@ -30,7 +30,9 @@ app = typer.Typer(
 )
 db_app = typer.Typer(help="The embedded database.", no_args_is_help=True)
 coverage_app = typer.Typer(help="Compute and show coverage.", no_args_is_help=True)
+audit_app = typer.Typer(help="Who did what, and whether it was changed.", no_args_is_help=True)
 app.add_typer(db_app, name="db")
+app.add_typer(audit_app, name="audit")
 app.add_typer(coverage_app, name="coverage")
 
 # A pipe has no width: nothing is cut or wrapped for it.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gridmap.jobs.coverage import refresh_org_coverage
     from gridmap.jobs.days_apart import Difference, diff
     from gridmap.jobs.demo import build_demo
+    from gridmap.jobs.doctor import Finding, examine
     from gridmap.jobs.evidence import evidence_of, lens_targets, lenses_of
     from gridmap.jobs.exports import export_layer
     from gridmap.jobs.figures_out import export_figures, party_coverage
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from gridmap.jobs.snapshots import coverage_trend, list_snapshots, take_snapshot
     from gridmap.jobs.spots import blank_spots
     from gridmap.jobs.templates import write_template
+    from gridmap.jobs.trail import audit_events, verify_audit
     from gridmap.jobs.views import Source, write_views
 
 _MODULES = {
@@ -47,13 +49,16 @@ _MODULES = {
     "FAILURE_KINDS": "answers",
     "Difference": "days_apart",
     "Source": "views",
+    "audit_events": "trail",
     "batch_rows": "book",
     "batches": "book",
     "blind_areas": "answers",
     "blank_spots": "spots",
     "build_demo": "demo",
     "coverage_trend": "snapshots",
+    "Finding": "doctor",
     "evidence_of": "evidence",
+    "examine": "doctor",
     "lens_targets": "evidence",
     "lenses_of": "evidence",
     "list_snapshots": "snapshots",
@@ -80,6 +85,7 @@ _MODULES = {
     "uncovered_buildings": "answers",
     "undo": "book",
     "unit_coverage": "answers",
+    "verify_audit": "trail",
     "version": "pictures",
     "walking_access": "access",
     "write_map": "pictures",
@@ -93,7 +99,9 @@ __all__ = [
     "BLIND_COLUMNS",
     "FAILURE_KINDS",
     "Difference",
+    "Finding",
     "Source",
+    "audit_events",
     "batch_rows",
     "batches",
     "blank_spots",
@@ -105,6 +113,7 @@ __all__ = [
     "diff",
     "empty_page",
     "evidence_of",
+    "examine",
     "export_figures",
     "export_layer",
     "failure_losses",
@@ -127,6 +136,7 @@ __all__ = [
     "uncovered_buildings",
     "undo",
     "unit_coverage",
+    "verify_audit",
     "version",
     "walking_access",
     "write_map",

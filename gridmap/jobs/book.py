@@ -109,6 +109,8 @@ def applied(
         _inherit(conn, spec, before, rows, report.changes, effective, batch_id)
         if spec.level is Level.GRID:
             _reassign(conn, effective, batch_id)
+    details = {"batch": batch_id, "source": report.source, "sha256": report.sha256, **counts}
+    store.write_event(conn, "import", subject=spec.name, actor=actor, details=details)
     return replace(report, committed=True, batch_id=batch_id)
 
 
@@ -366,6 +368,8 @@ def undo(engine: Engine, batch_id: int, *, actor: str | None = None) -> dict[str
         counts = store.undo_batch(conn, batch)
         store.write_counts(conn, by, **counts)
         _require_nothing_left(conn, batch)
+        details = {"batch": by, "undoes": batch_id, **counts}
+        store.write_event(conn, "undo", subject=batch.layer, actor=actor, details=details)
     return {"batch": asdict(batch), "undone_by": by, **counts}
 
 

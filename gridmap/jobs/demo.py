@@ -90,5 +90,6 @@ def _write(engine: Engine, seed: int, source: str, progress: Progress) -> None:
             store.write_counts(conn, batch_id, inserted=len(rows))
             with store.staged_layer(conn, name, rows, effective=effective) as staged:
                 store.write_changes(conn, staged, batch_id=batch_id)
+        store.write_event(conn, "demo", details={"seed": seed, "layers": len(layers)})
     with store.transaction(engine, owner=True) as conn:
         store.analyze(conn)

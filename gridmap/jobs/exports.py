@@ -51,6 +51,7 @@ def export_layer(
     as_of: dt.date,
     frame: str = "EPSG:4490",
     unit: str = "",
+    actor: str | None = None,
 ) -> Export:
     """Write a layer to a file that an import finds no change in.
 
@@ -70,6 +71,8 @@ def export_layer(
     unit
         Only what is in this division: divisions below it, buildings and cameras in its grids,
         other shapes that touch it. Empty for all.
+    actor
+        Who takes it out.
 
     Returns
     -------
@@ -102,6 +105,9 @@ def export_layer(
     if isinstance(rows, gpd.GeoDataFrame):
         rows = crs.to_target(rows, frame)
     exact = name in EXACT
+    details = {"rows": len(rows), "as_of": as_of.isoformat(), "unit": unit, "file": target.name}
+    with store.transaction(engine) as conn:  # before the file: nothing leaves unseen
+        store.write_event(conn, "export", subject=name, actor=actor, details=details)
     files.write_export(rows, spec, target, private=exact)
     ending = target.suffix.lower()
     shifted = meant.name in crs.SHIFTED_FRAMES

@@ -126,6 +126,7 @@ def export_figures(
     level: Level,
     least: int,
     as_of: dt.date | None = None,
+    actor: str | None = None,
 ) -> dict[str, Any]:
     """Write the figures of all units of a level to a file, those of few targets withheld.
 
@@ -141,6 +142,8 @@ def export_figures(
         Withhold where fewer than this many are counted, covered or not covered; 0 for nothing.
     as_of
         The day; None for the figures as they were computed last.
+    actor
+        Who takes them out.
 
     Returns
     -------
@@ -176,6 +179,9 @@ def export_figures(
     told["share"] = (told["covered"] / told["total"]).where(told["total"] > 0)
     camera = told["measure"].str.startswith("camera.")
     told["as_of"] = [days["camera" if one else "org"] for one in camera]
+    details = {"rows": len(told), "least": least, "file": target.name}
+    with store.transaction(engine) as conn:
+        store.write_event(conn, "export", subject="figure", actor=actor, details=details)
     files.write_export(FIGURE.parse(told[FIGURE.columns]), FIGURE, target)
     return {"rows": len(told), "withheld": int(told["withheld"].sum()), "as_of": days["org"]}
 

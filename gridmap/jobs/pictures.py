@@ -209,6 +209,7 @@ def write_map(
     as_of: dt.date,
     past: bool = False,
     cameras: bool = True,
+    actor: str | None = None,
     progress: Progress,
 ) -> int:
     """Write the map with all its details as one HTML file that needs no network.
@@ -227,6 +228,8 @@ def write_map(
         Compute the figures for that date too; else they are those computed last.
     cameras
         Whether cameras and their views are in it: exact positions are for roles that need them.
+    actor
+        Who takes it out.
     progress
         Called with a step's name and the share done, 0..1.
 
@@ -262,6 +265,9 @@ def write_map(
         progress("drawing", 0.0)
         parts = _parts(conn, language, as_of, packed)
     text = maps.page(parts, inline=True)
+    details = {"cameras": cameras, "as_of": as_of.isoformat(), "file": target.name}
+    with store.transaction(engine) as conn:
+        store.write_event(conn, "export", subject="map", actor=actor, details=details)
     with files.whole(target, private=True) as part:
         part.write_text(text, encoding="utf-8")
     return target.stat().st_size

@@ -54,7 +54,9 @@ def freeze(conn: Connection, label: str, as_of: dt.date, answers: Answers) -> in
     return store.write_snapshot(conn, label=label, as_of=as_of, inputs=layers, statuses=packed)
 
 
-def take_snapshot(engine: Engine, *, as_of: dt.date, label: str | None = None) -> dict[str, Any]:
+def take_snapshot(
+    engine: Engine, *, as_of: dt.date, label: str | None = None, actor: str | None = None
+) -> dict[str, Any]:
     """Freeze the coverage of a day under a label; nothing that is shown changes by it.
 
     Parameters
@@ -65,6 +67,8 @@ def take_snapshot(engine: Engine, *, as_of: dt.date, label: str | None = None) -
         The day.
     label
         What to call it; the quarter of the day, as ``2026Q4``, if it is not said.
+    actor
+        Who freezes it.
 
     Returns
     -------
@@ -86,6 +90,8 @@ def take_snapshot(engine: Engine, *, as_of: dt.date, label: str | None = None) -
         register = read_register(conn, as_of, lenses.values())
         answers = answers_of(register, lenses.values())
         freeze(conn, name, as_of, answers)
+        details = {"as_of": as_of.isoformat(), "lenses": len(answers)}
+        store.write_event(conn, "snapshot", subject=name, actor=actor, details=details)
     count = sum(len(targets) for targets, _ in answers.values())
     return {"label": name, "as_of": as_of, "lenses": len(answers), "targets": count}
 

@@ -7,10 +7,11 @@ to write (``jobs``), computing (the core), declaring tables (``tables``).
 Driver errors are translated once, in `transaction`; their text never leaves this room.
 
 Inside, each module imports only those before it: ``conditions``, ``rows``, ``schema``,
-``layers``, ``duties``, ``results``, ``snapshots``, ``origins``, ``position``, ``transfer``,
-``batches``, ``changes``.
+``layers``, ``duties``, ``results``, ``snapshots``, ``audit``, ``origins``, ``position``,
+``transfer``, ``batches``, ``changes``, ``server``.
 """
 
+from gridmap.store.audit import read_chain, read_events, write_event
 from gridmap.store.batches import (
     read_batches,
     read_images,
@@ -87,6 +88,7 @@ from gridmap.store.results import (
     read_watching,
 )
 from gridmap.store.schema import MIGRATIONS, connect, migrate, require_schema, transaction
+from gridmap.store.server import read_server, read_unguarded
 from gridmap.store.snapshots import read_frozen, read_snapshots, write_snapshot
 
 __all__ = [
@@ -107,12 +109,14 @@ __all__ = [
     "read_buildings",
     "read_camera_issues",
     "read_cameras",
+    "read_chain",
     "read_changed",
     "read_changed_duties",
     "read_changes",
     "read_codes",
     "read_duties",
     "read_ended_codes",
+    "read_events",
     "read_figures",
     "read_first_days",
     "read_frozen",
@@ -137,11 +141,13 @@ __all__ = [
     "read_roads",
     "read_runs",
     "read_seen",
+    "read_server",
     "read_shapes",
     "read_snapshots",
     "read_sources",
     "read_statuses",
     "read_uncovered",
+    "read_unguarded",
     "read_unit_coverage",
     "read_unit_rates",
     "read_units",
@@ -158,6 +164,7 @@ __all__ = [
     "write_batch",
     "write_changes",
     "write_counts",
+    "write_event",
     "write_lineage",
     "write_run",
     "write_snapshot",

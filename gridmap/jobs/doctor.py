@@ -1,0 +1,178 @@
+"""Whether this installation can be relied on: versions, guards, trail, clock, disk, scripts.
+
+Belongs here: looking, and judging what was found. Does not belong here: words for it (``cli``),
+mending anything.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gridmap import audit, cluster, maps, store
+from gridmap.errors import SchemaOutOfDate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Connection, Engine
+
+FREE_GB = 2.0
+"""Disk that should be free: a district's store, a backup of it, and a write under way."""
+
+CLOCK_S = 5.0
+"""How far the two clocks may be apart: times of events come from the server's."""
+
+
+TOLD = {
+    "version": "version {version}, at least {oldest}",
+    "missing": "missing: {names}",
+    "there": "all there: {names}",
+    "other_schema": "another version's: run gridmap db migrate",
+    "our_schema": "this program's",
+    "no_role": "there is no role gridmap_app to work as: only triggers guard the past",
+    "owns": "gridmap_app owns {count} tables",
+    "open": "can be changed: {names}",
+    "guarded": "the past, snapshots and the trail can only grow",
+    "broken": "{breaks} of {events} events do not fit",
+    "whole": "{events} events, whole",
+    "apart": "{seconds} s from the server's",
+    "free": "{free} GB free",
+    "installed": "installed",
+}
+"""What is said of a finding, as message ids."""
+
+NAMES = (
+    *("postgresql", "postgis", "extensions", "schema", "role", "guards"),
+    *("trail", "clock", "disk", "scripts"),
+)
+"""What is looked at, in this order."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    ``state`` is ``ok``, ``warning`` or ``error``; ``message`` is an English message id whose parts
+    in braces are filled from ``values``.
+    """
+
+    name: str
+    state: str
+    message: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def examine(engine: Engine, data_dir: Path | None) -> list[Finding]:
+    """Look at everything that a service relies on; nothing is changed.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    data_dir
+        Where the embedded database is; None for another one.
+
+    Returns
+    -------
+    list of Finding
+        In a fixed order, the good ones too.
+
+    Raises
+    ------
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    with store.transaction(engine, snapshot=True) as conn:
+        server = store.read_server(conn)
+        found = [*_versions(server), _schema(conn), _role(server), _guards(conn)]
+        found += [_trail(conn), _clock(server["now"])]
+    if data_dir is not None:
+        found.append(_disk(data_dir))
+    return [*found, _scripts()]
+
+
+def _judged(name: str, bad: str | None, message: str, **values: Any) -> Finding:
+    return Finding(name, bad or "ok", message, values)
+
+
+def _versions(server: dict[str, Any]) -> list[Finding]:
+    postgis = tuple(int(part) for part in (server["postgis"] or "0.0").split(".")[:2])
+    lacking = [name for name in cluster.EXTENSIONS if name not in server["extensions"]]
+    major = server["postgresql"] // 10_000
+    return [
+        _judged(
+            "postgresql",
+            "error" if major < cluster.OLDEST_POSTGRESQL else None,
+            TOLD["version"],
+            version=f"{major}.{server['postgresql'] % 10_000}",
+            oldest=cluster.OLDEST_POSTGRESQL,
+        ),
+        _judged(
+            "postgis",
+            "error" if postgis < cluster.OLDEST_POSTGIS else None,
+            TOLD["version"],
+            version=server["postgis"] or "-",
+            oldest=".".join(map(str, cluster.OLDEST_POSTGIS)),
+        ),
+        _judged(
+            "extensions",
+            "error" if lacking else None,
+            TOLD["missing"] if lacking else TOLD["there"],
+            names=", ".join(lacking or cluster.EXTENSIONS),
+        ),
+    ]
+
+
+def _schema(conn: Connection) -> Finding:
+    try:
+        store.require_schema(conn)
+    except SchemaOutOfDate:
+        return Finding("schema", "error", TOLD["other_schema"])
+    return Finding("schema", "ok", TOLD["our_schema"])
+
+
+def _role(server: dict[str, Any]) -> Finding:
+    if not (server["app_role"] and server["app_member"]):
+        text = TOLD["no_role"]
+        return Finding("role", "warning", text)
+    owns = server["app_owns"]
+    bad = "error" if owns else None
+    return _judged("role", bad, TOLD["owns"], count=owns)
+
+
+def _guards(conn: Connection) -> Finding:
+    open_ones = store.read_unguarded(conn)
+    if open_ones:
+        names = ", ".join(open_ones)
+        return Finding("guards", "error", TOLD["open"], {"names": names})
+    return Finding("guards", "ok", TOLD["guarded"])
+
+
+def _trail(conn: Connection) -> Finding:
+    found = audit.chain(store.read_chain(conn))
+    bad = "error" if found.breaks else None
+    text = TOLD["broken"] if bad else TOLD["whole"]
+    return _judged("trail", bad, text, events=found.events, breaks=len(found.breaks))
+
+
+def _clock(now: dt.datetime) -> Finding:
+    apart = abs((dt.datetime.now(dt.UTC) - now).total_seconds())
+    bad = "warning" if apart > CLOCK_S else None
+    return _judged("clock", bad, TOLD["apart"], seconds=f"{apart:.1f}")
+
+
+def _disk(data_dir: Path) -> Finding:
+    free = shutil.disk_usage(data_dir).free / 1e9
+    bad = "warning" if free < FREE_GB else None
+    return _judged("disk", bad, TOLD["free"], free=f"{free:.1f}")
+
+
+def _scripts() -> Finding:
+    lacking = maps.missing_assets()
+    if lacking:
+        names = ", ".join(lacking)
+        return Finding("scripts", "error", TOLD["missing"], {"names": names})
+    return Finding("scripts", "ok", TOLD["installed"])
