@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 OFF_ROAD_M = 300.0
 """The furthest a place may be from a road: further, nobody knows how one gets there. Own choice."""
 
+JOIN_M = 1.0
+"""The end of a road as near to another road joins it: drawn or rounded a little off. Own choice."""
+
 _CENTIMETRES = 100.0  # ends as near as this are one
+_BEYOND_M = 0.01  # a joint crosses the other road, for rounding leaves none that ends on it
 
 
 def walking_distances(
@@ -58,7 +62,8 @@ def walking_distances(
 
     Notes
     -----
-    Rule: straight to the nearest point of a road, along roads, straight from a road to the place;
+    Rule: straight to the nearest point of a road, along roads, which meet where they cross or where
+    the end of one is within `JOIN_M` of the other, straight from a road to the place;
     or straight, where that is shorter than to the road and from it, whatever lies along it. A point
     further from every road than `OFF_ROAD_M` reaches nothing. Heights, stairs and where roads
     may be crossed are not known: in a hilly town it is further. Source: own choice. Cost
@@ -95,13 +100,30 @@ def _pieces(roads: gpd.GeoSeries) -> NDArray[np.object_]:
     lines = shapely.get_parts(shapely.force_2d(roads.dropna().to_numpy()))
     if not len(lines):
         return np.array([], dtype=object)
-    noded = (
-        shapely.get_parts(shapely.node(shapely.multilinestrings(lines))) if len(lines) else lines
-    )
+    noded = shapely.get_parts(shapely.node(shapely.multilinestrings(_joined(lines))))
     points, line = shapely.get_coordinates(noded, return_index=True)
     same = line[1:] == line[:-1]
     pairs = np.stack([points[:-1][same], points[1:][same]], axis=1)
     return np.asarray(shapely.linestrings(pairs))
+
+
+def _joined(lines: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Return the lines with short joints from ends to the roads that they nearly meet."""
+    ends = np.concatenate([shapely.get_point(lines, 0), shapely.get_point(lines, -1)])
+    own = np.tile(np.arange(len(lines)), 2)
+    end, line = shapely.STRtree(lines).query(ends, predicate="dwithin", distance=JOIN_M)
+    other = own[end] != line
+    end, line = end[other], line[other]
+    met = shapely.line_interpolate_point(
+        lines[line], shapely.line_locate_point(lines[line], ends[end])
+    )
+    start, stop = shapely.get_coordinates(ends[end]), shapely.get_coordinates(met)
+    way = stop - start
+    far = np.hypot(*way.T)
+    apart = far > 0
+    beyond = stop[apart] + way[apart] / far[apart, None] * _BEYOND_M
+    joints = np.stack([start[apart], beyond], axis=1)
+    return np.concatenate([lines, shapely.linestrings(joints)]) if len(joints) else lines
 
 
 def _network(pieces: NDArray[np.object_]) -> tuple[Indices, Indices, Floats, int]:

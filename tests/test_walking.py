@@ -70,6 +70,18 @@ def test_what_cannot_be_reached_says_so():
     assert asked(beyond, points((90, 0), names="x"), lines([(0, 0), (100, 0)])) == [(None, None)]
 
 
+@pytest.mark.parametrize("gap", [-0.3, -0.001, 0.0, 0.0004, 0.02, 0.9])
+def test_a_road_that_nearly_meets_another_joins_it(gap):
+    roads = lines([(0, 0), (200, 0)], [(100, gap), (100, 100)])
+    ((far, place),) = asked(points((10, 0)), points((100, 80), names="x"), roads)
+    assert (far, place) == (pytest.approx(170, abs=0.05), "x")
+
+
+def test_roads_that_end_further_apart_do_not():
+    roads = lines([(0, 0), (200, 0)], [(100, 1.1), (100, 100)])
+    assert asked(points((10, 0)), points((100, 80), names="x"), roads) == [(None, None)]
+
+
 def test_empty_in_empty_out():
     none = points()
     assert asked(points((0, 0)), none, CROSS) == [(None, None)]

@@ -45,7 +45,7 @@ TOLD = {
 """What is said of a finding, as message ids."""
 
 NAMES = (
-    *("postgresql", "postgis", "extensions", "schema", "role", "guards"),
+    *("postgresql", "postgis", "extensions", "schema", "application role", "guards"),
     *("trail", "clock", "disk", "scripts"),
 )
 """What is looked at, in this order."""
@@ -137,10 +137,10 @@ def _schema(conn: Connection) -> Finding:
 def _role(server: dict[str, Any]) -> Finding:
     if not (server["app_role"] and server["app_member"]):
         text = TOLD["no_role"]
-        return Finding("role", "warning", text)
+        return Finding("application role", "warning", text)
     owns = server["app_owns"]
     bad = "error" if owns else None
-    return _judged("role", bad, TOLD["owns"], count=owns)
+    return _judged("application role", bad, TOLD["owns"], count=owns)
 
 
 def _guards(conn: Connection) -> Finding:
