@@ -141,6 +141,12 @@ def toy_site(toy_url) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def serviced_site(new_database, serviced_template) -> Iterator[str]:
+    with served(new_database(serviced_template)) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
 def demo_site(demo_url) -> Iterator[str]:
     with served(demo_url) as site:
         yield site

@@ -66,6 +66,49 @@ def test_coverage_gives_numerator_denominator_date_and_rows(client):
     assert below["total"] == 3
 
 
+@pytest.fixture(scope="module")
+def serviced(new_database, serviced_template):
+    settings = Settings(database_url=new_database(serviced_template))
+    with TestClient(create_app(settings), base_url=SITE) as client:
+        yield client
+
+
+def test_a_figure_leads_to_its_rows_and_a_row_to_its_links(serviced):
+    lenses = {one["code"]: one for one in serviced.get("/api/lenses").json()}
+    assert lenses["six_services"]["part_names"]["legal_service"] == "法律服务"
+    rates = serviced.get("/api/coverage/990101").json()["rates"]
+    rate = next(r for r in rates if r["measure"] == "grid_leader.grids")
+    found = serviced.get("/api/coverage/990101/targets", params={"lens": "grid_leader"}).json()
+    assert found["total"] == rate["total"] - rate["covered"] == 1
+    row = found["rows"][0]
+    assert (row["reason"], row["name"]) == ("vacant", "第2网格")
+    assert 106 < row["longitude"] < 108
+    asked = {"lens": "grid_leader", "target": row["target_code"]}
+    links = serviced.get("/api/evidence", params=asked).json()["rows"]
+    assert [(link["holder_code"], link["verdict"]) for link in links] == [("L3", "vacant")]
+    spots = serviced.get("/api/coverage/990101/blank-spots", params={"lens": "combined"}).json()
+    assert spots["total"] > 0
+    matters = serviced.get("/api/matters/990101", params={"as_of": "2026-06-01"}).json()
+    assert matters["figures"]["resolved"] == {"count": 4, "of": 9, "denominator": "reported"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/api/coverage/990101/targets?lens=castle", 404, "lens_not_found"),
+        ("/api/coverage/990101/blank-spots?lens=castle", 404, "lens_not_found"),
+        ("/api/coverage/990101/blank-spots?lens=combined&apart=-1", 422, None),
+        ("/api/evidence?lens=party_group&target=T99", 404, "not_found"),
+        ("/api/evidence?lens=party_group", 422, None),
+        ("/api/matters/123456", 404, "unit_not_found"),
+    ],
+)
+def test_what_there_is_not_is_said(serviced, path, status, code):
+    answer = serviced.get(path)
+    assert answer.status_code == status
+    assert code is None or answer.json()["code"] == code
+
+
 def test_unknown_and_malformed_codes(client):
     missing = client.get("/api/coverage/123456")
     assert (missing.status_code, missing.json()["code"]) == (404, "unit_not_found")

@@ -12,7 +12,8 @@ from gridmap.errors import LensNotFound, NotFound
 from gridmap.jobs.days import day_of_figures, figures
 from gridmap.jobs.judging import answered, judged
 from gridmap.jobs.lenses import read_lenses, read_register
-from gridmap.model import CODE_LENGTH, COVERED, LENSES, Level
+from gridmap.jobs.target_places import target_places
+from gridmap.model import CODE_LENGTH, COVERED, LENSES, Level, part_name
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -37,7 +38,8 @@ def lenses_of(engine: Engine, *, as_of: dt.date) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        For JSON: the fields of `model.Lens`, and ``stored`` (true: a row of the layer ``lens``).
+        For JSON: the fields of `model.Lens`, ``stored`` (true: a row of the layer ``lens``), and
+        ``part_names``, what the parts are called in Chinese.
 
     Raises
     ------
@@ -46,7 +48,14 @@ def lenses_of(engine: Engine, *, as_of: dt.date) -> list[dict[str, Any]]:
     """
     with store.transaction(engine) as conn:
         found = read_lenses(conn, as_of)
-    return [{**asdict(one), "stored": LENSES.get(code) != one} for code, one in found.items()]
+    return [
+        {
+            **asdict(one),
+            "stored": LENSES.get(code) != one,
+            "part_names": {part: part_name(part) for part in one.parts},
+        }
+        for code, one in found.items()
+    ]
 
 
 def lens_targets(
@@ -79,7 +88,8 @@ def lens_targets(
     -------
     dict
         For JSON: ``unit``, ``lens``, ``as_of``, ``counts`` (by status), ``total``, ``rows``:
-        target_code, unit_code, status, reason, holder_code, parts, links, missing.
+        target_code, unit_code, status, reason, holder_code, parts, links, missing, name (its
+        address, or its name), household_count, longitude and latitude of a point inside.
 
     Raises
     ------
@@ -91,13 +101,20 @@ def lens_targets(
     with figures(engine, as_of, subjects=("org",)) as conn:
         unit = store.read_unit_rates(conn, code)["unit"]
         day = day_of_figures(conn, "org")
-        _lens(conn, lens, day)
+        which = _lens(conn, lens, day)
         found = store.read_lens_statuses(conn, lens, within=code)
+        rows = _ordered(found, every=every)
+        shown = rows.head(limit)
+        places = target_places(conn, which.target, shown.index, day).reindex(shown.index)
     counts = {status: int((found["status"] == status).sum()) for status in ORDER}
-    place = found["status"].map({status: rank for rank, status in enumerate(ORDER)})
-    rows = found.assign(place=place).sort_values("place", kind="stable").drop(columns="place")
-    rows = rows if every else rows[~rows["status"].isin(COVERED)]
-    told = rows.head(limit).reset_index().astype(object)
+    inside = places.geometry.representative_point()
+    told = shown.assign(
+        name=places["address"],
+        household_count=places["household_count"],
+        longitude=inside.x,
+        latitude=inside.y,
+    )
+    told = told.reset_index().astype(object)
     told = told.where(told.notna(), None)
     return {
         "unit": vars(unit),
@@ -107,6 +124,13 @@ def lens_targets(
         "total": len(rows),
         "rows": told.to_dict("records"),
     }
+
+
+def _ordered(found: pd.DataFrame, *, every: bool) -> pd.DataFrame:
+    """Return the rows that are not covered first, or only those."""
+    place = found["status"].map({status: rank for rank, status in enumerate(ORDER)})
+    rows = found.assign(place=place).sort_values("place", kind="stable").drop(columns="place")
+    return rows if every else rows[~rows["status"].isin(COVERED)]
 
 
 def evidence_of(

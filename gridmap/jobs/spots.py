@@ -15,7 +15,8 @@ from gridmap import crs, files, org_coverage, store
 from gridmap.errors import LensNotFound
 from gridmap.jobs.days import day_of_figures, figures
 from gridmap.jobs.lenses import read_lenses
-from gridmap.model import CODE_LENGTH, COVERED, DIVISION_LEVELS, Level
+from gridmap.jobs.target_places import org_points, target_places
+from gridmap.model import CODE_LENGTH, COVERED, Level
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -129,49 +130,10 @@ def _uncovered(conn: Connection, lenses: list[Lens], code: str, day: dt.date) ->
     count = told[inside].groupby(level=0).size()
     count = count[count >= 2] if len(lenses) > 1 else count
     units = told["unit_code"].groupby(level=0).first()[count.index]
-    rows = _places(conn, lenses[0].target, count.index, day)
+    rows = target_places(conn, lenses[0].target, count.index, day)
     table = rows.reindex(count.index).assign(unit_code=units, lenses=count)
     placed = table[~(table.geometry.isna() | table.geometry.is_empty)]
     return placed if len(lenses) > 1 else placed.drop(columns="lenses")
-
-
-def _places(conn: Connection, target: str, codes: pd.Index, day: dt.date) -> gpd.GeoDataFrame:
-    """Return targets with households, floor area, address and ground."""
-    columns = ["household_count", "floor_area_m2", "address"]
-    names = codes.to_series()
-    if target == "building":
-        homes = store.read_homes(conn, as_of=day, codes=list(codes))
-        shapes = store.read_shapes(conn, target, names, as_of=day)
-        return gpd.GeoDataFrame(homes[columns], geometry=shapes, crs=crs.STORAGE_CRS)
-    if target == "organisation":
-        rows = store.read_layer(conn, target, as_of=day).set_index("code")
-        rows = rows[rows.index.isin(codes)].assign(household_count=None, address=rows["name"])
-        points = _points(conn, rows, day)
-        return gpd.GeoDataFrame(rows[columns], geometry=points, crs=crs.STORAGE_CRS)
-    if target == "courtyard":
-        yards = store.read_places(conn, target, as_of=day)
-        named = yards[yards.index.isin(codes)]
-        return named.assign(household_count=None, floor_area_m2=None, address=named["name"])
-    units = store.read_units(conn, Level(target), as_of=day)
-    units = units[units.index.isin(codes)]
-    homes = store.read_homes(conn, as_of=day)
-    above = homes["grid_code"].str[: CODE_LENGTH[Level(target)]]
-    sums = homes.groupby(above)[["household_count", "floor_area_m2"]].sum()
-    return units[["name", "geometry"]].rename(columns={"name": "address"}).join(sums)
-
-
-def _points(conn: Connection, rows: pd.DataFrame, day: dt.date) -> gpd.GeoSeries:
-    """Return where organisations are: at their seat, or in their host."""
-    seats = store.read_shapes(conn, "building", rows["seat_code"], as_of=day)
-    hosts = [store.read_units(conn, level, as_of=day).geometry for level in DIVISION_LEVELS]
-    hosts = [host[host.index.isin(rows["host_code"])] for host in hosts]
-    places = pd.concat([seats, *hosts]).representative_point()
-    known = dict(zip(places.index, places, strict=True))
-    found = [
-        known.get(seat, known.get(host))
-        for seat, host in zip(rows["seat_code"], rows["host_code"], strict=True)
-    ]
-    return gpd.GeoSeries(found, index=rows.index, crs=crs.STORAGE_CRS)
 
 
 def _holders(conn: Connection, lenses: list[Lens], day: dt.date) -> gpd.GeoDataFrame | None:
@@ -186,7 +148,7 @@ def _holders(conn: Connection, lenses: list[Lens], day: dt.date) -> gpd.GeoDataF
     full = rows["full_members"].astype(float).fillna(0)
     members = full + rows["probationary_members"].astype(float).fillna(0)
     rows = rows[(members >= (lens.min_members or 0)) & (full >= (lens.min_full or 0))]
-    placed = gpd.GeoDataFrame(rows[[]], geometry=_points(conn, rows, day))
+    placed = gpd.GeoDataFrame(rows[[]], geometry=org_points(conn, rows, day))
     return placed[placed.geometry.notna()]
 
 

@@ -45,6 +45,7 @@ from gridmap.model.lenses import (
     Lens,
     lens_of,
     lens_row,
+    part_name,
 )
 from gridmap.model.limits import Limits
 from gridmap.model.organisations import (
@@ -126,6 +127,7 @@ __all__ = [
     "level_of",
     "matches",
     "parent_code",
+    "part_name",
     "rate_as_dict",
     "require_columns",
     "row_breaches",

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from gridmap.model.choices import CHOICES
 from gridmap.model.fields import Field, Kind
+from gridmap.model.headings import HEADINGS
 from gridmap.model.organisations import (
     COURTYARD_PARTS,
     EMPLOYER_KINDS,
@@ -334,6 +336,28 @@ def lens_row(lens: Lens) -> dict[str, Any]:
 
 
 _NAMES = tuple(field.name for field in fields(Lens))
+
+
+def part_name(part: str) -> str:
+    """Return what a part of a lens is called in Chinese files.
+
+    Parameters
+    ----------
+    part
+        A service, kind, role, layer, column or ``column=value``.
+
+    Returns
+    -------
+    str
+        The usual word; the part itself where there is none.
+
+    Examples
+    --------
+    >>> part_name("legal_service"), part_name("owners_committee"), part_name("management_kind=self")
+    ('法律服务', '业委会', '自管')
+    """
+    name, _, value = part.partition("=")
+    return (CHOICES.get(value or name) or HEADINGS.get(name) or (part,))[0]
 
 
 def lens_faults(lens: Lens, columns: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str, str]]:

@@ -83,6 +83,68 @@ def law(
     return jobs.camera_issues(request.app.state.engine, code, limit=limit, as_of=as_of)
 
 
+LensCode = Annotated[str, Query(max_length=64, description="Code of a lens, see /api/lenses.")]
+Rows = Annotated[int, Query(ge=1, le=1000)]
+
+
+@router.get("/lenses")
+def lenses(request: Request, as_of: AsOf = None) -> list[dict[str, Any]]:
+    """List the lenses of a day: what is to be covered, by what, of whom."""
+    return jobs.lenses_of(request.app.state.engine, as_of=as_of or dt.date.today())
+
+
+@router.get("/coverage/{code}/targets")
+def targets(
+    request: Request, code: Code, lens: LensCode, limit: Rows = 100, as_of: AsOf = None
+) -> dict[str, Any]:
+    """List a unit's targets that a lens finds uncovered, and why: the rows behind its rate."""
+    return jobs.lens_targets(request.app.state.engine, lens, code, limit=limit, as_of=as_of)
+
+
+@router.get("/coverage/{code}/blank-spots")
+def blank_spots(
+    request: Request,
+    code: Code,
+    lens: LensCode,
+    limit: Rows = 100,
+    apart: Annotated[float, Query(ge=0, le=500, description="Metres between neighbours.")] = 30.0,
+    as_of: AsOf = None,
+) -> dict[str, Any]:
+    """List where a unit's uncovered targets lie together, those with most households first."""
+    return jobs.blank_spots(
+        request.app.state.engine, lens, code, apart_m=apart, limit=limit, as_of=as_of
+    )
+
+
+@router.get("/evidence")
+def evidence(
+    request: Request,
+    lens: LensCode,
+    target: Annotated[str, Query(max_length=64, description="Code of the target.")],
+    as_of: AsOf = None,
+) -> dict[str, Any]:
+    """Give every link that a target was judged by, and what each is worth."""
+    return jobs.evidence_of(request.app.state.engine, lens, target, as_of=as_of)
+
+
+@router.get("/matters/{code}")
+def matters(
+    request: Request,
+    code: Code,
+    limit: Rows = 100,
+    near_border: Annotated[float, Query(ge=0, le=1000, description="Metres.")] = 10.0,
+    as_of: AsOf = None,
+) -> dict[str, Any]:
+    """Sort a unit's matters: figures, questions, what was misrouted or is late, hot spots."""
+    return jobs.triage_matters(
+        request.app.state.engine,
+        code,
+        as_of=as_of or dt.date.today(),
+        limit=limit,
+        near_border_m=near_border,
+    )
+
+
 @router.get("/features/{layer}")
 def features(
     request: Request,

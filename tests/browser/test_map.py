@@ -110,6 +110,39 @@ def test_a_unit_leads_to_the_rows_behind_its_number(watch, toy_site):
     watched.wait_for("gridmap.state().zoom === 18")
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "zh",
+            ("各项职责与服务", "六进楼栋", "未覆盖: 1", "2号楼",
+             "缺少: 志愿者和社工", "东风社区党委", "单独覆盖"),
+        ),
+        (
+            "en",
+            ("All duties and services", "six services", "not covered: 1", "2号楼",
+             "missing: volunteers", "东风社区党委", "covered on its own"),
+        ),
+    ],
+)  # fmt: skip
+def test_every_figure_of_a_unit_leads_to_rows_and_links(watch, serviced_site, language, words):
+    """From a number to its rows, from a row to the links it was judged by."""
+    opens, lens, heading, target, missing, holder, verdict = words
+    watched = watch()
+    page = watched.open(f"{serviced_site}/?lang={language}#unit=990101001001001")
+    page.get_by_text(opens).click()
+    lenses = page.locator("#unit details")
+    lenses.get_by_role("button", name=lens).click()
+    expect(lenses).to_contain_text(heading)
+    expect(lenses).to_contain_text(missing)
+    lenses.get_by_role("button", name=target).click()
+    watched.wait_for("gridmap.state().zoom === 18")
+    expect(lenses).to_contain_text(holder)
+    expect(lenses).to_contain_text(verdict)
+    lenses.get_by_role("button", name=lens).click()
+    expect(lenses).not_to_contain_text(holder)
+
+
 def test_a_unit_leads_to_its_blind_areas(watch, toy_site):
     watched = watch()
     page = watched.open(toy_site + "/?lang=en#lens=camera.key_public_area")

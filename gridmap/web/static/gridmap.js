@@ -37,6 +37,30 @@ const gridmap = (() => {
     view: "Camera views", camera: "Cameras", blind: "Blind ground", street: "streets", community: "communities", grid: "grids", m2: "area", m: "length",
   };
 
+  /* Why a target of any lens is not covered, and what a link is worth. */
+  const REASONS = {
+    own: "covered on its own", joint: "covered jointly",
+    needs_own: "needs one of its own, has a joint one",
+    members_of_target_unknown: "its own members are not known",
+    overdue: "done too long ago",
+    never_done: "never done",
+    not_secretary: "the holder is no branch secretary",
+    branch_elsewhere: "the group's branch serves another grid",
+    group_below_size: "the group has too few members",
+    members_unknown: "the group's members are not known",
+    vacant: "the post is vacant",
+    organisation_kind: "the holder is of another kind",
+    organisation_ended: "the organisation was dissolved",
+    link_not_begun: "the link has not begun",
+    link_ended: "the link has ended",
+    organisation_unknown: "no such organisation is known",
+    too_many: "more than there should be",
+    no_link: "nothing is linked to it",
+    no_grid: "it lies in no grid",
+    part_missing: "it is not there",
+    not_inside: "it lies in none",
+  };
+
   const t = (message) => config.messages[message] || message;
   const word = (code) => t(WORDS[code] || code);
   const number = (value, digits = 0) =>
@@ -68,7 +92,7 @@ const gridmap = (() => {
   }
 
   const byId = (id) => document.getElementById(id);
-  const fill = (id, ...children) => byId(id).replaceChildren(...children);
+  const fill = (id, ...children) => byId(id).replaceChildren(...children.filter((one) => one !== null));
 
   /* --- rates and colours ------------------------------------------------------------------- */
 
@@ -398,9 +422,18 @@ const gridmap = (() => {
       ...config.lenses.map((one) => figure(one.measure, properties)),
       el("button", { class: "more", onclick: () => evidence(rows, () => uncoveredRows(code)) }, t("List the uncovered buildings")),
       config.packed || !rateOf(properties, "camera.open_ground") ? null
-        : el("button", { class: "more", onclick: () => evidence(rows, () => blindRows(code)) }, t("List the blind areas")), rows);
+        : el("button", { class: "more", onclick: () => evidence(rows, () => blindRows(code)) }, t("List the blind areas")), rows,
+      config.packed ? null : everyLens(code));
     byId("panel").classList.remove("folded");
     updateAddress();
+  }
+
+  function everyLens(code) {
+    const box = el("div", {});
+    const more = el("details", {}, el("summary", { class: "more" }, t("All duties and services")), box);
+    more.addEventListener("toggle", () => { if (more.open && !box.childElementCount) allLenses(box, code).catch(() => {
+      box.replaceChildren(el("p", { class: "small" }, t("The server does not answer. Move the map to try again."))); }); });
+    return more;
   }
 
   async function answered(path) {
@@ -433,14 +466,64 @@ const gridmap = (() => {
       `${number(row.household_count)} ${t("households")}`]) };
   }
 
+  /* --- every lens of a unit, the rows behind each, the links behind each row ---------------- */
+
+  const FIRST = /\.(districts|streets|communities|grids|buildings|courtyards|organisations)$/;
+
+  function lensName(one) {
+    return config.language === "zh" ? one.name : one.code.replaceAll("_", " ");
+  }
+
+  function partNames(one, missing) {
+    return missing.split(" ").map((part) => (config.language === "zh" ? one.part_names[part] : part.replaceAll("_", " "))).join(", ");
+  }
+
+  async function allLenses(box, code) {
+    const [every, unit] = await Promise.all([answered("/api/lenses"), answered(`/api/coverage/${code}`)]);
+    const rows = every.map((one) => [one, unit.rates.find((r) => r.measure.startsWith(`${one.code}.`) && FIRST.test(r.measure))]);
+    box.replaceChildren(el("ul", { class: "rows" }, ...rows.filter(([, rate]) => rate).map(([one, rate]) => {
+      const list = el("ul", { class: "rows inner" });
+      const below = `${number(rate.covered)} / ${number(rate.total)} ${word(rate.unit_of_measure)} · ${rate.as_of}`;
+      return el("li", {}, el("button", { onclick: () => fold(list, () => lensRows(one, code)) },
+        el("span", {}, lensName(one), el("br"), el("span", { class: "small" }, below)),
+        el("span", { class: "many" }, percent(rate.share))), list);
+    })));
+  }
+
+  function fold(list, read) {
+    if (list.childElementCount) list.replaceChildren();
+    else evidence(list, read);
+  }
+
+  async function lensRows(one, code) {
+    const answer = await answered(`/api/coverage/${code}/targets?lens=${encodeURIComponent(one.code)}&limit=100`);
+    return { heading: t("not covered"), ...answer, rows: answer.rows.map((row) => [row, row.name || row.target_code,
+      t(REASONS[row.reason] || row.reason || "") + (row.missing ? ` · ${t("missing")}: ${partNames(one, row.missing)}` : ""), row.household_count === null ? "" : `${number(row.household_count)} ${t("households")}`,
+      (list) => evidence(list, () => linkRows(one, row.target_code))]) };
+  }
+
+  async function linkRows(one, target) {
+    const answer = await answered(`/api/evidence?lens=${encodeURIComponent(one.code)}&target=${encodeURIComponent(target)}`);
+    const rows = answer.rows.map((row) => [row, row.holder_name || row.holder_code || row.given_to,
+      `${row.begins || "…"} – ${row.ends || "…"} · ${t(REASONS[row.verdict] || row.verdict)}`, ""]);
+    return { heading: t("links"), total: rows.length, rows };
+  }
+
   async function evidence(list, read) {
     try {
       const { heading, total, rows } = await read();
       const shown = `${heading}: ${number(total)} · ${t("shown")}: ${number(rows.length)}`;
-      list.replaceChildren(el("li", { class: "small", role: "status" }, shown), ...rows.map(([row, name, below, many]) =>
-        el("li", {}, el("button", { onclick: () => map.setView([row.latitude, row.longitude], 18, motion) },
+      list.replaceChildren(el("li", { class: "small", role: "status" }, shown), ...rows.map(([row, name, below, many, more]) => {
+        const inner = el("ul", { class: "rows inner" });
+        const open = () => {
+          if (Number.isFinite(row.latitude)) map.setView([row.latitude, row.longitude], 18, motion);
+          if (more && !inner.childElementCount) more(inner);
+          else inner.replaceChildren();
+        };
+        return el("li", {}, el("button", { onclick: open },
           el("span", {}, name, el("br"), el("span", { class: "small" }, below)),
-          el("span", { class: "many" }, many)))));
+          el("span", { class: "many" }, many)), inner);
+      }));
     } catch {
       list.replaceChildren(el("li", {}, t("The server does not answer. Move the map to try again.")));
     }
