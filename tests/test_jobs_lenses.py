@@ -186,6 +186,9 @@ def test_snapshots_are_kept_and_compared(serviced, tmp_path):
     assert (made["label"], made["lenses"]) == ("2026Q2", 30)
     with pytest.raises(Conflict, match="2026Q2"):
         jobs.take_snapshot(serviced, as_of=TOY_DAY)
+    for label in ("run 7", "x" * 65):
+        with pytest.raises(InputError, match="a label has at most"):
+            jobs.take_snapshot(serviced, as_of=TOY_DAY, label=label)
     text = "holder_code,service,target_code,mode\nG1,party_group,T4,own\nG4,party_group,T5,own\n"
     put(serviced, tmp_path, "duty", text)
     jobs.take_snapshot(serviced, as_of=TOY_DAY, label="later")

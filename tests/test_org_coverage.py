@@ -107,6 +107,15 @@ def test_a_post_of_several_targets_is_joint_at_each_and_an_organisation_is_not()
     assert answer(targets("t", "u"), both, org, lens()) == [("own", None, "g")] * 2
 
 
+def test_a_post_that_has_moved_is_joint_with_nothing():
+    moved = links(("g", "t", None), ("g", "u", None, PAST, DAY))
+    post = holders(("g", "grid_leader", None, None), filled=True)
+    assert answer(targets("t", "u"), moved, post, lens()) == [
+        ("own", None, "g"),
+        ("uncovered", "link_ended", "g"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("last", "expected"),
     [

@@ -15,7 +15,7 @@ from gridmap.jobs.changed_duties import changed_duties, write_changed_duties
 from gridmap.jobs.judging import answers_of, inputs
 from gridmap.jobs.lenses import read_lenses, read_register
 from gridmap.jobs.rates import RATE_COLUMNS, lens_figures
-from gridmap.jobs.snapshots import freeze
+from gridmap.jobs.snapshots import RUN, freeze
 from gridmap.model import Level
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date, full: bool = False) 
         changed = None if full else changed_duties(conn, as_of)
         if changed is None:
             run_id, answers = write_org_coverage(conn, as_of)
-            freeze(conn, f"run {run_id}", as_of, answers)
+            freeze(conn, f"{RUN}{run_id}", as_of, answers)
             return _of_districts(conn, as_of)
         touched = write_changed_duties(conn, as_of, changed)
         return _of_districts(conn, as_of, touched or None)

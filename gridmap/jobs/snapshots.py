@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from gridmap import store, trend
-from gridmap.errors import Conflict, LensNotFound, SnapshotNotFound
+from gridmap.errors import Conflict, InputError, LensNotFound, SnapshotNotFound
 from gridmap.jobs.judging import answers_of
 from gridmap.jobs.lenses import read_lenses, read_register
 from gridmap.jobs.rates import INPUT_LAYERS
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from gridmap.jobs.judging import Answers
+
+
+RUN = "run "
+"""How the labels of computations begin."""
+
+MAX_LABEL = 64
 
 
 def freeze(conn: Connection, label: str, as_of: dt.date, answers: Answers) -> int:
@@ -77,12 +83,16 @@ def take_snapshot(
 
     Raises
     ------
+    InputError
+        The label is too long, or a computation's.
     Conflict
         There is a snapshot with this label.
     StoreUnavailable, StoreError
         See `store.transaction`.
     """
     name = label or f"{as_of.year}Q{(as_of.month + 2) // 3}"
+    if name.startswith(RUN) or len(name) > MAX_LABEL:
+        raise InputError(f"a label has at most {MAX_LABEL} characters, and does not begin {RUN!r}")
     with store.transaction(engine, writes=True) as conn:
         if name in set(store.read_snapshots(conn)["label"]):
             raise Conflict(f"there is a snapshot {name[:40]!r} already; choose another label")

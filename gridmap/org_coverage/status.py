@@ -124,12 +124,13 @@ def judged(
     require_columns(holders, list(HOLDER_COLUMNS), "holders")
     some = links[links["part"].isin(lens.parts)]
     asked = _timely(some, as_of)
+    holds = ~np.logical_or.reduce([wrong for _, wrong in asked])
     if lens.source in ("duty", "host"):
         asked += _able(some, holders, lens, as_of)
         asked += _fitting(some, targets, holders, lens, branch_grids)
         asked += _recent(some, lens, as_of)
     verdict = np.full(len(some), "own", dtype=object)
-    verdict[_shared(some, holders)] = "joint"
+    verdict[_shared(some, holders, holds)] = "joint"
     order = {name: place for place, name in enumerate(_ASKED)}
     for name, wrong in sorted(asked, key=lambda one: order[one[0]], reverse=True):
         verdict[wrong] = name
@@ -240,11 +241,14 @@ def _recent(links: pd.DataFrame, lens: Lens, as_of: dt.date) -> _Faults:
     ]
 
 
-def _shared(links: pd.DataFrame, holders: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return which links are joint: as they say, or since a post has several targets."""
+def _shared(
+    links: pd.DataFrame, holders: pd.DataFrame, holds: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which links are joint: as they say, or since a post has several targets that day."""
     posts = holders["code"][holders["filled"].notna()]
     key = ["part", "holder_code"]
-    several = links.groupby(key, sort=False)["target_code"].transform("nunique") > 1
+    present = links["target_code"].where(holds)
+    several = present.groupby([links[name] for name in key]).transform("nunique") > 1
     unsaid = links["mode"].isna() & several & links["holder_code"].isin(posts)
     return np.asarray(links["mode"].eq("joint") | unsaid, dtype=bool)
 
