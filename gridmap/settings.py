@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address `gridmap serve` listens on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port `gridmap serve` uses.")
+    access_log: bool = Field(
+        default=False, description="A line of JSON for each request, on standard error."
+    )
     language: str = Field(
         default="zh",
         pattern="^(zh|en)$",

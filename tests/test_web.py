@@ -1,3 +1,5 @@
+import json
+import logging
 import re
 
 import pytest
@@ -8,8 +10,8 @@ from toy_town import frame, served
 from gridmap import store
 from gridmap.errors import GridmapError, StoreUnavailable
 from gridmap.settings import Settings
-from gridmap.web import app as web_app
 from gridmap.web import create_app
+from gridmap.web.problems import STATUSES
 
 pytestmark = pytest.mark.db
 
@@ -178,7 +180,7 @@ def test_every_error_has_a_status():
         return {kind}.union(*(kinds(k) for k in kind.__subclasses__()))
 
     for kind in kinds(GridmapError):
-        assert next(web_app.STATUSES[k] for k in kind.__mro__ if k in web_app.STATUSES) >= 400
+        assert next(STATUSES[k] for k in kind.__mro__ if k in STATUSES) >= 400
 
 
 def test_the_map_follows_the_data(town):
@@ -215,3 +217,86 @@ def test_the_rows_behind_camera_figures(client):
     for path in ("blind?by=weight", "losses?kind=street"):
         assert client.get(f"/api/coverage/990101/{path}").status_code == 422
     assert client.get("/api/coverage/990102/law").status_code == 404
+
+
+# --- problems, ids, counts
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "words"),
+    [
+        ("/api/coverage/123456", 404, "unit_not_found", "no unit has the code"),
+        ("/api/locate?lon=500&lat=1", 422, "request", "cannot be used: lon"),
+        ("/api/castle", 404, "http", "Not Found"),
+        ("/api/features/building?bbox=1,2", 422, "input", "west,south,east,north"),
+    ],
+)
+def test_every_error_is_a_problem_with_code_and_id(client, path, status, code, words):
+    answer = client.get(path)
+    told = answer.json()
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert (answer.status_code, told["status"], told["code"]) == (status, status, code)
+    assert told["type"] == f"urn:gridmap:problem:{code}"
+    assert words in told["detail"]
+    assert told["request"] == answer.headers["X-Request-ID"]
+
+
+def test_a_wrong_method_says_which_are_right(client):
+    answer = client.post("/api/locate")
+    assert (answer.status_code, answer.json()["code"]) == (405, "http")
+    assert answer.headers["Allow"] == "GET"
+
+
+def test_what_was_said_is_not_repeated(client):
+    """A parameter may hold anything, a script too: only its name comes back."""
+    answer = client.get("/api/locate", params={"lon": "<script>", "lat": 1})
+    assert "script" not in answer.text
+    assert answer.json()["errors"][0]["parameter"] == "lon"
+
+
+def test_a_fault_of_our_own_says_nothing_but_its_id(toy_url, monkeypatch):
+    def fail(*_args, **_options):
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr("gridmap.web.api.jobs.locate", fail, raising=False)
+    app = create_app(Settings(database_url=toy_url))
+    with TestClient(app, base_url=SITE, raise_server_exceptions=False) as own:
+        answer = own.get("/api/locate", params={"lon": 1, "lat": 1})
+        counted = own.get("/metrics").text
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert "secret" not in answer.text
+    assert answer.json()["request"]
+    assert 'gridmap_requests_total{method="GET",route="/api/locate",status="500"} 1.0' in counted
+
+
+def test_requests_are_counted_and_logged_without_what_they_ask(toy_url, caplog):
+    with TestClient(create_app(Settings(database_url=toy_url)), base_url=SITE) as own:
+        with caplog.at_level(logging.INFO, logger="gridmap.access"):
+            ids = [own.get("/api/locate", params=at(20, 20)).headers["X-Request-ID"]]
+            ids += [own.get("/api/coverage/990101").headers["X-Request-ID"]]
+            own.get("/secret/106.5/29.5")
+            own.get("/health/live", headers={"Host": "evil.example"})
+        counted = own.get("/metrics").text
+    lines = [json.loads(record.message) for record in caplog.records]
+    assert [line["id"] for line in lines][:2] == ids
+    assert len(set(ids)) == 2
+    assert [(line["route"], line["status"]) for line in lines] == [
+        ("/api/locate", 200),
+        ("/api/coverage/{code}", 200),
+        ("(none)", 404),
+        ("(none)", 400),
+    ]
+    text = str(lines) + counted
+    for said in ("106.", "29.", "990101", "secret", "evil"):
+        assert said not in text
+    assert 'route="/api/locate",status="200"} 1.0' in counted
+    assert 'gridmap_request_seconds_count{route="/api/locate"} 1.0' in counted
+
+
+def test_a_server_lives_when_its_database_does_not(toy_url):
+    with TestClient(create_app(Settings(database_url=toy_url)), base_url=SITE) as own:
+        own.app.state.engine.dispose()
+        own.app.state.engine = store.connect("postgresql+psycopg2:///none?host=/nowhere")
+        assert own.get("/health/live").json() == {"status": "ok"}
+        gone = own.get("/health")
+        assert (gone.status_code, gone.headers["Retry-After"]) == (503, "5")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 import socket
 from contextlib import suppress
 from functools import partial
@@ -79,6 +80,11 @@ def _serve(settings: Settings) -> None:
     _require_loopback(settings)
     _require_free_port(settings)
     # uvicorn passes the signal on once it has closed.
+    if settings.access_log:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logging.getLogger("gridmap.access").addHandler(handler)
+        logging.getLogger("gridmap.access").setLevel(logging.INFO)
     with suppress(KeyboardInterrupt), jobs.database(settings):
         out.print(Text(f"gridmap: http://{settings.host}:{settings.port}  (Ctrl-C stops)"))
         uvicorn.run(

@@ -7,7 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from gridmap import jobs
 from gridmap.errors import UnitNotFound
@@ -39,6 +39,19 @@ def district_map(request: Request, lang: Language = None) -> HTMLResponse:
 def health(request: Request) -> dict[str, str]:
     """Say that the server and its database answer."""
     return {"status": "ok", "data": jobs.version(request.app.state.engine)}
+
+
+@router.get("/health/live")
+def live() -> dict[str, str]:
+    """Say that the server runs, whatever its database does: for who would restart it."""
+    return {"status": "ok"}
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def metrics(request: Request) -> PlainTextResponse:
+    """Give counts and times of requests, in the text form of Prometheus."""
+    text = request.app.state.watch.text()
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _parts(request: Request, engine: Engine, language: str) -> MapParts:

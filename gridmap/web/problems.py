@@ -1,0 +1,105 @@
+"""Errors as answers: problem details (RFC 9457) with a stable code and the request's id.
+
+Belongs here: the form of an error, which status it has. Does not belong here: what went wrong
+(``errors``), the id itself (``watch``).
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from gridmap.errors import (
+    Conflict,
+    GridmapError,
+    InputError,
+    NotFound,
+    StoreError,
+    StoreUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import FastAPI, Request
+
+STATUSES: dict[type[GridmapError], int] = {
+    InputError: 422,
+    NotFound: 404,
+    Conflict: 409,
+    StoreUnavailable: 503,
+    StoreError: 500,
+    GridmapError: 500,
+}
+"""The most special class that fits gives the status."""
+
+RETRY_AFTER_S = 5
+
+
+def add_problems(app: FastAPI) -> None:
+    """Make every error of an application a problem.
+
+    Parameters
+    ----------
+    app
+        The application.
+    """
+    app.add_exception_handler(GridmapError, _of_gridmap)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _of_request)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _of_route)  # type: ignore[arg-type]
+    app.add_exception_handler(Exception, _of_program)
+
+
+async def _of_gridmap(request: Request, error: GridmapError) -> JSONResponse:
+    """Turn an error into a status and a stable code; its text is our own, never a library's."""
+    status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    busy = status == STATUSES[StoreUnavailable]
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if busy else {}
+    return _problem(request, status, error.code, str(error), headers=headers)
+
+
+async def _of_request(request: Request, error: RequestValidationError) -> JSONResponse:
+    """Say which parameter cannot be used, and why; never what stood in it."""
+    wrong = [
+        {"parameter": ".".join(str(part) for part in one["loc"][1:]), "reason": one["msg"]}
+        for one in error.errors()
+    ]
+    names = ", ".join(str(one["parameter"]) for one in wrong)
+    return _problem(request, 422, "request", f"cannot be used: {names}", errors=wrong)
+
+
+async def _of_route(request: Request, error: HTTPException) -> JSONResponse:
+    headers = dict(error.headers or {})
+    return _problem(request, error.status_code, "http", str(error.detail), headers=headers)
+
+
+async def _of_program(request: Request, _error: Exception) -> JSONResponse:
+    """Say nothing of a fault of our own but the id under which it is logged."""
+    return _problem(request, 500, "internal", "the server failed; its log has the request's id")
+
+
+def _problem(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> JSONResponse:
+    body = {
+        "type": f"urn:gridmap:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request": getattr(request.state, "id", None),
+        **more,
+    }
+    return JSONResponse(
+        body, status_code=status, headers=headers, media_type="application/problem+json"
+    )
