@@ -183,8 +183,8 @@ def test_blank_spots_are_written_to_a_file(read_only, tmp_path):
 def test_snapshots_are_kept_and_compared(serviced, tmp_path):
     jobs.refresh_org_coverage(serviced, as_of=TOY_DAY, full=True)
     made = jobs.take_snapshot(serviced, as_of=TOY_DAY)
-    assert (made["label"], made["lenses"]) == ("2026Q2", 30)
-    with pytest.raises(Conflict, match="2026Q2"):
+    assert (made["label"], made["lenses"]) == ("2026-06-01", 30)
+    with pytest.raises(Conflict, match="2026-06-01"):
         jobs.take_snapshot(serviced, as_of=TOY_DAY)
     for label in ("run 7", "x" * 65):
         with pytest.raises(InputError, match="a label has at most"):
@@ -193,9 +193,9 @@ def test_snapshots_are_kept_and_compared(serviced, tmp_path):
     put(serviced, tmp_path, "duty", text)
     jobs.take_snapshot(serviced, as_of=TOY_DAY, label="later")
     labels = [one["label"] for one in jobs.list_snapshots(serviced)]
-    assert labels[-2:] == ["2026Q2", "later"]
+    assert labels[-2:] == ["2026-06-01", "later"]
     assert any(label.startswith("run ") for label in labels)
-    found = jobs.coverage_trend(serviced, "party_group", "2026Q2", "later")
+    found = jobs.coverage_trend(serviced, "party_group", "2026-06-01", "later")
     assert found["counts"] == {"gained": 1, "reason": 1}
     told = {r["target_code"]: (r["reason_before"], r["reason_after"]) for r in found["changes"]}
     # G4 is large enough, but its branch serves the grids of the other community.
@@ -203,12 +203,31 @@ def test_snapshots_are_kept_and_compared(serviced, tmp_path):
     whole = next(r for r in found["rates"] if r["unit_code"] == DISTRICT and
                  r["unit_of_measure"] == "targets")  # fmt: skip
     assert (whole["covered_before"], whole["covered_after"], whole["cause"]) == (3, 4, "coverage")
-    inside = jobs.coverage_trend(serviced, "party_group", "2026Q2", "later", code=C2)
+    inside = jobs.coverage_trend(serviced, "party_group", "2026-06-01", "later", code=C2)
     assert inside["counts"] == {"reason": 1}
     with pytest.raises(SnapshotNotFound, match="never"):
         jobs.coverage_trend(serviced, "party_group", "never", "later")
     with pytest.raises(LensNotFound):
-        jobs.coverage_trend(serviced, "castle", "2026Q2", "later")
+        jobs.coverage_trend(serviced, "castle", "2026-06-01", "later")
+
+
+def test_every_quarter_is_frozen_once_as_of_its_last_day(serviced, tmp_path):
+    def known():
+        return {one["label"]: str(one["as_of"]) for one in jobs.list_snapshots(serviced)}
+
+    assert known()["2026Q1"] == "2026-03-31", "the first computation of June froze it"
+    # What is written for a later day does not change it; what corrects the past comes too late.
+    text = "holder_code,service,target_code,mode\nG1,party_group,T4,own\n"
+    put(serviced, tmp_path, "duty", text, effective=dt.date(2026, 4, 1))
+    jobs.refresh_org_coverage(serviced, as_of=dt.date(2026, 7, 1), full=True)
+    assert known()["2026Q2"] == "2026-06-30"
+    found = jobs.coverage_trend(serviced, "party_group", "2026Q1", "2026Q2")
+    assert [(row["target_code"], row["change"]) for row in found["changes"]] == [("T4", "gained")]
+    before = known()
+    jobs.refresh_org_coverage(serviced, as_of=dt.date(2026, 7, 1), full=True)
+    assert all(label.startswith("run ") for label in set(known()) - set(before))
+    jobs.refresh_org_coverage(serviced, as_of=dt.date(2026, 1, 2), full=True)
+    assert "2025Q4" not in known(), "nothing is known of that year"
 
 
 def test_a_rate_that_rose_since_buildings_went_says_so(serviced, tmp_path):

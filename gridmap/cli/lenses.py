@@ -204,7 +204,7 @@ def coverage_export(
 @coverage_app.command("snapshot")
 def coverage_snapshot(
     label: Annotated[
-        str | None, typer.Argument(help="What to call it; the quarter, as 2026Q4, if not said.")
+        str | None, typer.Argument(help="What to call it; the day if not said.")
     ] = None,
     as_of: Effective = None,
 ) -> None:

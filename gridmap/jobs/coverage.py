@@ -15,7 +15,7 @@ from gridmap.jobs.changed_duties import changed_duties, write_changed_duties
 from gridmap.jobs.judging import answers_of, inputs
 from gridmap.jobs.lenses import read_lenses, read_register
 from gridmap.jobs.rates import RATE_COLUMNS, lens_figures
-from gridmap.jobs.snapshots import RUN, freeze
+from gridmap.jobs.snapshots import RUN, freeze, freeze_quarter
 from gridmap.model import Level
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date, full: bool = False) 
 
     Notes
     -----
+    A whole computation is frozen, and so is the last day of the quarter before, once.
     A lens of which nothing is known at all, no link of any time, has no figure: nothing known is
     not nobody there.
     """
@@ -59,6 +60,7 @@ def refresh_org_coverage(engine: Engine, *, as_of: dt.date, full: bool = False) 
         if changed is None:
             run_id, answers = write_org_coverage(conn, as_of)
             freeze(conn, f"{RUN}{run_id}", as_of, answers)
+            freeze_quarter(conn, as_of)
             return _of_districts(conn, as_of)
         touched = write_changed_duties(conn, as_of, changed)
         return _of_districts(conn, as_of, touched or None)

@@ -6,6 +6,7 @@ comparison itself (``trend``), computing answers (``jobs.coverage``).
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,9 @@ from gridmap.errors import Conflict, InputError, LensNotFound, SnapshotNotFound
 from gridmap.jobs.judging import answers_of
 from gridmap.jobs.lenses import read_lenses, read_register
 from gridmap.jobs.rates import INPUT_LAYERS
+from gridmap.model import Level
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from sqlalchemy import Connection, Engine
 
     from gridmap.jobs.judging import Answers
@@ -60,6 +60,40 @@ def freeze(conn: Connection, label: str, as_of: dt.date, answers: Answers) -> in
     return store.write_snapshot(conn, label=label, as_of=as_of, inputs=layers, statuses=packed)
 
 
+def freeze_quarter(conn: Connection, as_of: dt.date) -> str | None:
+    """Freeze the last day of the quarter before a day, unless that was done or nothing is known.
+
+    Parameters
+    ----------
+    conn
+        An open connection that writes.
+    as_of
+        A day: of 2026-11-28 the quarter before is ``2026Q3``, frozen as of 2026-09-30.
+
+    Returns
+    -------
+    str or None
+        The label, if a snapshot was made.
+    """
+    first = dt.date(as_of.year, as_of.month - (as_of.month - 1) % 3, 1)
+    day = first - dt.timedelta(days=1)
+    label = f"{day.year}Q{(day.month + 2) // 3}"
+    if label in set(store.read_snapshots(conn)["label"]):
+        return None
+    if store.read_codes(conn, Level.DISTRICT, as_of=day).empty:
+        return None
+    answers = _answers(conn, day)
+    if not answers:
+        return None
+    freeze(conn, label, day, answers)
+    return label
+
+
+def _answers(conn: Connection, day: dt.date) -> Answers:
+    lenses = read_lenses(conn, day)
+    return answers_of(read_register(conn, day, lenses.values()), lenses.values())
+
+
 def take_snapshot(
     engine: Engine, *, as_of: dt.date, label: str | None = None, actor: str | None = None
 ) -> dict[str, Any]:
@@ -72,7 +106,7 @@ def take_snapshot(
     as_of
         The day.
     label
-        What to call it; the quarter of the day, as ``2026Q4``, if it is not said.
+        What to call it; the day itself if it is not said.
     actor
         Who freezes it.
 
@@ -90,15 +124,13 @@ def take_snapshot(
     StoreUnavailable, StoreError
         See `store.transaction`.
     """
-    name = label or f"{as_of.year}Q{(as_of.month + 2) // 3}"
+    name = label or as_of.isoformat()
     if name.startswith(RUN) or len(name) > MAX_LABEL:
         raise InputError(f"a label has at most {MAX_LABEL} characters, and does not begin {RUN!r}")
     with store.transaction(engine, writes=True) as conn:
         if name in set(store.read_snapshots(conn)["label"]):
             raise Conflict(f"there is a snapshot {name[:40]!r} already; choose another label")
-        lenses = read_lenses(conn, as_of)
-        register = read_register(conn, as_of, lenses.values())
-        answers = answers_of(register, lenses.values())
+        answers = _answers(conn, as_of)
         freeze(conn, name, as_of, answers)
         details = {"as_of": as_of.isoformat(), "lenses": len(answers)}
         store.write_event(conn, "snapshot", subject=name, actor=actor, details=details)
