@@ -286,7 +286,9 @@ def test_requests_are_counted_and_logged_without_what_they_ask(toy_url, caplog):
         ("(none)", 404),
         ("(none)", 400),
     ]
-    text = str(lines) + counted
+    # Milliseconds and sums may look like anything.
+    told = [{name: value for name, value in line.items() if name != "ms"} for line in lines]
+    text = str(told) + re.sub(r"(?m)[} ][0-9.e+-]+$", "", counted)
     for said in ("106.", "29.", "990101", "secret", "evil"):
         assert said not in text
     assert 'route="/api/locate",status="200"} 1.0' in counted
