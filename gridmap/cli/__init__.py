@@ -2,8 +2,9 @@
 
 Belongs here: commands, options, what is printed. Does not belong here: any decision about data.
 
-Inside, each module imports only those before it: ``terminal``, ``reports``, then the commands in
-the order of the help: ``layers``, ``coverage``, ``pictures``, ``database``.
+Inside, each module imports only those before it: ``words``, ``terminal``, ``tables``,
+``reports``, then the commands: ``layers``, ``coverage``, ``lenses``, ``matters``, ``pictures``,
+``database``, ``trail``.
 """
 
 from __future__ import annotations

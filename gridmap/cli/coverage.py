@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from gridmap import jobs
+from gridmap.cli.tables import print_json, print_unit
 from gridmap.cli.terminal import (
     AsJson,
     Effective,
@@ -67,7 +67,7 @@ def coverage_show(
     with jobs.database(settings) as engine:
         answer = jobs.unit_coverage(engine, code, as_of=day_of(as_of))
     if as_json:
-        out.print_json(json.dumps(answer, ensure_ascii=False, default=str))
+        print_json(answer)
         return
     out.print(Text(f"{answer['unit']['code']} {answer['unit']['name']}"))
     table = table_of(RATES, settings.language)
@@ -143,12 +143,9 @@ def _print_rows(
     answer: dict[str, Any], columns: tuple[str, ...], *, as_json: bool, language: str
 ) -> None:
     if as_json:
-        out.print_json(json.dumps(answer, ensure_ascii=False, default=str))
+        print_json(answer)
         return
-    unit, shown = answer["unit"], len(answer["rows"])
-    out.print(
-        Text(f"{unit['code']} {unit['name']}: {shown} / {answer['total']}, {answer['as_of']}")
-    )
+    print_unit(answer)
     table = table_of(columns, language)
     for row in answer["rows"]:
         # Text, not markup: codes and names come from files.

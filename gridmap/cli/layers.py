@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from gridmap import jobs
 from gridmap.cli.reports import print_report, tell_report
+from gridmap.cli.tables import print_json
 from gridmap.cli.terminal import (
     Effective,
     app,
@@ -251,7 +251,7 @@ def batches(
     with jobs.database(settings) as engine:
         answer = jobs.batch_rows(engine, number) if number else jobs.batches(engine, limit=limit)
     if as_json or isinstance(answer, dict):
-        out.print_json(json.dumps(answer, ensure_ascii=False, default=str))
+        print_json(answer)
         return
     say = settings.language
     headings = (

@@ -12,6 +12,7 @@ import pandas as pd
 
 from gridmap import crs, store, walking
 from gridmap.errors import InputError
+from gridmap.jobs.records import records
 from gridmap.model import CENTRE_KINDS, CODE_LENGTH, Level
 
 if TYPE_CHECKING:
@@ -88,7 +89,6 @@ def walking_access(
     sums = table[["households", "near", "far", "unreached"]].sum()
     rows = table.assign(worst=table["far"] + table["unreached"])
     rows = rows.sort_values("worst", ascending=False, kind="stable").drop(columns="worst")
-    shown = rows.head(limit).reset_index().astype(object)
     return {
         "unit": vars(unit),
         "kind": kind,
@@ -98,7 +98,7 @@ def walking_access(
         "without_seat": len(centres) - len(seated),
         **{str(name): int(count) for name, count in sums.items()},
         "total": len(table),
-        "rows": shown.where(shown.notna(), None).to_dict("records"),
+        "rows": records(rows.head(limit).reset_index()),
     }
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from gridmap import crs, reconciliation, store
 from gridmap.errors import InputError
+from gridmap.jobs.records import records
 from gridmap.model import CODE_LENGTH, Level
 
 if TYPE_CHECKING:
@@ -62,14 +63,12 @@ def reconcile(
     with store.transaction(engine, snapshot=True) as conn:
         unit = store.read_unit_rates(conn, code)["unit"]
         found = QUESTIONS[what](conn, code, as_of)
-    shown = found.head(limit).astype(object)
-    rows = shown.where(shown.notna(), None).to_dict("records")
     return {
         "unit": vars(unit),
         "what": what,
         "as_of": as_of,
         "total": len(found),
-        "rows": [{str(name): value for name, value in row.items()} for row in rows],
+        "rows": records(found.head(limit)),
     }
 
 

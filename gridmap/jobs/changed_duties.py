@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gridmap import __version__, org_coverage, store
-from gridmap.jobs.judging import answered
+from gridmap import __version__, store
+from gridmap.jobs.judging import answered, unit_table
 from gridmap.jobs.lenses import read_lenses, read_register
 from gridmap.jobs.rates import INPUT_LAYERS
 from gridmap.model import CODE_LENGTH, Level
@@ -135,13 +135,6 @@ def _write(
     """Compute a lens for some units, and put it in the place of what was."""
     register = read_register(conn, as_of, [lens], units=units)
     found = answered(register, lens, known=units is not None)
-    rows = [org_coverage.unit_rows(*found).assign(lens=lens.code).reset_index()] if found else []
+    rows = unit_table({lens.code: found} if found else {})
     only = {"lens": [lens.code]} | ({} if units is None else {"unit_code": units})
-    store.replace_results(
-        conn,
-        "unit_coverage",
-        rows[0] if rows else pd.DataFrame(),
-        run_id=run_id,
-        subject="org",
-        only=only,
-    )
+    store.replace_results(conn, "unit_coverage", rows, run_id=run_id, subject="org", only=only)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gridmap import org_coverage, store
+from gridmap import store
 from gridmap.jobs.changed_duties import changed_duties, write_changed_duties
-from gridmap.jobs.judging import answers_of, inputs
+from gridmap.jobs.judging import answers_of, inputs, unit_table
 from gridmap.jobs.lenses import read_lenses, read_register
 from gridmap.jobs.rates import RATE_COLUMNS, lens_figures
 from gridmap.jobs.snapshots import RUN, freeze, freeze_quarter
@@ -95,11 +95,7 @@ def write_org_coverage(conn: Connection, as_of: dt.date) -> tuple[int, Answers]:
     lenses = read_lenses(conn, as_of)
     register = read_register(conn, as_of, lenses.values())
     answers = answers_of(register, lenses.values())
-    units = [
-        org_coverage.unit_rows(*found).assign(lens=code).reset_index()
-        for code, found in answers.items()
-    ]
     run_id = store.write_run(conn, "org", as_of, inputs(conn, register, lenses))
-    rows = pd.concat(units) if units else pd.DataFrame()
+    rows = unit_table(answers)
     store.replace_results(conn, "unit_coverage", rows, run_id=run_id, subject="org")
     return run_id, answers

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from gridmap import org_coverage, store
-from gridmap.errors import LensNotFound, NotFound
+from gridmap.errors import NotFound
 from gridmap.jobs.days import day_of_figures, figures
 from gridmap.jobs.judging import answered, judged
-from gridmap.jobs.lenses import read_lenses, read_register
+from gridmap.jobs.lenses import lens_of_day, read_lenses, read_register
+from gridmap.jobs.records import records
 from gridmap.jobs.target_places import target_places
 from gridmap.model import CODE_LENGTH, COVERED, LENSES, Level, part_name
 
@@ -101,7 +102,7 @@ def lens_targets(
     with figures(engine, as_of, subjects=("org",)) as conn:
         unit = store.read_unit_rates(conn, code)["unit"]
         day = day_of_figures(conn, "org")
-        which = _lens(conn, lens, day)
+        which = lens_of_day(conn, lens, day)
         found = store.read_lens_statuses(conn, lens, within=code)
         rows = _ordered(found, every=every)
         shown = rows.head(limit)
@@ -114,15 +115,13 @@ def lens_targets(
         longitude=inside.x,
         latitude=inside.y,
     )
-    told = told.reset_index().astype(object)
-    told = told.where(told.notna(), None)
     return {
         "unit": vars(unit),
         "lens": lens,
         "as_of": day,
         "counts": counts,
         "total": len(rows),
-        "rows": told.to_dict("records"),
+        "rows": records(told.reset_index()),
     }
 
 
@@ -167,7 +166,7 @@ def evidence_of(
     """
     with store.transaction(engine, snapshot=True) as conn:
         day = as_of or day_of_figures(conn, "org")
-        which = _lens(conn, lens, day)
+        which = lens_of_day(conn, lens, day)
         register = read_register(conn, day, [which], units=_unit(conn, which, target, day))
         asked = org_coverage.asked(register.targets[which.target], which)
         if target not in asked.index:
@@ -182,13 +181,13 @@ def evidence_of(
     rank = mine["verdict"].map({v: place for place, v in enumerate(org_coverage.VERDICTS)})
     rows = mine.assign(rank=rank, holder_name=mine["holder_code"].map(names))
     rows = rows.sort_values(["part", "rank", "holder_code"], kind="stable")
-    rows = rows.rename(columns={"target_code": "given_to"})[list(_SHOWN)].astype(object)
+    rows = rows.rename(columns={"target_code": "given_to"})[list(_SHOWN)]
     return {
         "lens": lens,
         "target": target,
         "as_of": day,
         **{name: found[name] for name in ("status", "reason", "missing")},
-        "rows": rows.where(rows.notna(), None).to_dict("records"),
+        "rows": records(rows),
     }
 
 
@@ -203,13 +202,6 @@ _SHOWN = (
     "last_on",
     "verdict",
 )
-
-
-def _lens(conn: Connection, code: str, day: dt.date) -> Lens:
-    lenses = read_lenses(conn, day)
-    if code not in lenses:
-        raise LensNotFound(f"there is no lens {code[:40]!r}; lenses are {', '.join(lenses)}")
-    return lenses[code]
 
 
 def _unit(conn: Connection, lens: Lens, target: str, day: dt.date) -> set[str] | None:

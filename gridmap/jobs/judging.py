@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from gridmap import __version__, org_coverage, store
 from gridmap.jobs.rates import INPUT_LAYERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import pandas as pd
     from sqlalchemy import Connection
 
     from gridmap.jobs.lenses import Register
@@ -72,6 +73,26 @@ def answers_of(register: Register, lenses: Iterable[Lens]) -> Answers:
     """
     found = {lens.code: answered(register, lens) for lens in lenses}
     return {code: answer for code, answer in found.items() if answer is not None}
+
+
+def unit_table(answers: Answers) -> pd.DataFrame:
+    """Return answers as the store keeps them: a row a lens and unit.
+
+    Parameters
+    ----------
+    answers
+        From `answers_of`.
+
+    Returns
+    -------
+    DataFrame
+        The columns of unit_coverage but the run; empty without any answer.
+    """
+    units = [
+        org_coverage.unit_rows(*found).assign(lens=code).reset_index()
+        for code, found in answers.items()
+    ]
+    return pd.concat(units) if units else pd.DataFrame()
 
 
 def judged(register: Register, lens: Lens, targets: pd.DataFrame) -> pd.DataFrame:

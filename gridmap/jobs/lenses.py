@@ -13,6 +13,7 @@ import geopandas as gpd
 import pandas as pd
 
 from gridmap import crs, org_coverage, store, topology
+from gridmap.errors import LensNotFound
 from gridmap.model import CODE_LENGTH, DIVISION_LEVELS, LENSES, Lens, Level, lens_of
 
 if TYPE_CHECKING:
@@ -81,6 +82,34 @@ def read_lenses(conn: Connection, day: dt.date) -> dict[str, Lens]:
     return LENSES | {
         str(row["code"]): lens_of({str(k): v for k, v in row.items()}) for row in stored
     }
+
+
+def lens_of_day(conn: Connection, code: str, day: dt.date) -> Lens:
+    """Read a lens of a day by its code.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    code
+        Its code.
+    day
+        The date.
+
+    Returns
+    -------
+    Lens
+        The lens.
+
+    Raises
+    ------
+    LensNotFound
+        There is no such lens.
+    """
+    lenses = read_lenses(conn, day)
+    if code not in lenses:
+        raise LensNotFound(f"there is no lens {code[:40]!r}; lenses are {', '.join(lenses)}")
+    return lenses[code]
 
 
 def read_register(

@@ -12,6 +12,7 @@ import geopandas as gpd
 import pandas as pd
 
 from gridmap import crs, org_coverage, store, triage
+from gridmap.jobs.records import records
 from gridmap.model import CODE_LENGTH, Level
 
 if TYPE_CHECKING:
@@ -84,9 +85,9 @@ def triage_matters(
         "questions": _counted(here["question"]),
         "classes": _counted(here["matter_class"]),
         "total": len(wanted),
-        "rows": _records(wanted.sort_index().head(limit)),
+        "rows": records(wanted.sort_index().head(limit).reset_index()),
         "hot_spots": _spots(triage.hot_spots(some).head(limit)),
-        "duplicates": _records(triage.duplicates(some).head(limit)),
+        "duplicates": records(triage.duplicates(some).head(limit).reset_index()),
     }
 
 
@@ -134,10 +135,4 @@ def _spots(spots: gpd.GeoDataFrame) -> list[dict[str, Any]]:
     """Return hot spots for JSON, with a point inside instead of the outline."""
     points = crs.to_storage(spots.geometry.representative_point())
     told = pd.DataFrame(spots.drop(columns="geometry"))
-    return _records(told.assign(longitude=points.x, latitude=points.y))
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = frame.reset_index().astype(object)
-    plain = rows.where(rows.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in plain]
+    return records(told.assign(longitude=points.x, latitude=points.y).reset_index())

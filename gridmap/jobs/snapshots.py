@@ -17,6 +17,7 @@ from gridmap.errors import Conflict, InputError, LensNotFound, SnapshotNotFound
 from gridmap.jobs.judging import answers_of
 from gridmap.jobs.lenses import read_lenses, read_register
 from gridmap.jobs.rates import INPUT_LAYERS
+from gridmap.jobs.records import records
 from gridmap.model import Level
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def list_snapshots(engine: Engine) -> list[dict[str, Any]]:
         See `store.transaction`.
     """
     with store.transaction(engine) as conn:
-        return _records(store.read_snapshots(conn).set_index("label"))
+        return records(store.read_snapshots(conn))
 
 
 def coverage_trend(
@@ -203,8 +204,8 @@ def coverage_trend(
         "before": {"label": before, "as_of": known.at[before, "as_of"]},
         "after": {"label": after, "as_of": known.at[after, "as_of"]},
         "counts": {str(name): int(n) for name, n in changes["change"].value_counts().items()},
-        "changes": _records(changes),
-        "rates": _records(rates),
+        "changes": records(changes.reset_index()),
+        "rates": records(rates.reset_index()),
     }
 
 
@@ -220,10 +221,3 @@ def _frozen(conn: Connection, known: pd.DataFrame, label: str, lens: str) -> pd.
 
 def _within(frame: pd.DataFrame, code: str) -> pd.DataFrame:
     return frame[frame["unit_code"].str.startswith(code).eq(other=True)] if code else frame
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows for JSON, their index as a column."""
-    rows = frame.reset_index().astype(object)
-    plain = rows.where(rows.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in plain]

@@ -12,9 +12,8 @@ import geopandas as gpd
 import pandas as pd
 
 from gridmap import crs, files, org_coverage, store
-from gridmap.errors import LensNotFound
 from gridmap.jobs.days import day_of_figures, figures
-from gridmap.jobs.lenses import read_lenses
+from gridmap.jobs.lenses import lens_of_day, read_lenses
 from gridmap.jobs.target_places import org_points, target_places
 from gridmap.model import CODE_LENGTH, COVERED, Level
 
@@ -86,8 +85,7 @@ def blank_spots(
     with figures(engine, as_of, subjects=("org",)) as conn:
         unit = store.read_unit_rates(conn, code)["unit"]
         day = day_of_figures(conn, "org")
-        lenses = read_lenses(conn, day)
-        some = _asked(lens, lenses)
+        some = _asked(conn, lens, day)
         targets = _uncovered(conn, some, code, day)
         metric = crs.metric_crs_of(store.read_units(conn, Level.DISTRICT, as_of=day))
         holders = _holders(conn, some, day) if lens != COMBINED else None
@@ -109,14 +107,12 @@ def blank_spots(
     }
 
 
-def _asked(lens: str, lenses: dict[str, Lens]) -> list[Lens]:
+def _asked(conn: Connection, lens: str, day: dt.date) -> list[Lens]:
     """Return the lenses that a question is about."""
-    if lens == COMBINED:
-        single = (one for one in lenses.values() if len(one.parts) == 1)
-        return [one for one in single if one.target == "building" and not one.target_kinds]
-    if lens not in lenses:
-        raise LensNotFound(f"there is no lens {lens[:40]!r}; lenses are {', '.join(lenses)}")
-    return [lenses[lens]]
+    if lens != COMBINED:
+        return [lens_of_day(conn, lens, day)]
+    single = (one for one in read_lenses(conn, day).values() if len(one.parts) == 1)
+    return [one for one in single if one.target == "building" and not one.target_kinds]
 
 
 def _uncovered(conn: Connection, lenses: list[Lens], code: str, day: dt.date) -> gpd.GeoDataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridmap import audit, store
 from gridmap.errors import TrailBroken
+from gridmap.jobs.records import records
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -38,9 +39,7 @@ def audit_events(engine: Engine, *, limit: int, before: int | None = None) -> li
         See `store.transaction`.
     """
     with store.transaction(engine) as conn:
-        rows = store.read_events(conn, limit=limit, before=before).reset_index().astype(object)
-    found = rows.where(rows.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in found]
+        return records(store.read_events(conn, limit=limit, before=before).reset_index())
 
 
 def verify_audit(engine: Engine, *, expect: str | None = None) -> audit.Chain:
