@@ -105,6 +105,24 @@ class Conflict(GridmapError):
     code = "conflict"
 
 
+class Forbidden(GridmapError):
+    """Whoever asks may not have or do this."""
+
+    code = "forbidden"
+
+
+class OutsideScope(Forbidden):
+    """The role of the account does not allow it."""
+
+    code = "outside_scope"
+
+
+class SignInNeeded(Forbidden):
+    """Nobody is signed in, or no longer."""
+
+    code = "sign_in_needed"
+
+
 class StoreError(GridmapError):
     """The store failed."""
 

@@ -4,10 +4,11 @@ Belongs here: the levels and their codes, the specification of each layer and th
 that follow from it alone, frozen dataclasses that cross rooms. Does not belong here: checks
 that need a second layer (``topology``), coordinates (``crs``), storage (``tables``).
 
-Inside, each module imports only those before it: ``codes``, ``limits``, ``choices``,
+Inside, each module imports only those before it: ``access``, ``codes``, ``limits``, ``choices``,
 ``headings``, ``reports``, ``fields``, ``cameras``, ``organisations``, ``lenses``, ``layers``.
 """
 
+from gridmap.model.access import RIGHTS, WHOLE, Right, Role, Scope
 from gridmap.model.cameras import (
     ALL_ROUND,
     DIRECTION_DEG,
@@ -101,10 +102,12 @@ __all__ = [
     "PARTY_KINDS",
     "POSITIONS",
     "REMOVED",
+    "RIGHTS",
     "SERVICES",
     "SERVICE_TARGETS",
     "SIX_SERVICES",
     "STREET_ROLES",
+    "WHOLE",
     "Batch",
     "Breach",
     "Change",
@@ -118,6 +121,9 @@ __all__ = [
     "Limits",
     "Location",
     "Rate",
+    "Right",
+    "Role",
+    "Scope",
     "Unit",
     "headings_of",
     "kind_of",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 
 from gridmap import jobs
 from gridmap.errors import InputError
+from gridmap.web.access import Store
 
 router = APIRouter(prefix="/api")
 
@@ -23,43 +24,43 @@ AsOf = Annotated[
 
 
 @router.get("/locate")
-def locate(request: Request, lon: Longitude, lat: Latitude, as_of: AsOf = None) -> dict[str, Any]:
+def locate(store: Store, lon: Longitude, lat: Latitude, as_of: AsOf = None) -> dict[str, Any]:
     """Say in which district, street, community, grid and building a position lies."""
-    return jobs.locate(request.app.state.engine, lon, lat, as_of=as_of or dt.date.today())
+    return jobs.locate(store, lon, lat, as_of=as_of or dt.date.today())
 
 
 @router.get("/coverage/{code}")
-def coverage(request: Request, code: Code, as_of: AsOf = None) -> dict[str, Any]:
+def coverage(store: Store, code: Code, as_of: AsOf = None) -> dict[str, Any]:
     """Give a unit's rates, each with numerator, denominator, date and run."""
-    return jobs.unit_coverage(request.app.state.engine, code, as_of=as_of)
+    return jobs.unit_coverage(store, code, as_of=as_of)
 
 
 @router.get("/coverage/{code}/uncovered")
 def uncovered(
-    request: Request,
+    store: Store,
     code: Code,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     as_of: AsOf = None,
 ) -> dict[str, Any]:
     """List a unit's buildings without a Party group, with the reason: the rows behind the rate."""
-    return jobs.uncovered_buildings(request.app.state.engine, code, limit=limit, as_of=as_of)
+    return jobs.uncovered_buildings(store, code, limit=limit, as_of=as_of)
 
 
 @router.get("/coverage/{code}/blind")
 def blind(
-    request: Request,
+    store: Store,
     code: Code,
     by: Annotated[str, Query(max_length=40)] = "household_count",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     as_of: AsOf = None,
 ) -> dict[str, Any]:
     """List a unit's blind areas, those that matter most first: the rows behind the blind ground."""
-    return jobs.blind_areas(request.app.state.engine, code, by=by, limit=limit, as_of=as_of)
+    return jobs.blind_areas(store, code, by=by, limit=limit, as_of=as_of)
 
 
 @router.get("/coverage/{code}/losses")
 def losses(
-    request: Request,
+    store: Store,
     code: Code,
     kind: Annotated[str, Query(max_length=40)] = "camera",
     redundant: bool = False,  # noqa: FBT001, FBT002  a query parameter
@@ -68,19 +69,19 @@ def losses(
 ) -> dict[str, Any]:
     """List what nobody sees any more if a camera, a pole or a named group of a unit fails."""
     return jobs.failure_losses(
-        request.app.state.engine, code, kind=kind, redundant=redundant, limit=limit, as_of=as_of
+        store, code, kind=kind, redundant=redundant, limit=limit, as_of=as_of
     )
 
 
 @router.get("/coverage/{code}/law")
 def law(
-    request: Request,
+    store: Store,
     code: Code,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     as_of: AsOf = None,
 ) -> dict[str, Any]:
     """List the rules that a unit's cameras break, with what to do."""
-    return jobs.camera_issues(request.app.state.engine, code, limit=limit, as_of=as_of)
+    return jobs.camera_issues(store, code, limit=limit, as_of=as_of)
 
 
 LensCode = Annotated[str, Query(max_length=64, description="Code of a lens, see /api/lenses.")]
@@ -88,22 +89,22 @@ Rows = Annotated[int, Query(ge=1, le=1000)]
 
 
 @router.get("/lenses")
-def lenses(request: Request, as_of: AsOf = None) -> list[dict[str, Any]]:
+def lenses(store: Store, as_of: AsOf = None) -> list[dict[str, Any]]:
     """List the lenses of a day: what is to be covered, by what, of whom."""
-    return jobs.lenses_of(request.app.state.engine, as_of=as_of or dt.date.today())
+    return jobs.lenses_of(store, as_of=as_of or dt.date.today())
 
 
 @router.get("/coverage/{code}/targets")
 def targets(
-    request: Request, code: Code, lens: LensCode, limit: Rows = 100, as_of: AsOf = None
+    store: Store, code: Code, lens: LensCode, limit: Rows = 100, as_of: AsOf = None
 ) -> dict[str, Any]:
     """List a unit's targets that a lens finds uncovered, and why: the rows behind its rate."""
-    return jobs.lens_targets(request.app.state.engine, lens, code, limit=limit, as_of=as_of)
+    return jobs.lens_targets(store, lens, code, limit=limit, as_of=as_of)
 
 
 @router.get("/coverage/{code}/blank-spots")
 def blank_spots(
-    request: Request,
+    store: Store,
     code: Code,
     lens: LensCode,
     limit: Rows = 100,
@@ -111,25 +112,23 @@ def blank_spots(
     as_of: AsOf = None,
 ) -> dict[str, Any]:
     """List where a unit's uncovered targets lie together, those with most households first."""
-    return jobs.blank_spots(
-        request.app.state.engine, lens, code, apart_m=apart, limit=limit, as_of=as_of
-    )
+    return jobs.blank_spots(store, lens, code, apart_m=apart, limit=limit, as_of=as_of)
 
 
 @router.get("/evidence")
 def evidence(
-    request: Request,
+    store: Store,
     lens: LensCode,
     target: Annotated[str, Query(max_length=64, description="Code of the target.")],
     as_of: AsOf = None,
 ) -> dict[str, Any]:
     """Give every link that a target was judged by, and what each is worth."""
-    return jobs.evidence_of(request.app.state.engine, lens, target, as_of=as_of)
+    return jobs.evidence_of(store, lens, target, as_of=as_of)
 
 
 @router.get("/matters/{code}")
 def matters(
-    request: Request,
+    store: Store,
     code: Code,
     limit: Rows = 100,
     near_border: Annotated[float, Query(ge=0, le=1000, description="Metres.")] = 10.0,
@@ -137,7 +136,7 @@ def matters(
 ) -> dict[str, Any]:
     """Sort a unit's matters: figures, questions, what was misrouted or is late, hot spots."""
     return jobs.triage_matters(
-        request.app.state.engine,
+        store,
         code,
         as_of=as_of or dt.date.today(),
         limit=limit,
@@ -147,7 +146,7 @@ def matters(
 
 @router.get("/features/{layer}")
 def features(
-    request: Request,
+    store: Store,
     layer: str,
     bbox: Annotated[str, Query(description="west,south,east,north in degrees", max_length=120)],
     as_of: AsOf = None,
@@ -158,4 +157,4 @@ def features(
     except ValueError as error:
         raise InputError("bbox is west,south,east,north in degrees") from error
     day = as_of or dt.date.today()
-    return jobs.features(request.app.state.engine, layer, (west, south, east, north), as_of=day)
+    return jobs.features(store, layer, (west, south, east, north), as_of=day)

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from gridmap import jobs
 from gridmap.errors import UnitNotFound
+from gridmap.web.access import Store
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -23,13 +24,13 @@ Language = Annotated[str | None, Query(pattern="^(zh|en)$", description="Languag
 
 
 @router.get("/", response_class=HTMLResponse)
-def district_map(request: Request, lang: Language = None) -> HTMLResponse:
+def district_map(request: Request, store: Store, lang: Language = None) -> HTMLResponse:
     """Show the map of the district."""
     state = request.app.state
     language = lang or state.settings.language
     nonce = secrets.token_urlsafe(16)
     try:
-        text = jobs.map_page(_parts(request, state.engine, language), nonce=nonce)
+        text = jobs.map_page(_parts(request, store, language), nonce=nonce)
     except UnitNotFound:
         text = jobs.empty_page(language)
     return HTMLResponse(text, headers={"Content-Security-Policy": _policy(nonce)})

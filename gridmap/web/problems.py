@@ -15,9 +15,11 @@ from starlette.exceptions import HTTPException
 
 from gridmap.errors import (
     Conflict,
+    Forbidden,
     GridmapError,
     InputError,
     NotFound,
+    SignInNeeded,
     StoreError,
     StoreUnavailable,
 )
@@ -31,6 +33,8 @@ STATUSES: dict[type[GridmapError], int] = {
     InputError: 422,
     NotFound: 404,
     Conflict: 409,
+    Forbidden: 403,
+    SignInNeeded: 401,
     StoreUnavailable: 503,
     StoreError: 500,
     GridmapError: 500,

@@ -1,0 +1,31 @@
+"""Who asks, and through which eyes the store is read for them.
+
+Belongs here: the dependencies by which every route gets a scope and a store. Does not belong here:
+signing in (``sign_in``), what a role may (``model``), how rows are kept apart (``store``).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+
+from gridmap.model import WHOLE, Role, Scope
+
+
+def scope_of(_request: Request) -> Scope:
+    """Return what the one who asks may see and do."""
+    return Scope("nobody", Role.ADMIN, WHOLE)
+
+
+Asker = Annotated[Scope, Depends(scope_of)]
+
+
+def store_of(request: Request, _scope: Asker) -> Engine:
+    """Return the store as the one who asks sees it."""
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+Store = Annotated[Engine, Depends(store_of)]
