@@ -135,6 +135,12 @@ class StoreUnavailable(StoreError):
     code = "store_unavailable"
 
 
+class Unguarded(StoreError):
+    """The database would show an account what is outside its scope."""
+
+    code = "unguarded"
+
+
 class TrailBroken(StoreError):
     """The audit trail is not as it was written."""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gridmap.jobs.book import batch_rows, batches, undo
     from gridmap.jobs.books import reconcile
     from gridmap.jobs.cameras import refresh_camera_coverage
-    from gridmap.jobs.connection import database
+    from gridmap.jobs.connection import database, service
     from gridmap.jobs.coverage import refresh_org_coverage
     from gridmap.jobs.days_apart import Difference, diff
     from gridmap.jobs.demo import build_demo
@@ -81,6 +81,7 @@ _MODULES = {
     "refresh_camera_coverage": "cameras",
     "refresh_org_coverage": "coverage",
     "require_report": "reports",
+    "service": "connection",
     "triage_matters": "matters",
     "uncovered_buildings": "answers",
     "undo": "book",
@@ -131,6 +132,7 @@ __all__ = [
     "refresh_camera_coverage",
     "refresh_org_coverage",
     "require_report",
+    "service",
     "take_snapshot",
     "triage_matters",
     "uncovered_buildings",

@@ -6,9 +6,9 @@ to write (``jobs``), computing (the core), declaring tables (``tables``).
 
 Driver errors are translated once, in `transaction`; their text never leaves this room.
 
-Inside, each module imports only those before it: ``conditions``, ``rows``, ``schema``,
-``layers``, ``duties``, ``results``, ``snapshots``, ``audit``, ``origins``, ``position``,
-``transfer``, ``batches``, ``changes``, ``server``.
+Inside, each module imports only those before it: ``conditions``, ``rows``, ``guards``,
+``scopes``, ``schema``, ``layers``, ``duties``, ``results``, ``snapshots``, ``audit``, ``origins``,
+``position``, ``transfer``, ``batches``, ``changes``, ``server``.
 """
 
 from gridmap.store.audit import read_chain, read_events, write_event
@@ -33,7 +33,9 @@ from gridmap.store.changes import (
     write_assignment,
     write_changes,
     write_run,
+    write_target_units,
 )
+from gridmap.store.conditions import derived_names
 from gridmap.store.duties import (
     has_duties,
     read_changed_duties,
@@ -43,6 +45,7 @@ from gridmap.store.duties import (
     read_periods,
     read_projects,
 )
+from gridmap.store.guards import APP_ROLE, READING_ROLES, read_faults, read_marks
 from gridmap.store.layers import (
     read_building_grids,
     read_buildings,
@@ -62,7 +65,9 @@ from gridmap.store.layers import (
 )
 from gridmap.store.origins import (
     has_synthetic,
+    has_units,
     read_inputs,
+    read_last_batches,
     read_newest,
     read_runs,
     read_sources,
@@ -87,22 +92,37 @@ from gridmap.store.results import (
     read_views,
     read_watching,
 )
-from gridmap.store.schema import MIGRATIONS, connect, migrate, require_schema, transaction
+from gridmap.store.schema import (
+    MIGRATIONS,
+    Logins,
+    connect,
+    migrate,
+    narrow,
+    require_schema,
+    transaction,
+)
+from gridmap.store.scopes import read_scope_key, role_of
 from gridmap.store.server import read_server, read_unguarded
 from gridmap.store.snapshots import read_frozen, read_snapshots, write_snapshot
 
 __all__ = [
+    "APP_ROLE",
     "MIGRATIONS",
+    "READING_ROLES",
+    "Logins",
     "Staged",
     "analyze",
     "clear_results",
     "connect",
+    "derived_names",
     "has_answers",
     "has_duties",
     "has_synthetic",
+    "has_units",
     "hide_results",
     "locate",
     "migrate",
+    "narrow",
     "read_batches",
     "read_blind_areas",
     "read_building_grids",
@@ -117,6 +137,7 @@ __all__ = [
     "read_duties",
     "read_ended_codes",
     "read_events",
+    "read_faults",
     "read_figures",
     "read_first_days",
     "read_frozen",
@@ -126,6 +147,7 @@ __all__ = [
     "read_images",
     "read_inputs",
     "read_keys",
+    "read_last_batches",
     "read_later_keys",
     "read_layer",
     "read_left",
@@ -133,6 +155,7 @@ __all__ = [
     "read_lens_totals",
     "read_lineage",
     "read_losses",
+    "read_marks",
     "read_newest",
     "read_periods",
     "read_places",
@@ -140,6 +163,7 @@ __all__ = [
     "read_rates",
     "read_roads",
     "read_runs",
+    "read_scope_key",
     "read_seen",
     "read_server",
     "read_shapes",
@@ -157,6 +181,7 @@ __all__ = [
     "read_watching",
     "replace_results",
     "require_schema",
+    "role_of",
     "staged_layer",
     "transaction",
     "undo_batch",
@@ -168,4 +193,5 @@ __all__ = [
     "write_lineage",
     "write_run",
     "write_snapshot",
+    "write_target_units",
 ]

@@ -11,7 +11,17 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
-from gridmap.model import WHOLE, Role, Scope
+from gridmap.model import WHOLE, Right, Role, Scope
+
+NEEDED: dict[str, Right | None] = {
+    "road": None,
+    "building": Right.ROWS,
+    "blind": Right.CAMERAS,
+    "view": Right.CAMERAS,
+    "camera": Right.CAMERAS,
+}
+"""What one must have the right to, to see the details of the map. The outline of blind ground shows
+where cameras stand."""
 
 
 def scope_of(_request: Request) -> Scope:
@@ -22,9 +32,9 @@ def scope_of(_request: Request) -> Scope:
 Asker = Annotated[Scope, Depends(scope_of)]
 
 
-def store_of(request: Request, _scope: Asker) -> Engine:
+def store_of(request: Request, scope: Asker) -> Engine:
     """Return the store as the one who asks sees it."""
-    engine: Engine = request.app.state.engine
+    engine: Engine = request.app.state.logins.seen_by(scope)
     return engine
 
 

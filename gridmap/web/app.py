@@ -47,8 +47,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with jobs.database(chosen) as engine:
-            app.state.engine = engine
+        with jobs.service(chosen) as logins:
+            app.state.logins = logins
+            app.state.engine = logins.app
             yield
 
     # The documentation pages of FastAPI load scripts from a foreign host (web.md 1.1): off.
