@@ -98,10 +98,10 @@ def frame(shapes, *, crs=METRIC, index=None, **columns):
 
 
 @contextmanager
-def served(url: str) -> Iterator[str]:
+def served(url: str | None = None, *, settings: Settings | None = None) -> Iterator[str]:
     """Serve a database on a free port of this machine."""
-    settings = Settings(database_url=url)
-    config = uvicorn.Config(create_app(settings), host="127.0.0.1", port=0, log_level="error")
+    chosen = settings or Settings(database_url=url)
+    config = uvicorn.Config(create_app(chosen), host="127.0.0.1", port=0, log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

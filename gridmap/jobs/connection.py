@@ -77,7 +77,7 @@ def service(settings: Settings) -> Iterator[store.Logins]:
     StoreError
         The schema cannot be brought up to date.
     """
-    with database(settings) as owner, _url(settings) as url:
+    with _url(settings, keep_up=True) as url, database(settings) as owner:
         each = settings.role_logins or not settings.database_url
         roles = (store.APP_ROLE, *store.READING_ROLES)
         doors = {role: store.connect(url, login=role) for role in roles} if each else {}
@@ -122,10 +122,10 @@ def _require_guards(logins: store.Logins) -> None:
 
 
 @contextmanager
-def _url(settings: Settings) -> Iterator[str]:
+def _url(settings: Settings, *, keep_up: bool = False) -> Iterator[str]:
     """Yield the URL of the store that is set, or start gridmap's own."""
     if settings.database_url:
         yield settings.database_url
         return
-    with cluster.running(settings.data_dir) as url:
+    with cluster.running(settings.data_dir, keep_up=keep_up) as url:
         yield url

@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from gridmap.errors import Conflict, OutsideScope, SchemaOutOfDate, StoreError, StoreUnavailable
 from gridmap.model import Right
-from gridmap.store.guards import read_faults, read_marks, write_guards
-from gridmap.store.scopes import become, become_app, role_of
+from gridmap.store.guards import READING_ROLES, read_faults, read_marks, write_guards
+from gridmap.store.scopes import READING, become, become_app, role_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,13 +69,15 @@ def connect(url: str, *, login: str | None = None) -> Engine:
         parsed = sa.URL.create(
             parsed.drivername, login, None, parsed.host, parsed.port, parsed.database, parsed.query
         )
+    reading = login in READING_ROLES
+    options = " ".join(f"-c {name}={value}" for name, value in READING.items() if reading)
     return sa.create_engine(
         parsed,
         pool_pre_ping=True,
         pool_size=4,
         max_overflow=2,
         pool_timeout=POOL_TIMEOUT_S,
-        connect_args={"application_name": "gridmap"},
+        connect_args={"application_name": "gridmap", "options": options},
     )
 
 
@@ -84,8 +86,6 @@ POOL_TIMEOUT_S = 5.0
 
 _WRITERS = 500108  # the advisory lock of everything that writes
 _VIEW = "gridmap_view"
-READ_TIMEOUT_S = 15.0
-"""The longest a statement of a request may take."""
 
 # What the server says in five characters, and what to do (PostgreSQL, appendix A).
 _REASONS = {
@@ -106,7 +106,7 @@ class View:
     scope: Scope
     key: bytes
     app: Engine
-    timeout_s: float
+    logged_in: bool
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,6 @@ class Logins:
     app: Engine
     reading: Mapping[str, Engine]
     key: bytes
-    timeout_s: float = READ_TIMEOUT_S
 
     def seen_by(self, scope: Scope) -> Engine:
         """Return the store as a scope sees it.
@@ -135,9 +134,9 @@ class Logins:
         Engine
             Shares its connections with all others of the same role.
         """
-        view = View(scope, self.key, self.app, self.timeout_s)
-        door = self.reading.get(role_of(scope), self.app)
-        return door.execution_options(**{_VIEW: view})
+        door = self.reading.get(role_of(scope))
+        view = View(scope, self.key, self.app, logged_in=door is not None)
+        return (door or self.app).execution_options(**{_VIEW: view})
 
 
 @contextmanager
@@ -206,7 +205,7 @@ def _begun(
     """Begin a transaction as the role that it is to be, and end it."""
     with connection.begin():
         if view and not (writes or computes):
-            become(connection, view.scope, view.key, timeout_s=view.timeout_s)
+            become(connection, view.scope, view.key, logged_in=view.logged_in)
         elif not owner:
             become_app(connection)
         if writes:
@@ -224,7 +223,7 @@ def narrow(conn: Connection) -> None:
     """
     view: View | None = conn.get_execution_options().get(_VIEW)
     if view:
-        become(conn, view.scope, view.key, timeout_s=view.timeout_s)
+        become(conn, view.scope, view.key)
 
 
 def _explained(error: DBAPIError, view: View | None) -> StoreError | OutsideScope:

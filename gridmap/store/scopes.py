@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -25,20 +25,27 @@ if TYPE_CHECKING:
 VALID_S = 600
 """So long a signature holds: no transaction of a request lasts longer."""
 
+READING = {
+    "statement_timeout": "15s",
+    "lock_timeout": "3s",
+    "idle_in_transaction_session_timeout": "60s",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+}
+"""How a request reads: not for long, and with one process (reliability.md 2)."""
+
 # Where an operator has not made the role the owner works, and only the triggers hold.
 _BECOME_APP = sa.text(
     "SELECT set_config('role', rolname, true) FROM pg_roles"
     " WHERE rolname = :role AND pg_has_role(oid, 'MEMBER')"
 )
-_BECOME = sa.text(
-    "SELECT set_config('role', :role, true), set_config('gridmap.lo', :lo, true),"
-    " set_config('gridmap.hi', :hi, true), set_config('gridmap.ranges', :ranges, true),"
-    " set_config('gridmap.account', :account, true), set_config('gridmap.expires', :expires, true),"
-    " set_config('gridmap.signature', :signature, true),"
-    " set_config('statement_timeout', :timeout, true), set_config('lock_timeout', '3s', true),"
-    " set_config('idle_in_transaction_session_timeout', '60s', true),"
-    " set_config('max_parallel_workers_per_gather', '0', true), set_config('jit', 'off', true)"
+# As the driver takes them: this is before every request.
+_BEGIN = (
+    "SELECT set_config('gridmap.lo', %s, true), set_config('gridmap.hi', %s, true),"
+    " set_config('gridmap.ranges', %s, true), set_config('gridmap.account', %s, true),"
+    " set_config('gridmap.expires', %s, true), set_config('gridmap.signature', %s, true)"
 )
+_BECOME = "".join(f", set_config('{name}', %s, true)" for name in ("role", *READING))
 
 
 def role_of(scope: Scope) -> str:
@@ -106,7 +113,7 @@ def become_app(conn: Connection) -> None:
     conn.execute(_BECOME_APP, {"role": APP_ROLE})
 
 
-def become(conn: Connection, scope: Scope, key: bytes, *, timeout_s: float) -> None:
+def become(conn: Connection, scope: Scope, key: bytes, *, logged_in: bool = False) -> None:
     """See what a scope sees for the rest of the transaction; nothing undoes it but its end.
 
     Parameters
@@ -117,11 +124,15 @@ def become(conn: Connection, scope: Scope, key: bytes, *, timeout_s: float) -> N
         Whose.
     key
         From `read_scope_key`.
-    timeout_s
-        The longest a statement may take.
+    logged_in
+        The connection logged in as the role, with the settings of `READING`.
     """
-    told: dict[str, Any] = {"role": role_of(scope), "timeout": f"{round(timeout_s * 1000)}ms"}
-    conn.execute(_BECOME, told | settings_of(scope, key))
+    values = [*settings_of(scope, key).values()]
+    if logged_in:
+        conn.exec_driver_sql(_BEGIN, tuple(values))
+    else:
+        values += [role_of(scope), *READING.values()]
+        conn.exec_driver_sql(_BEGIN + _BECOME, tuple(values))
 
 
 def read_scope_key(conn: Connection) -> bytes:
