@@ -11,12 +11,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
-from gridmap.model import WHOLE, Role, Scope
+from gridmap.model import Scope
+from gridmap.web.sign_in import asker
 
 
-def scope_of(_request: Request) -> Scope:
+def scope_of(request: Request) -> Scope:
     """Return what the one who asks may see and do."""
-    return Scope("nobody", Role.ADMIN, WHOLE)
+    return asker(request)
 
 
 Asker = Annotated[Scope, Depends(scope_of)]
