@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi.testclient import TestClient
 
 from gridmap import jobs, store
+from gridmap import tables as t
 from gridmap.errors import Conflict
 from gridmap.model import WHOLE, Role
 from gridmap.settings import Settings
@@ -60,6 +61,16 @@ def cookie_of(url: str, name: str = ADMIN, role: Role = Role.ADMIN, ranges=WHOLE
     finally:
         engine.dispose()
     return {"name": SESSION, "value": Seal(SECRET).closed(token)}
+
+
+def without_accounts(url: str) -> str:
+    """Return a database after taking all accounts away: a clone for each test takes a second."""
+    engine = store.connect(url)
+    with store.transaction(engine, owner=True) as conn:
+        for table in (t.sign_in_link, t.api_token, t.session, t.account):
+            conn.execute(table.delete())
+    engine.dispose()
+    return url
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 import sqlalchemy as sa
-from accounts_fixtures import now
+from accounts_fixtures import now, without_accounts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -182,6 +182,19 @@ def test_the_secret_is_made_once_and_is_nobody_elses(tmp_path):
 pytestmark = pytest.mark.db
 
 
+@pytest.fixture(scope="module")
+def shared_url(new_database):
+    return new_database()
+
+
+@pytest.fixture
+def engine(shared_url):
+    engine = store.connect(without_accounts(shared_url))
+    engine.dialect.begun = jobs.verify_audit(engine).events
+    yield engine
+    engine.dispose()
+
+
 def add(engine, name="li", role=Role.OFFICER, ranges=("500108001",), password=GOOD):
     jobs.add_account(
         engine, name, role=role, ranges=ranges, now=NOON, actor="admin", password=password
@@ -194,7 +207,7 @@ def events(engine, *actions):
     return [
         (row["action"], row["subject"], row["actor"])
         for row in rows
-        if not actions or row["action"] in actions
+        if row["number"] > engine.dialect.begun and (not actions or row["action"] in actions)
     ]
 
 
@@ -239,7 +252,7 @@ def test_a_life_of_an_account(engine):
         ("account_enabled", "li", "admin"),
         ("sign_in", "li", "li"),
     ]
-    assert jobs.verify_audit(engine).events == 9
+    assert jobs.verify_audit(engine).breaks == ()
 
 
 def test_nothing_that_opens_is_kept(engine):

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from accounts_fixtures import now, open_client
+from accounts_fixtures import now, open_client, without_accounts
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
@@ -46,7 +46,7 @@ class FakeProvider:
         self.key = RSAKey.generate_key(2048, {"kid": "k1", "use": "sig"})
         self.codes, self.asked = {}, []
         self.discovery, self.claims, self.header, self.sign = {}, {}, {"alg": "RS256"}, self.key
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 
     def close(self):
@@ -120,6 +120,11 @@ class FakeProvider:
         request.wfile.write(body)
 
 
+@pytest.fixture(scope="module")
+def shared_url(new_database):
+    return new_database()
+
+
 @pytest.fixture
 def provider():
     provider = FakeProvider()
@@ -128,8 +133,8 @@ def provider():
 
 
 @pytest.fixture
-def client(database_url, provider):
-    engine = store.connect(database_url)
+def client(shared_url, provider):
+    engine = store.connect(without_accounts(shared_url))
     jobs.add_account(
         engine, "wu", role=Role.ADMIN, ranges=WHOLE, now=now(), actor=None, by_oidc=True
     )
@@ -139,7 +144,7 @@ def client(database_url, provider):
         "oidc_client_id": CLIENT,
         "oidc_client_secret": SECRET,
     }
-    with open_client(database_url, **options) as client:
+    with open_client(shared_url, **options) as client:
         client.headers["Accept"] = "text/html"
         yield client
 
@@ -211,7 +216,7 @@ def test_what_another_key_signed_is_refused(client, provider):
     assert is_refused(back(client, go(client, provider)))
 
 
-def test_state_and_browser_must_be_those_that_began(client, provider, database_url):
+def test_state_and_browser_must_be_those_that_began(client, provider):
     brought = go(client, provider)
     assert is_refused(back(client, {**brought, "state": "anothers"}))
     assert is_refused(back(client, brought)), "the sign-in ended with the first answer"

@@ -4,7 +4,16 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from accounts_fixtures import ADMIN, SITE, account, now, open_client, signed_client, token_of
+from accounts_fixtures import (
+    ADMIN,
+    SITE,
+    account,
+    now,
+    open_client,
+    signed_client,
+    token_of,
+    without_accounts,
+)
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from hypothesis import given
@@ -98,9 +107,14 @@ def test_an_address_has_one_form():
 pytestmark = pytest.mark.db
 
 
-@pytest.fixture
-def url(new_database, toy_template):
+@pytest.fixture(scope="module")
+def shared_url(new_database, toy_template):
     return new_database(toy_template)
+
+
+@pytest.fixture
+def url(shared_url):
+    return without_accounts(shared_url)
 
 
 @pytest.fixture
