@@ -68,6 +68,27 @@ class Settings(BaseSettings):
     access_log: bool = Field(
         default=False, description="A line of JSON for each request, on standard error."
     )
+    secret: str | None = Field(
+        default=None,
+        min_length=32,
+        max_length=1000,
+        repr=False,
+        description="What cookies are signed with; unset, a file `secret` in the data folder.",
+    )
+    allowed_hosts: str = Field(
+        default="127.0.0.1,localhost,[::1]",
+        pattern=r"^[\w.\[\]:*-]+(,[\w.\[\]:*-]+)*$",
+        description="Names under which the server may be asked, with commas between them.",
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Address of an OpenID Connect provider to sign in at; unset, there is none.",
+    )
+    oidc_client_id: str | None = Field(default=None, description="Our name at that provider.")
+    oidc_client_secret: str | None = Field(
+        default=None, repr=False, description="Our secret at that provider."
+    )
     language: str = Field(
         default="zh",
         pattern="^(zh|en)$",

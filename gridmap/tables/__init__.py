@@ -19,6 +19,7 @@ Codes are ``COLLATE "C"``: a code prefix is then the half-open range [prefix, pr
 which a b-tree serves and which fails closed in a row policy (reliability.md 0.2).
 """
 
+from gridmap.tables.accounts import account, api_token, session, sign_in_link
 from gridmap.tables.book import audit_event, import_batch, lineage, scope_key
 from gridmap.tables.columns import metadata
 from gridmap.tables.guards import CAMERAS, ONLY_COLUMNS, OPEN, OWN, UNIT_COLUMN, WHOLE_ONLY
@@ -67,6 +68,8 @@ __all__ = [
     "OWN",
     "UNIT_COLUMN",
     "WHOLE_ONLY",
+    "account",
+    "api_token",
     "audit_event",
     "blind_area",
     "building",
@@ -100,6 +103,8 @@ __all__ = [
     "restricted_site",
     "road",
     "scope_key",
+    "session",
+    "sign_in_link",
     "snapshot",
     "snapshot_lens",
     "unit_coverage",

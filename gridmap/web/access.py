@@ -11,7 +11,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
-from gridmap.model import WHOLE, Right, Role, Scope
+from gridmap.model import Right, Scope
+from gridmap.web.sign_in import asker
 
 NEEDED: dict[str, Right | None] = {
     "road": None,
@@ -24,9 +25,9 @@ NEEDED: dict[str, Right | None] = {
 where cameras stand."""
 
 
-def scope_of(_request: Request) -> Scope:
+def scope_of(request: Request) -> Scope:
     """Return what the one who asks may see and do."""
-    return Scope("nobody", Role.ADMIN, WHOLE)
+    return asker(request)
 
 
 Asker = Annotated[Scope, Depends(scope_of)]

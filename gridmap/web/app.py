@@ -11,10 +11,11 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from gridmap import __version__, jobs
+from gridmap import __version__, credentials, jobs
 from gridmap.settings import Settings
 from gridmap.web import api, pages
 from gridmap.web.problems import add_problems
+from gridmap.web.sign_in import add_sign_in, open_doors
 from gridmap.web.watch import Watch
 
 if TYPE_CHECKING:
@@ -48,8 +49,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with jobs.service(chosen) as logins:
+            jobs.require_guarded(logins.app, host=chosen.host, secret=chosen.secret)
             app.state.logins = logins
             app.state.engine = logins.app
+            open_doors(app, credentials.signing_secret(chosen.secret, chosen.data_dir))
             yield
 
     # The documentation pages of FastAPI load scripts from a foreign host (web.md 1.1): off.
@@ -60,9 +63,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.maps = {}
     app.state.watch = Watch()
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    add_sign_in(app)
     app.middleware("http")(_with_headers)
     # A foreign page must not reach this server under a name of its own (DNS rebinding).
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=chosen.allowed_hosts.split(","))
     # The last added is the first to see a request: foreign names are counted and logged too.
     app.middleware("http")(app.state.watch)
     add_problems(app)

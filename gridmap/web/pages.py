@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from gridmap import jobs
 from gridmap.errors import UnitNotFound
+from gridmap.model import Right
 from gridmap.web.access import NEEDED, Asker, Store
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ def live() -> dict[str, str]:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-def metrics(request: Request) -> PlainTextResponse:
+def metrics(request: Request, asker: Asker) -> PlainTextResponse:
     """Give counts and times of requests, in the text form of Prometheus."""
+    asker.require(Right.WATCH)
     text = request.app.state.watch.text()
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
