@@ -53,6 +53,12 @@ class CodeError(InputError):
     code = "division_code"
 
 
+class FilterError(InputError):
+    """A filter is no CQL2 that gridmap reads, or names a column that there is not."""
+
+    code = "filter"
+
+
 class LayerRejected(InputError):
     """A layer has rows with errors; nothing was written. ``report`` lists all of them."""
 

@@ -8,7 +8,8 @@ Driver errors are translated once, in `transaction`; their text never leaves thi
 
 Inside, each module imports only those before it: ``conditions``, ``rows``, ``schema``,
 ``layers``, ``duties``, ``results``, ``snapshots``, ``audit``, ``origins``, ``position``,
-``transfer``, ``batches``, ``changes``, ``server``.
+``expressions``, ``filters``, ``items``, ``tiles``, ``transfer``, ``batches``, ``changes``,
+``server``.
 """
 
 from gridmap.store.audit import read_chain, read_events, write_event
@@ -42,6 +43,20 @@ from gridmap.store.duties import (
     read_homes,
     read_periods,
     read_projects,
+)
+from gridmap.store.expressions import parse_filter
+from gridmap.store.filters import day_of
+from gridmap.store.items import (
+    UNIT,
+    Item,
+    Wanted,
+    count_items,
+    has_shape,
+    key_of,
+    knows_place,
+    read_extent,
+    read_items,
+    shown_fields,
 )
 from gridmap.store.layers import (
     read_building_grids,
@@ -93,16 +108,25 @@ from gridmap.store.snapshots import read_frozen, read_snapshots, write_snapshot
 
 __all__ = [
     "MIGRATIONS",
+    "UNIT",
+    "Item",
     "Staged",
+    "Wanted",
     "analyze",
     "clear_results",
     "connect",
+    "count_items",
+    "day_of",
     "has_answers",
     "has_duties",
+    "has_shape",
     "has_synthetic",
     "hide_results",
+    "key_of",
+    "knows_place",
     "locate",
     "migrate",
+    "parse_filter",
     "read_batches",
     "read_blind_areas",
     "read_building_grids",
@@ -117,6 +141,7 @@ __all__ = [
     "read_duties",
     "read_ended_codes",
     "read_events",
+    "read_extent",
     "read_figures",
     "read_first_days",
     "read_frozen",
@@ -125,6 +150,7 @@ __all__ = [
     "read_homes",
     "read_images",
     "read_inputs",
+    "read_items",
     "read_keys",
     "read_later_keys",
     "read_layer",
@@ -157,6 +183,7 @@ __all__ = [
     "read_watching",
     "replace_results",
     "require_schema",
+    "shown_fields",
     "staged_layer",
     "transaction",
     "undo_batch",

@@ -43,6 +43,9 @@ STATUSES: dict[type[GridmapError], int] = {
 
 RETRY_AFTER_S = 5
 
+_TOOK_TOO_LONG = "57014"
+"""What PostgreSQL calls a statement that it ended: the answer is 503, as of a busy store."""
+
 
 def add_problems(app: FastAPI) -> None:
     """Make every error of an application a problem.
@@ -61,6 +64,8 @@ def add_problems(app: FastAPI) -> None:
 async def _of_gridmap(request: Request, error: GridmapError) -> JSONResponse:
     """Turn an error into a status and a stable code; its text is our own, never a library's."""
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    ended = getattr(getattr(error.__cause__, "orig", None), "pgcode", None)
+    status = 503 if ended == _TOOK_TOO_LONG else _as_the_standard_has_it(request, status)
     busy = status == STATUSES[StoreUnavailable]
     headers = {"Retry-After": str(RETRY_AFTER_S)} if busy else {}
     return _problem(request, status, error.code, str(error), headers=headers)
@@ -73,7 +78,13 @@ async def _of_request(request: Request, error: RequestValidationError) -> JSONRe
         for one in error.errors()
     ]
     names = ", ".join(str(one["parameter"]) for one in wrong)
-    return _problem(request, 422, "request", f"cannot be used: {names}", errors=wrong)
+    status = _as_the_standard_has_it(request, 422)
+    return _problem(request, status, "request", f"cannot be used: {names}", errors=wrong)
+
+
+def _as_the_standard_has_it(request: Request, status: int) -> int:
+    """Return 400 in place of 422 where OGC's standards rule."""
+    return 400 if status == 422 and request.url.path.startswith("/ogc/") else status
 
 
 async def _of_route(request: Request, error: HTTPException) -> JSONResponse:
