@@ -59,6 +59,12 @@ class FilterError(InputError):
     code = "filter"
 
 
+class TooMuch(GridmapError):
+    """What was asked for is too large for one answer; ask for less of it."""
+
+    code = "too_much"
+
+
 class LayerRejected(InputError):
     """A layer has rows with errors; nothing was written. ``report`` lists all of them."""
 

@@ -28,6 +28,7 @@ from gridmap.crs.frames import (
     box_in_storage,
     frame_of,
     shape_in_storage,
+    tile_bounds,
 )
 from gridmap.crs.metric import (
     GEOD,
@@ -91,6 +92,7 @@ __all__ = [
     "shape_in_storage",
     "shift",
     "target_crs",
+    "tile_bounds",
     "to_storage",
     "to_target",
     "unshift",

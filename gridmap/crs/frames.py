@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -153,6 +154,41 @@ def shape_in_storage(shape: Any, frame: Frame, *, turned: bool = True) -> Any:
     if not (np.isfinite(xy).all() and (xy <= (180, 90)).all()):
         raise CrsError("the shape lies where that coordinate frame has no coordinates")
     return shape
+
+
+def tile_bounds(
+    zoom: int, column: int, row: int, *, margin: float = 0.0
+) -> tuple[float, float, float, float]:
+    """Return where a tile of the Web Mercator pyramid lies.
+
+    Parameters
+    ----------
+    zoom, column, row
+        Its place, from the north-west.
+    margin
+        Share of its side by which the bounds are wider.
+
+    Returns
+    -------
+    tuple of float
+        West, south, east, north in degrees.
+
+    Notes
+    -----
+    Source: OGC 17-083r4, WebMercatorQuad.
+
+    Examples
+    --------
+    >>> [round(degrees, 6) for degrees in tile_bounds(1, 0, 0)]
+    [-180.0, 0.0, 0.0, 85.051129]
+    """
+    side = 2**zoom
+
+    def latitude(place: float) -> float:
+        return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * place / side))))
+
+    west, east = ((column + part) / side * 360 - 180 for part in (-margin, 1 + margin))
+    return max(west, -180.0), latitude(row + 1 + margin), min(east, 180.0), latitude(row - margin)
 
 
 @cache

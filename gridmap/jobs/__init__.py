@@ -26,16 +26,19 @@ if TYPE_CHECKING:
     from gridmap.jobs.books import reconcile
     from gridmap.jobs.cameras import refresh_camera_coverage
     from gridmap.jobs.collections import (
+        MAX_ZOOM,
         Asked,
         Page,
         collection_extent,
         collection_fields,
         collection_item,
         collection_page,
+        collection_tile,
         days_of,
         needed_right,
         shaped_layers,
         shifted_shapes,
+        tile_fields,
     )
     from gridmap.jobs.connection import database
     from gridmap.jobs.coverage import refresh_org_coverage
@@ -67,6 +70,9 @@ _MODULES = {
     "collection_fields": "collections",
     "collection_item": "collections",
     "collection_page": "collections",
+    "collection_tile": "collections",
+    "tile_fields": "collections",
+    "MAX_ZOOM": "collections",
     "days_of": "collections",
     "needed_right": "collections",
     "shaped_layers": "collections",
@@ -120,6 +126,7 @@ _MODULES = {
 __all__ = [
     "BLIND_COLUMNS",
     "FAILURE_KINDS",
+    "MAX_ZOOM",
     "Asked",
     "Difference",
     "Finding",
@@ -136,9 +143,10 @@ __all__ = [
     "collection_fields",
     "collection_item",
     "collection_page",
-    "days_of",
+    "collection_tile",
     "coverage_trend",
     "database",
+    "days_of",
     "diff",
     "empty_page",
     "evidence_of",
@@ -164,6 +172,7 @@ __all__ = [
     "shaped_layers",
     "shifted_shapes",
     "take_snapshot",
+    "tile_fields",
     "triage_matters",
     "uncovered_buildings",
     "undo",

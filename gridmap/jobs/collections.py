@@ -18,7 +18,7 @@ import geopandas as gpd
 import shapely
 
 from gridmap import crs, store
-from gridmap.errors import InputError, NotFound
+from gridmap.errors import InputError, NotFound, TooMuch
 from gridmap.model import LAYERS, Kind, Right
 
 if TYPE_CHECKING:
@@ -243,6 +243,22 @@ def collection_item(
     return Page(version, 1, items)
 
 
+def tile_fields(layer: str) -> dict[int, list[str]]:
+    """Return the columns that a layer's tiles have.
+
+    Parameters
+    ----------
+    layer
+        A layer with a shape.
+
+    Returns
+    -------
+    dict
+        First level of the pyramid -> names.
+    """
+    return {zoom: store.tile_fields(layer, zoom) for zoom in (0, store.DETAIL_ZOOM)}
+
+
 def collection_extent(engine: Engine, layer: str, *, day: dt.date) -> tuple[float, ...] | None:
     """Return where a layer's rows lie.
 
@@ -267,6 +283,57 @@ def collection_extent(engine: Engine, layer: str, *, day: dt.date) -> tuple[floa
     """
     with store.transaction(engine) as conn:
         return store.read_extent(conn, layer, day=day)
+
+
+def collection_tile(
+    engine: Engine, layer: str, place: tuple[int, int, int], *, day: dt.date, known: str = ""
+) -> tuple[str, store.Tile | None]:
+    """Draw a layer in a tile of the Web Mercator pyramid.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    layer
+        A layer with a shape.
+    place
+        Zoom, column, row.
+    day
+        The day of the rows.
+    known
+        A version of the store whose tile the asker has.
+
+    Returns
+    -------
+    str, Tile or None
+        The state of the store; None where the asker has its tile.
+
+    Raises
+    ------
+    NotFound
+        The pyramid has no such tile.
+    TooMuch
+        It would hold too much to be drawn.
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    zoom, column, row = place
+    if not (0 <= zoom <= MAX_ZOOM and 0 <= column < 2**zoom and 0 <= row < 2**zoom):
+        raise NotFound("the pyramid has no such tile")
+    area = shapely.box(*crs.tile_bounds(zoom, column, row, margin=store.TILE_MARGIN))
+    wanted = store.Wanted(layer, day, day, area=area)
+    with store.transaction(engine, snapshot=True) as conn:
+        version = store.read_version(conn)
+        if known and version == known:
+            return version, None
+        tile = store.read_tile(conn, wanted, zoom=zoom, column=column, row=row)
+    if tile is None:
+        raise TooMuch(f"more than {store.MAX_FEATURES} features lie in this tile; look closer")
+    return version, tile
+
+
+MAX_ZOOM = 22
+"""The last level of the pyramid."""
 
 
 def days_of(text: str, today: dt.date) -> tuple[dt.date | None, dt.date | None]:

@@ -105,12 +105,17 @@ from gridmap.store.results import (
 from gridmap.store.schema import MIGRATIONS, connect, migrate, require_schema, transaction
 from gridmap.store.server import read_server, read_unguarded
 from gridmap.store.snapshots import read_frozen, read_snapshots, write_snapshot
+from gridmap.store.tiles import DETAIL_ZOOM, MAX_FEATURES, TILE_MARGIN, Tile, read_tile, tile_fields
 
 __all__ = [
+    "DETAIL_ZOOM",
+    "MAX_FEATURES",
     "MIGRATIONS",
+    "TILE_MARGIN",
     "UNIT",
     "Item",
     "Staged",
+    "Tile",
     "Wanted",
     "analyze",
     "clear_results",
@@ -172,6 +177,7 @@ __all__ = [
     "read_snapshots",
     "read_sources",
     "read_statuses",
+    "read_tile",
     "read_uncovered",
     "read_unguarded",
     "read_unit_coverage",
@@ -185,6 +191,7 @@ __all__ = [
     "require_schema",
     "shown_fields",
     "staged_layer",
+    "tile_fields",
     "transaction",
     "undo_batch",
     "write_assignment",

@@ -39,7 +39,15 @@ _SHAPE = re.compile(
     re.IGNORECASE,
 )
 _SHAPES = frozenset(
-    "point linestring polygon multipoint multilinestring multipolygon geometrycollection".split()
+    [
+        "point",
+        "linestring",
+        "polygon",
+        "multipoint",
+        "multilinestring",
+        "multipolygon",
+        "geometrycollection",
+    ]
 )
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 SPATIAL = (
@@ -53,7 +61,7 @@ SPATIAL = (
     "s_overlaps",
 )
 TEMPORAL = ("t_intersects", "t_disjoint", "t_before", "t_after", "t_during", "t_equals")
-_RESERVED = frozenset("and or not like between in is null true false".split())
+_RESERVED = frozenset(["and", "or", "not", "like", "between", "in", "is", "null", "true", "false"])
 
 
 def parse_filter(text: str) -> Tree:
@@ -192,6 +200,9 @@ class _Reader:
             denied = self._took("not")
             self._need("null")
             return _denied({"op": "isNull", "args": [left]}, denied=denied)
+        return self._asked(left)
+
+    def _asked(self, left: Any) -> Tree:
         denied = self._took("not")
         if self._took("like"):
             tree: Tree = {"op": "like", "args": [left, self._scalar()]}

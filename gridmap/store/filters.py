@@ -56,22 +56,22 @@ _TURNED["t_after"] = "t_before"
 _NUMBERS = (Kind.INTEGER, Kind.NUMBER)
 
 
-def covers_box(geom: sa.ColumnElement[Any], shape: Any) -> list[sa.ColumnElement[bool]]:
-    """Return the condition to touch a shape in degrees, index condition first (reliability.md 0.1).
+def touches(geom: sa.ColumnElement[Any], wkb: Any) -> list[sa.ColumnElement[bool]]:
+    """Return the condition to touch a shape, index condition first (reliability.md 0.1).
 
     Parameters
     ----------
     geom
         A column of shapes in EPSG:4490.
-    shape
-        A shapely geometry in EPSG:4490.
+    wkb
+        A shape in EPSG:4490, as WKB in a bound value.
 
     Returns
     -------
     list
         Two conditions.
     """
-    drawn = _drawn(shape)
+    drawn = ST_GeomFromWKB(wkb, STORAGE_SRID)
     return [geom.bool_op("&&")(drawn), ST_Intersects(geom, drawn)]
 
 
@@ -143,12 +143,13 @@ class _Translation:
             return self.spatial(name, *parts)
         if name in TEMPORAL:
             return self.temporal(name, *parts)
-        return {
+        asked: dict[str, Callable[..., sa.ColumnElement[bool]]] = {
             "isNull": self.is_null,
             "like": self.like,
             "between": self.between,
             "in": self.within,
-        }[name](*parts)
+        }
+        return asked[name](*parts)
 
     # --- values
 
@@ -281,7 +282,8 @@ def _is_column(part: Any) -> bool:
 
 
 def _has_column(part: Any) -> bool:
-    return _is_column(part) or (isinstance(part, dict) and any(map(_is_column, part.get("args", ()))))
+    inner = part.get("args", ()) if isinstance(part, dict) else ()
+    return _is_column(part) or any(map(_is_column, inner))
 
 
 def _when(
@@ -299,7 +301,7 @@ def _when(
         return day < first if first else sa.false()
     if name == "t_after":
         return day > last if last else sa.false()
-    if name == "t_equals" and (whole and first != last or first is None):
+    if name == "t_equals" and ((whole and first != last) or first is None):
         return sa.false()  # a day is no period
     if name == "t_during":
         if not whole:

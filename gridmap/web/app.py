@@ -13,7 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from gridmap import __version__, jobs
 from gridmap.settings import Settings
-from gridmap.web import api, ogc, pages, v1
+from gridmap.web import api, ogc, ogc_tiles, pages, v1
 from gridmap.web.documents import add_documents
 from gridmap.web.fresh import Kept
 from gridmap.web.problems import add_problems
@@ -71,6 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(api.router)
     app.include_router(v1.router)
     app.include_router(ogc.router)
+    app.include_router(ogc_tiles.router)
     app.include_router(pages.router)
     add_documents(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")

@@ -56,6 +56,11 @@ CONFORMS = (
     f"{_CQL}/basic-spatial-functions",
     f"{_CQL}/spatial-functions",
     f"{_CQL}/property-property",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tileset",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tilesets-list",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/geodata-tilesets",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
 )
 """Conformance classes that the tests transcribe; no certificate was given."""
 
@@ -73,28 +78,32 @@ def _only_json(f: Annotated[str, Query(pattern="^json$", description="json")] = 
     return f
 
 
-router = APIRouter(prefix=PREFIX, tags=["OGC API"], dependencies=[Depends(_only_json)])
+ONLY_JSON = [Depends(_only_json)]
+router = APIRouter(prefix=PREFIX, tags=["OGC API"], dependencies=ONLY_JSON)
 
 Collection = Annotated[str, Path(max_length=40, description="Name of a collection.")]
 Text = Annotated[str, Query(max_length=300)]
 FrameUri = Annotated[str, Query(max_length=100, description="URI of a coordinate frame.")]
 Time = Annotated[str, Query(max_length=80, description="A day, or first/last; .. is open.")]
-_GEO = {200: {"content": {GEOJSON: {"schema": {"type": "object"}}}}, 304: {"description": "Same"}}
+_GEO: dict[int | str, dict[str, Any]] = {
+    200: {"content": {GEOJSON: {"schema": {"type": "object"}}}},
+    304: {"description": "Same"},
+}
 
 
 @router.get("")
 @router.get("/", include_in_schema=False)
 def landing(request: Request) -> Response:
     """Say what there is."""
-    _refuse_unknown(request)
+    refuse_unknown(request)
     links = [
-        _link(request, "", "self", "This document"),
-        _link(request, "/api", "service-desc", "The interface", OPENAPI),
-        _link(request, "/conformance", "conformance", "Conformance classes"),
-        _link(request, "/collections", "data", "Collections"),
-        _link(request, "/tileMatrixSets", f"{_REL}/tiling-schemes", "Tile matrix sets"),
+        link(request, "", "self", "This document"),
+        link(request, "/api", "service-desc", "The interface", OPENAPI),
+        link(request, "/conformance", "conformance", "Conformance classes"),
+        link(request, "/collections", "data", "Collections"),
+        link(request, "/tileMatrixSets", f"{_REL}/tiling-schemes", "Tile matrix sets"),
     ]
-    return _json(
+    return as_json(
         {
             "title": "gridmap",
             "description": "Divisions, buildings and what covers them, as your account sees them.",
@@ -106,46 +115,51 @@ def landing(request: Request) -> Response:
 @router.get("/conformance")
 def conformance(request: Request) -> Response:
     """List the conformance classes."""
-    _refuse_unknown(request)
-    return _json({"conformsTo": list(CONFORMS)})
+    refuse_unknown(request)
+    return as_json({"conformsTo": list(CONFORMS)})
 
 
 @router.get("/api")
 def api(request: Request) -> Response:
     """Describe this interface, in OpenAPI 3.0."""
-    _refuse_unknown(request)
+    refuse_unknown(request)
     document = document_of(request.app, PREFIX, "3.0.3")
     document["servers"] = [{"url": _base(request)}]
-    return _json(document, media_type=OPENAPI)
+    return as_json(document, media_type=OPENAPI)
 
 
 @router.get("/collections")
 def collections(request: Request, store: Store, asker: Asker) -> Response:
     """List the collections that the account may see."""
-    _refuse_unknown(request)
+    refuse_unknown(request)
     names = [name for name in jobs.shaped_layers() if _may(asker, name)]
     extents = _extents(request, store, asker, names)
     described = [_collection(request, name, extents[name]) for name in names]
-    return _json({"links": [_link(request, "/collections", "self", "This document")],
-                  "collections": described, "numberMatched": len(names),
-                  "numberReturned": len(names)})
+    return as_json(
+        {
+            "links": [link(request, "/collections", "self", "This document")],
+            "collections": described,
+            "numberMatched": len(names),
+            "numberReturned": len(names),
+        }
+    )
 
 
 @router.get("/collections/{collection}")
 def collection(request: Request, store: Store, asker: Asker, collection: Collection) -> Response:
     """Describe a collection."""
-    _refuse_unknown(request)
-    name = _layer(asker, collection)
-    return _json(_collection(request, name, _extents(request, store, asker, [name])[name]))
+    refuse_unknown(request)
+    name = layer_of(asker, collection)
+    return as_json(_collection(request, name, _extents(request, store, asker, [name])[name]))
 
 
 @router.get("/collections/{collection}/queryables")
 def queryables(request: Request, asker: Asker, collection: Collection) -> Response:
     """List the columns that a filter may name."""
-    _refuse_unknown(request)
-    name = _layer(asker, collection)
+    refuse_unknown(request)
+    name = layer_of(asker, collection)
     properties: dict[str, Any] = {
-        column: _schema(field) for column, field in jobs.collection_fields(name).items()
+        column: schema_of(field) for column, field in jobs.collection_fields(name).items()
     }
     properties["geometry"] = {"title": "geometry", "format": "geometry-any"}
     body = {
@@ -156,7 +170,7 @@ def queryables(request: Request, asker: Asker, collection: Collection) -> Respon
         "properties": properties,
         "additionalProperties": False,
     }
-    return _json(body, media_type=SCHEMA_JSON)
+    return as_json(body, media_type=SCHEMA_JSON)
 
 
 @router.get("/collections/{collection}/items", responses=_GEO)
@@ -170,17 +184,15 @@ def items(
     bbox_crs: Annotated[FrameUri, Query(alias="bbox-crs")] = crs.CRS84.uri,
     frame_uri: Annotated[FrameUri, Query(alias="crs")] = crs.CRS84.uri,
     datetime: Time = "",
-    filter: Annotated[str, Query(max_length=8000, description="CQL2 text.")] = "",  # noqa: A002
-    filter_lang: Annotated[
-        str, Query(alias="filter-lang", pattern="^cql2-text$")
-    ] = "cql2-text",
+    filter: Annotated[str, Query(max_length=8000, description="CQL2 text.")] = "",
+    filter_lang: Annotated[str, Query(alias="filter-lang", pattern="^cql2-text$")] = "cql2-text",
     filter_crs: Annotated[FrameUri, Query(alias="filter-crs")] = crs.CRS84.uri,
     after: Annotated[str, Query(max_length=2000, description="From the link next.")] = "",
 ) -> Response:
     """Give a page of a collection's features, as GeoJSON."""
-    name = _layer(asker, collection)
+    name = layer_of(asker, collection)
     fields = jobs.collection_fields(name)
-    _refuse_unknown(request, *ITEM_PARAMETERS, *fields)
+    refuse_unknown(request, *ITEM_PARAMETERS, *fields)
     frame = crs.frame_of(frame_uri)
     today = dt.date.today()
     asked = jobs.Asked(
@@ -219,7 +231,18 @@ def items(
 
 
 ITEM_PARAMETERS = frozenset(
-    "f limit bbox bbox-crs crs datetime filter filter-lang filter-crs after".split()
+    [
+        "f",
+        "limit",
+        "bbox",
+        "bbox-crs",
+        "crs",
+        "datetime",
+        "filter",
+        "filter-lang",
+        "filter-crs",
+        "after",
+    ]
 )
 
 
@@ -234,8 +257,8 @@ def item(
     datetime: Time = "",
 ) -> Response:
     """Give one feature, as GeoJSON."""
-    name = _layer(asker, collection)
-    _refuse_unknown(request, "f", "crs", "datetime")
+    name = layer_of(asker, collection)
+    refuse_unknown(request, "f", "crs", "datetime")
     frame, today = crs.frame_of(frame_uri), dt.date.today()
     first, last = jobs.days_of(datetime, today)
     fresh = Fresh.of(request, asker, today)
@@ -246,7 +269,7 @@ def item(
         return fresh.unchanged(page.version)
     links = [
         {"href": str(request.url), "rel": "self", "type": GEOJSON, "title": "This document"},
-        _link(request, f"/collections/{name}", "collection", "The collection"),
+        link(request, f"/collections/{name}", "collection", "The collection"),
     ]
     body = f'{_feature(page.items[0])[:-1]},"links":{json.dumps(links)}}}'
     headers = {**fresh.headers(page.version), "Content-Crs": f"<{frame.uri}>"}
@@ -282,14 +305,14 @@ def _may(asker: Scope, name: str) -> bool:
     return right is None or right in asker.rights
 
 
-def _layer(asker: Scope, name: str) -> str:
+def layer_of(asker: Scope, name: str) -> str:
     """Return the layer of a collection, if the role may know of it."""
     if name not in jobs.shaped_layers() or not _may(asker, name):
         raise LayerNotFound("there is no such collection")
     return name
 
 
-def _refuse_unknown(request: Request, *known: str) -> None:
+def refuse_unknown(request: Request, *known: str) -> None:
     """Refuse parameters that nobody would look at (features-1, /req/core/query-param-unknown)."""
     names = request.query_params.keys()
     if names - {"f", *known}:
@@ -312,9 +335,7 @@ def _extents(
     return found
 
 
-def _collection(
-    request: Request, name: str, extent: tuple[float, ...] | None
-) -> dict[str, Any]:
+def _collection(request: Request, name: str, extent: tuple[float, ...] | None) -> dict[str, Any]:
     at = f"/collections/{name}"
     box = {"bbox": [list(extent)], "crs": crs.CRS84.uri} if extent else None
     return {
@@ -332,23 +353,24 @@ def _collection(
         "crs": [frame.uri for frame in crs.FRAMES],
         "storageCrs": crs.STORAGE_FRAME.uri,
         "links": [
-            _link(request, at, "self", "This document"),
-            _link(request, f"{at}/items", "items", "The features", GEOJSON),
-            _link(request, f"{at}/queryables", f"{_REL}/queryables", "Columns", SCHEMA_JSON),
-            _link(request, f"{at}/tiles", f"{_REL}/tilesets-vector", "Vector tiles"),
+            link(request, at, "self", "This document"),
+            link(request, f"{at}/items", "items", "The features", GEOJSON),
+            link(request, f"{at}/queryables", f"{_REL}/queryables", "Columns", SCHEMA_JSON),
+            link(request, f"{at}/tiles", f"{_REL}/tilesets-vector", "Vector tiles"),
         ],
     }
 
 
-def _schema(field: Field) -> dict[str, Any]:
+def schema_of(field: Field) -> dict[str, Any]:
+    """Return a column as JSON Schema."""
     unit = f", {field.unit}" if field.unit else ""
-    choices = {"enum": list(field.choices)} if field.choices else {}
-    return {"title": field.name, "description": field.meaning + unit, **_TYPES[field.kind], **choices}
+    kind = _TYPES[field.kind] | ({"enum": list(field.choices)} if field.choices else {})
+    return {"title": field.name, "description": field.meaning + unit, **kind}
 
 
 def _page_links(request: Request, name: str, following: str | None) -> list[dict[str, str]]:
     here = {"href": str(request.url), "rel": "self", "type": GEOJSON, "title": "This document"}
-    links = [here, _link(request, f"/collections/{name}", "collection", "The collection")]
+    links = [here, link(request, f"/collections/{name}", "collection", "The collection")]
     if following:
         url = str(request.url.include_query_params(after=following))
         links.append({"href": url, "rel": "next", "type": GEOJSON, "title": "The next page"})
@@ -363,12 +385,14 @@ def _url(request: Request, path: str) -> str:
     return _base(request) + path
 
 
-def _link(
+def link(
     request: Request, path: str, rel: str, title: str, kind: str = "application/json"
 ) -> dict[str, str]:
+    """Return a link to another answer of this interface."""
     return {"href": _url(request, path), "rel": rel, "type": kind, "title": title}
 
 
-def _json(body: object, *, media_type: str = "application/json") -> Response:
+def as_json(body: object, *, media_type: str = "application/json") -> Response:
+    """Return an answer as JSON that only its client keeps."""
     text = json.dumps(body, ensure_ascii=False)
     return Response(text.encode(), media_type=media_type, headers=HEADERS)

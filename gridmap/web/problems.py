@@ -22,6 +22,7 @@ from gridmap.errors import (
     SignInNeeded,
     StoreError,
     StoreUnavailable,
+    TooMuch,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ STATUSES: dict[type[GridmapError], int] = {
     Conflict: 409,
     Forbidden: 403,
     SignInNeeded: 401,
+    TooMuch: 413,
     StoreUnavailable: 503,
     StoreError: 500,
     GridmapError: 500,

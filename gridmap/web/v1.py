@@ -72,7 +72,20 @@ Shapes = Annotated[bool, Query(alias="geometry", description="Whether shapes are
 Within = Annotated[
     str, Query(pattern="^([0-9]{6,15})?$", description="Code of a division: what lies in it.")
 ]
-KNOWN = frozenset("within bbox q filter limit after as_of lang crs geometry".split())
+KNOWN = frozenset(
+    [
+        "within",
+        "bbox",
+        "q",
+        "filter",
+        "limit",
+        "after",
+        "as_of",
+        "lang",
+        "crs",
+        "geometry",
+    ]
+)
 
 
 def _rows_of(name: str, layer: str) -> Callable[..., Response]:
@@ -87,13 +100,13 @@ def _rows_of(name: str, layer: str) -> Callable[..., Response]:
             str, Query(max_length=120, description="west,south,east,north in degrees.")
         ] = "",
         q: Annotated[str, Query(max_length=100, description="A part of the name.")] = "",
-        filter: Annotated[str, Query(max_length=8000, description="CQL2 text.")] = "",  # noqa: A002
+        filter: Annotated[str, Query(max_length=8000, description="CQL2 text.")] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
         after: Annotated[str, Query(max_length=2000, description="From the page before.")] = "",
         as_of: AsOf = None,
         lang: Language = None,
         frame_name: FrameName = "EPSG:4490",
-        shapes: Shapes = True,  # noqa: FBT001, FBT002  a query parameter
+        shapes: Shapes = True,  # noqa: FBT002  a query parameter
     ) -> Response:
         _require(asker, layer)
         _refuse_unknown(request, layer)
@@ -156,9 +169,7 @@ def _one(
     if unknown:
         raise InputError("a parameter of the request has a name that is not known here")
     day = as_of or dt.date.today()
-    page = jobs.collection_item(
-        store, layer, key, first=day, last=day, frame=_frame(frame_name)
-    )
+    page = jobs.collection_item(store, layer, key, first=day, last=day, frame=_frame(frame_name))
     items = page.items or []
     version = json.loads(items[0].properties)["version"]
     headers = {"ETag": f'"{version}"', **HEADERS}
@@ -224,9 +235,7 @@ def _frame(name: str) -> crs.Frame:
     return FRAMES.get(name, FRAMES["EPSG:4490"])
 
 
-def _texts(
-    layer: str, items: list[Any], frame_name: str, language: str | None
-) -> list[str]:
+def _texts(layer: str, items: list[Any], frame_name: str, language: str | None) -> list[str]:
     """Return rows as JSON: their columns, what coded values are called, the shape."""
     shapes = [item.geometry for item in items]
     if frame_name not in FRAMES and any(shape is not None for shape in shapes):
