@@ -8,7 +8,8 @@ Driver errors are translated once, in `transaction`; their text never leaves thi
 
 Inside, each module imports only those before it: ``conditions``, ``rows``, ``guards``,
 ``scopes``, ``schema``, ``layers``, ``duties``, ``results``, ``snapshots``, ``accounts``, ``audit``,
-``origins``, ``position``, ``transfer``, ``batches``, ``changes``, ``server``.
+``origins``, ``position``, ``expressions``, ``filters``, ``items``, ``tiles``, ``transfer``,
+``batches``, ``changes``, ``server``.
 """
 
 from gridmap.store.accounts import (
@@ -67,7 +68,21 @@ from gridmap.store.duties import (
     read_periods,
     read_projects,
 )
+from gridmap.store.expressions import parse_filter
+from gridmap.store.filters import day_of
 from gridmap.store.guards import APP_ROLE, READING_ROLES, read_faults, read_marks
+from gridmap.store.items import (
+    UNIT,
+    Item,
+    Wanted,
+    count_items,
+    has_shape,
+    key_of,
+    knows_place,
+    read_extent,
+    read_items,
+    shown_fields,
+)
 from gridmap.store.layers import (
     read_building_grids,
     read_buildings,
@@ -126,17 +141,27 @@ from gridmap.store.schema import (
 from gridmap.store.scopes import read_scope_key, role_of
 from gridmap.store.server import read_server, read_unguarded
 from gridmap.store.snapshots import read_frozen, read_snapshots, write_snapshot
+from gridmap.store.tiles import DETAIL_ZOOM, MAX_FEATURES, TILE_MARGIN, Tile, read_tile, tile_fields
 
 __all__ = [
     "APP_ROLE",
+    "DETAIL_ZOOM",
+    "MAX_FEATURES",
     "MIGRATIONS",
     "READING_ROLES",
+    "TILE_MARGIN",
+    "UNIT",
+    "Item",
     "Logins",
     "Staged",
+    "Tile",
+    "Wanted",
     "analyze",
     "change_account",
     "clear_results",
     "connect",
+    "count_items",
+    "day_of",
     "delete_old_sessions",
     "derived_names",
     "end_links",
@@ -146,12 +171,16 @@ __all__ = [
     "has_accounts",
     "has_answers",
     "has_duties",
+    "has_shape",
     "has_synthetic",
     "has_units",
     "hide_results",
+    "key_of",
+    "knows_place",
     "locate",
     "migrate",
     "narrow",
+    "parse_filter",
     "read_account",
     "read_accounts",
     "read_batches",
@@ -168,6 +197,7 @@ __all__ = [
     "read_duties",
     "read_ended_codes",
     "read_events",
+    "read_extent",
     "read_faults",
     "read_figures",
     "read_first_days",
@@ -178,6 +208,7 @@ __all__ = [
     "read_homes",
     "read_images",
     "read_inputs",
+    "read_items",
     "read_keys",
     "read_last_batches",
     "read_later_keys",
@@ -203,6 +234,7 @@ __all__ = [
     "read_snapshots",
     "read_sources",
     "read_statuses",
+    "read_tile",
     "read_token",
     "read_tokens",
     "read_uncovered",
@@ -217,7 +249,9 @@ __all__ = [
     "replace_results",
     "require_schema",
     "role_of",
+    "shown_fields",
     "staged_layer",
+    "tile_fields",
     "transaction",
     "undo_batch",
     "use_link",

@@ -92,7 +92,6 @@ _REASONS = {
     "53": "the database server is out of disk space, memory or connections; free some, try again",
     "40": "another write came between; try again",
     "55": "another write holds the rows; try again",
-    "57014": "the statement took too long and was ended",
     # A quota is no full disk to the server: it calls it an error of its files, or one of its own.
     "58": "the database server cannot read or write its files; see its log and disk, try again",
     "XX": "the database server failed, perhaps for want of disk; see its log, try again",
@@ -231,6 +230,8 @@ def _explained(error: DBAPIError, view: View | None) -> StoreError | OutsideScop
     code = getattr(error.orig, "pgcode", None) or ""
     if view and code == "42501":
         return OutsideScope("the account may not read this")
+    if code == "57014":
+        return StoreUnavailable("the question took too long and was ended; ask for less, or later")
     reason = _REASONS.get(code) or _REASONS.get(code[:2])
     if reason:
         return StoreError(f"{reason} (SQLSTATE {code})")

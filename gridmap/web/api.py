@@ -11,7 +11,7 @@ from gridmap import jobs
 from gridmap.errors import InputError
 from gridmap.web.access import Store
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api/v1", tags=["Answers"])
 
 Longitude = Annotated[float, Query(ge=-180, le=180, description="Degrees, CGCS2000 or WGS 84.")]
 Latitude = Annotated[float, Query(ge=-90, le=90, description="Degrees, CGCS2000 or WGS 84.")]
@@ -84,7 +84,7 @@ def law(
     return jobs.camera_issues(store, code, limit=limit, as_of=as_of)
 
 
-LensCode = Annotated[str, Query(max_length=64, description="Code of a lens, see /api/lenses.")]
+LensCode = Annotated[str, Query(max_length=64, description="Code of a lens, see /api/v1/lenses.")]
 Rows = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -126,7 +126,7 @@ def evidence(
     return jobs.evidence_of(store, lens, target, as_of=as_of)
 
 
-@router.get("/matters/{code}")
+@router.get("/coverage/{code}/matters")
 def matters(
     store: Store,
     code: Code,

@@ -13,7 +13,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from gridmap import __version__, credentials, jobs
 from gridmap.settings import Settings
-from gridmap.web import api, pages
+from gridmap.web import api, ogc, ogc_tiles, pages, v1
+from gridmap.web.documents import add_documents
+from gridmap.web.fresh import Kept
 from gridmap.web.problems import add_problems
 from gridmap.web.sign_in import add_sign_in, open_doors
 from gridmap.web.watch import Watch
@@ -61,6 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = chosen
     app.state.maps = {}
+    app.state.kept = Kept()
     app.state.watch = Watch()
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     add_sign_in(app)
@@ -71,7 +74,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.middleware("http")(app.state.watch)
     add_problems(app)
     app.include_router(api.router)
+    app.include_router(v1.router)
+    app.include_router(ogc.router)
+    app.include_router(ogc_tiles.router)
     app.include_router(pages.router)
+    add_documents(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     return app
 

@@ -93,7 +93,7 @@ def route_of(request: Request) -> str:
     Returns
     -------
     str
-        As ``/api/coverage/{code}``; `UNKNOWN` where no route fitted.
+        As ``/api/v1/coverage/{code}``; `UNKNOWN` where no route fitted.
     """
     route = request.scope.get("route")
     return getattr(route, "path", None) or UNKNOWN
