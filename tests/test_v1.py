@@ -89,8 +89,8 @@ def test_filters_find_what_they_say(client):
 
 def test_coded_values_are_told_in_both_languages(client):
     row = got(client, "buildings/T1", lang="zh")
-    assert row["labels"] == {"kind": "板楼"}
-    assert got(client, "buildings", lang="en", limit=1)["items"][0]["labels"] == {"kind": "slab"}
+    assert row["labels"] == {"kind": "板楼", "management_kind": "自管"}
+    assert got(client, "buildings", lang="en", limit=1)["items"][0]["labels"]["kind"] == "slab"
     assert "labels" not in got(client, "buildings/T1")
     place = got(client, "cameras", lang="en", limit=1)["items"][0]["labels"]["state"]
     assert place == "in use"
