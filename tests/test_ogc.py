@@ -7,10 +7,12 @@ transcribed here by hand from OGC 17-069r4, 18-058r1, 19-079r2, 20-057 and 17-08
 import dataclasses
 import datetime as dt
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from urllib.parse import quote
 
 import cql2
@@ -22,7 +24,7 @@ import pandas as pd
 import pytest
 import shapely
 import sqlalchemy as sa
-from fastapi.testclient import TestClient
+from accounts_fixtures import SITE, signed_client, token_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapely import Point
@@ -31,23 +33,25 @@ from toy_town import TOY_DAY, frame, served
 from gridmap import crs, jobs, store, tables
 from gridmap.errors import FilterError, StoreError
 from gridmap.model import LAYERS, WHOLE, Role, Scope
-from gridmap.settings import Settings
 from gridmap.store import tiles
 from gridmap.store.items import wanted_rows
-from gridmap.web import create_app
 from gridmap.web.access import scope_of
 from gridmap.web.fresh import Kept, digest
 
 pytestmark = pytest.mark.db
 
-SITE = "http://127.0.0.1"
 SHAPED = [name for name, spec in LAYERS.items() if spec.kinds]
 URI = "http://www.opengis.net/def/crs/EPSG/0/{}"
 EVERY_ROW = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@contextmanager
 def opened(url):
-    return TestClient(create_app(Settings(database_url=url)), base_url=SITE)
+    """An application with an admin's client, and beside it the store without any scope."""
+    with signed_client(url) as client:
+        client.store = store.connect(url)
+        yield client
+        client.store.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -263,7 +267,7 @@ def test_each_collection_says_what_the_store_has(client, layer):
     columns = valid(got(client, f"/collections/{layer}/queryables"), QUERYABLES)["properties"]
     page = valid(got(client, f"/collections/{layer}/items"), FEATURES)
     assert page["numberMatched"] == page["numberReturned"] == len(page["features"])
-    with store.transaction(client.app.state.engine) as conn:
+    with store.transaction(client.store) as conn:
         stored = store.read_layer(conn, layer, as_of=dt.date.today())
     assert page["numberMatched"] == len(stored)
     if layer == "restricted_site":
@@ -600,7 +604,7 @@ def test_a_tile_has_what_lies_in_its_square(client, layer, zoom):
     box = sa.func.ST_MakeEnvelope(*bounds, 4490)
     table = tables.division if LAYERS[layer].level else tables.metadata.tables[layer]
     level = [table.c.level == layer] if LAYERS[layer].level else []
-    with store.transaction(client.app.state.engine) as conn:
+    with store.transaction(client.store) as conn:
         inside = conn.execute(
             sa.select(table.c.code).where(sa.func.ST_Intersects(table.c.geom, box), *level)
         ).scalars()
@@ -726,7 +730,8 @@ def test_filters_of_space(client):
     assert find(client, f"S_CONTAINS(geometry, {box})") == []
     assert find(client, f"S_DISJOINT(geometry, {box})") == everything[2:]
     assert find(client, f"NOT S_DISJOINT(geometry, {box})") == ["T1", "T2"]
-    flipped = "S_INTERSECTS(geometry, POLYGON((3266000 364000,3266200 364000,3266200 364100,3266000 364100,3266000 364000)))"
+    ring = "3266000 364000,3266200 364000,3266200 364100,3266000 364100,3266000 364000"
+    flipped = f"S_INTERSECTS(geometry, POLYGON(({ring})))"
     assert find(client, flipped, **{"filter-crs": URI.format(4545)}) == ["T1", "T2"]
 
 
@@ -736,7 +741,7 @@ def test_each_operator_of_space_finds_by_the_index_first(client):
                  "s_overlaps", "s_disjoint"):  # fmt: skip
         tree = store.parse_filter(f"{name}(geometry, POINT(106.5 29.5))")
         wanted = store.Wanted("building", TOY_DAY, TOY_DAY, filter=tree)
-        text = str(sa.select(wanted_rows(wanted)).compile(client.app.state.engine))
+        text = str(sa.select(wanted_rows(wanted)).compile(client.store))
         assert text.count("&&") == 2, name
         for half in text.split("UNION ALL"):
             exact = "ST_" + {"s_disjoint": "Intersects"}.get(name, name[2:].title())
@@ -1027,7 +1032,11 @@ pyogrio.read_dataframe(f"OAPIF:{site}/ogc", layer=layer, **options).to_pickle(ta
 """
 
 
-def read_by_gdal(site, layer, folder, crs=""):
+def with_token(token):
+    return {**os.environ, "GDAL_HTTP_HEADERS": f"Authorization: Bearer {token}"}
+
+
+def read_by_gdal(site, layer, folder, crs="", *, token):
     """Read in a process of its own: while GDAL waits, no thread of this one could answer."""
     target = folder / f"{layer}.pickle"
     run = subprocess.run(
@@ -1035,6 +1044,7 @@ def read_by_gdal(site, layer, folder, crs=""):
         capture_output=True,
         text=True,
         timeout=300,
+        env=with_token(token),
     )
     assert (run.returncode, run.stderr) == (0, "")
     return pd.read_pickle(target)
@@ -1045,10 +1055,11 @@ def hashed(shapes):
     return hash(shapely.get_coordinates(shapes).tobytes())
 
 
-def compare_with_gdal(site, engine, layers, folder):
+def compare_with_gdal(site, url, layers, folder):
     """What GDAL reads is what the database has, to the tenth of a millimetre that it writes."""
+    engine, token = store.connect(url), token_of(url)
     for layer in layers:
-        found = read_by_gdal(site, layer, folder).set_index("code").sort_index()
+        found = read_by_gdal(site, layer, folder, token=token).set_index("code").sort_index()
         table = tables.division if LAYERS[layer].level else tables.metadata.tables[layer]
         shape = sa.func.ST_AsText(table.c.geom, 9)
         level = [table.c.level == layer] if LAYERS[layer].level else []
@@ -1058,28 +1069,32 @@ def compare_with_gdal(site, engine, layers, folder):
         assert found.index.tolist() == stored.index.tolist(), layer
         assert hashed(found.geometry) == hashed(shapely.from_wkt(stored)), layer
         assert found.crs.to_epsg() == 4490
+    engine.dispose()
 
 
 def test_gdal_reads_every_layer_as_the_database_has_it(new_database, serviced_template, tmp_path):
     url = new_database(serviced_template)
-    engine = store.connect(url)
     layers = [name for name in SHAPED if name != "restricted_site"]
     with served(url) as site:
-        compare_with_gdal(site, engine, layers, tmp_path)
-        metric = read_by_gdal(site, "camera", tmp_path, "EPSG:4545").set_index("code")
+        compare_with_gdal(site, url, layers, tmp_path)
+        metric = read_by_gdal(site, "camera", tmp_path, "EPSG:4545", token=token_of(url)).set_index(
+            "code"
+        )
         point = metric.geometry["99010100001310000001"]
         assert (point.x, point.y) == pytest.approx((364050, 3266100), abs=1e-3)
-        told = run_ogrinfo(site)
+        told = run_ogrinfo(site, token_of(url))
         assert re.findall(r"Feature Count: (\d+)", told)[:4] == ["1", "1", "2", "4"]
-    engine.dispose()
 
 
-def run_ogrinfo(site):
+def run_ogrinfo(site, token):
     program = shutil.which("ogrinfo")
     if program is None:
         pytest.skip("ogrinfo is not installed; pyogrio has read the same")
     run = subprocess.run(
-        [program, "-ro", "-al", "-so", f"OAPIF:{site}/ogc"], capture_output=True, text=True
+        [program, "-ro", "-al", "-so", f"OAPIF:{site}/ogc"],
+        capture_output=True,
+        text=True,
+        env=with_token(token),
     )
     assert run.returncode == 0
     assert "ERROR" not in run.stderr + run.stdout, run.stderr
@@ -1092,4 +1107,3 @@ def test_gdal_reads_the_whole_demo_district(demo_site, demo_url, tmp_path):
     compare_with_gdal(
         demo_site, engine, ["grid", "building", "road", "entrance", "matter"], tmp_path
     )
-    engine.dispose()

@@ -40,7 +40,7 @@ def test_each_collection_lists_its_rows_and_gives_one(client, collection):
     page = got(client, collection, limit=1000)
     assert page["matched"] == page["returned"] == len(page["items"])
     assert page["next"] is None
-    with store.transaction(client.app.state.engine) as conn:
+    with store.transaction(client.store) as conn:
         wanted = store.Wanted(layer, *[dt.date.today()] * 2)
         assert page["matched"] == store.count_items(conn, wanted)
     if not page["items"]:

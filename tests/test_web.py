@@ -3,24 +3,20 @@ import logging
 import re
 
 import pytest
-from fastapi.testclient import TestClient
+from accounts_fixtures import signed_client
 from shapely import Point
 from toy_town import frame, served
 
 from gridmap import store
 from gridmap.errors import GridmapError, StoreUnavailable
-from gridmap.settings import Settings
-from gridmap.web import create_app
 from gridmap.web.problems import STATUSES
 
 pytestmark = pytest.mark.db
 
-SITE = "http://127.0.0.1"
-
 
 @pytest.fixture(scope="module")
 def client(toy_url):
-    with TestClient(create_app(Settings(database_url=toy_url)), base_url=SITE) as client:
+    with signed_client(toy_url) as client:
         yield client
 
 
@@ -70,8 +66,7 @@ def test_coverage_gives_numerator_denominator_date_and_rows(client):
 
 @pytest.fixture(scope="module")
 def serviced(new_database, serviced_template):
-    settings = Settings(database_url=new_database(serviced_template))
-    with TestClient(create_app(settings), base_url=SITE) as client:
+    with signed_client(new_database(serviced_template)) as client:
         yield client
 
 
@@ -158,7 +153,7 @@ def test_headers_and_health(client):
 
 
 def test_an_empty_store_says_what_to_do(database_url):
-    with TestClient(create_app(Settings(database_url=database_url)), base_url=SITE) as client:
+    with signed_client(database_url) as client:
         page = client.get("/")
         assert page.status_code == 200
         assert "gridmap demo" in page.text
@@ -185,7 +180,7 @@ def test_every_error_has_a_status():
 
 def test_the_map_follows_the_data(town):
     url = town.url.render_as_string(hide_password=False)
-    with TestClient(create_app(Settings(database_url=url)), base_url=SITE) as client:
+    with signed_client(url) as client:
         assert "改名街道" not in _names(client)
         with store.transaction(town) as conn:
             batch_id = store.write_batch(
@@ -259,8 +254,7 @@ def test_a_fault_of_our_own_says_nothing_but_its_id(toy_url, monkeypatch):
         raise ZeroDivisionError("secret")
 
     monkeypatch.setattr("gridmap.web.api.jobs.locate", fail, raising=False)
-    app = create_app(Settings(database_url=toy_url))
-    with TestClient(app, base_url=SITE, raise_server_exceptions=False) as own:
+    with signed_client(toy_url, raise_server_exceptions=False) as own:
         answer = own.get("/api/v1/locate", params={"lon": 1, "lat": 1})
         counted = own.get("/metrics").text
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
@@ -270,7 +264,7 @@ def test_a_fault_of_our_own_says_nothing_but_its_id(toy_url, monkeypatch):
 
 
 def test_requests_are_counted_and_logged_without_what_they_ask(toy_url, caplog):
-    with TestClient(create_app(Settings(database_url=toy_url)), base_url=SITE) as own:
+    with signed_client(toy_url) as own:
         with caplog.at_level(logging.INFO, logger="gridmap.access"):
             ids = [own.get("/api/v1/locate", params=at(20, 20)).headers["X-Request-ID"]]
             ids += [own.get("/api/v1/coverage/990101").headers["X-Request-ID"]]
@@ -296,7 +290,7 @@ def test_requests_are_counted_and_logged_without_what_they_ask(toy_url, caplog):
 
 
 def test_a_server_lives_when_its_database_does_not(toy_url):
-    with TestClient(create_app(Settings(database_url=toy_url)), base_url=SITE) as own:
+    with signed_client(toy_url) as own:
         own.app.state.engine.dispose()
         own.app.state.engine = store.connect("postgresql+psycopg2:///none?host=/nowhere")
         assert own.get("/health/live").json() == {"status": "ok"}

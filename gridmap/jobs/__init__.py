@@ -12,6 +12,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gridmap.jobs.access import walking_access
+    from gridmap.jobs.accounts import (
+        DEMO_ACCOUNTS,
+        LOOPBACK,
+        add_account,
+        add_token,
+        demo_links,
+        disable_account,
+        enable_account,
+        list_accounts,
+        list_tokens,
+        one_time_link,
+        require_guarded,
+        reset_password,
+        revoke_token,
+    )
     from gridmap.jobs.answers import (
         BLIND_COLUMNS,
         FAILURE_KINDS,
@@ -40,7 +55,7 @@ if TYPE_CHECKING:
         shifted_shapes,
         tile_fields,
     )
-    from gridmap.jobs.connection import database
+    from gridmap.jobs.connection import database, service
     from gridmap.jobs.coverage import refresh_org_coverage
     from gridmap.jobs.days_apart import Difference, diff
     from gridmap.jobs.demo import build_demo
@@ -53,6 +68,16 @@ if TYPE_CHECKING:
     from gridmap.jobs.numbers import number_grids
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
     from gridmap.jobs.reports import require_report, write_report
+    from gridmap.jobs.sessions import (
+        SignedIn,
+        change_password,
+        session_scope,
+        sign_in,
+        sign_in_foreign,
+        sign_out,
+        token_scope,
+        use_link,
+    )
     from gridmap.jobs.snapshots import coverage_trend, list_snapshots, take_snapshot
     from gridmap.jobs.spots import blank_spots
     from gridmap.jobs.templates import write_template
@@ -60,6 +85,37 @@ if TYPE_CHECKING:
     from gridmap.jobs.views import Source, write_views
 
 _MODULES = {
+    **dict.fromkeys(
+        (
+            "DEMO_ACCOUNTS",
+            "LOOPBACK",
+            "add_account",
+            "add_token",
+            "demo_links",
+            "disable_account",
+            "enable_account",
+            "list_accounts",
+            "list_tokens",
+            "one_time_link",
+            "require_guarded",
+            "reset_password",
+            "revoke_token",
+        ),
+        "accounts",
+    ),
+    **dict.fromkeys(
+        (
+            "SignedIn",
+            "change_password",
+            "session_scope",
+            "sign_in",
+            "sign_in_foreign",
+            "sign_out",
+            "token_scope",
+            "use_link",
+        ),
+        "sessions",
+    ),
     "BLIND_COLUMNS": "answers",
     "FAILURE_KINDS": "answers",
     "Difference": "days_apart",
@@ -109,6 +165,7 @@ _MODULES = {
     "refresh_camera_coverage": "cameras",
     "refresh_org_coverage": "coverage",
     "require_report": "reports",
+    "service": "connection",
     "triage_matters": "matters",
     "uncovered_buildings": "answers",
     "undo": "book",
@@ -125,13 +182,18 @@ _MODULES = {
 
 __all__ = [
     "BLIND_COLUMNS",
+    "DEMO_ACCOUNTS",
     "FAILURE_KINDS",
+    "LOOPBACK",
     "MAX_ZOOM",
     "Asked",
     "Difference",
     "Finding",
     "Page",
+    "SignedIn",
     "Source",
+    "add_account",
+    "add_token",
     "audit_events",
     "batch_rows",
     "batches",
@@ -139,6 +201,7 @@ __all__ = [
     "blind_areas",
     "build_demo",
     "camera_issues",
+    "change_password",
     "collection_extent",
     "collection_fields",
     "collection_item",
@@ -147,8 +210,11 @@ __all__ = [
     "coverage_trend",
     "database",
     "days_of",
+    "demo_links",
     "diff",
+    "disable_account",
     "empty_page",
+    "enable_account",
     "evidence_of",
     "examine",
     "export_figures",
@@ -158,25 +224,38 @@ __all__ = [
     "import_layer",
     "lens_targets",
     "lenses_of",
+    "list_accounts",
     "list_snapshots",
+    "list_tokens",
     "locate",
     "map_page",
     "map_parts",
     "needed_right",
     "number_grids",
+    "one_time_link",
     "party_coverage",
     "reconcile",
     "refresh_camera_coverage",
     "refresh_org_coverage",
+    "require_guarded",
     "require_report",
+    "reset_password",
+    "revoke_token",
+    "service",
+    "session_scope",
     "shaped_layers",
     "shifted_shapes",
+    "sign_in",
+    "sign_in_foreign",
+    "sign_out",
     "take_snapshot",
     "tile_fields",
+    "token_scope",
     "triage_matters",
     "uncovered_buildings",
     "undo",
     "unit_coverage",
+    "use_link",
     "verify_audit",
     "version",
     "walking_access",

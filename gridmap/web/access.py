@@ -11,20 +11,31 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
-from gridmap.model import WHOLE, Role, Scope
+from gridmap.model import Right, Scope
+from gridmap.web.sign_in import asker
+
+NEEDED: dict[str, Right | None] = {
+    "road": None,
+    "building": Right.ROWS,
+    "blind": Right.CAMERAS,
+    "view": Right.CAMERAS,
+    "camera": Right.CAMERAS,
+}
+"""What one must have the right to, to see the details of the map. The outline of blind ground shows
+where cameras stand."""
 
 
-def scope_of(_request: Request) -> Scope:
+def scope_of(request: Request) -> Scope:
     """Return what the one who asks may see and do."""
-    return Scope("nobody", Role.ADMIN, WHOLE)
+    return asker(request)
 
 
 Asker = Annotated[Scope, Depends(scope_of)]
 
 
-def store_of(request: Request, _scope: Asker) -> Engine:
+def store_of(request: Request, scope: Asker) -> Engine:
     """Return the store as the one who asks sees it."""
-    engine: Engine = request.app.state.engine
+    engine: Engine = request.app.state.logins.seen_by(scope)
     return engine
 
 

@@ -11,12 +11,13 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from gridmap import __version__, jobs
+from gridmap import __version__, credentials, jobs
 from gridmap.settings import Settings
 from gridmap.web import api, ogc, ogc_tiles, pages, v1
 from gridmap.web.documents import add_documents
 from gridmap.web.fresh import Kept
 from gridmap.web.problems import add_problems
+from gridmap.web.sign_in import add_sign_in, open_doors
 from gridmap.web.watch import Watch
 
 if TYPE_CHECKING:
@@ -49,8 +50,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with jobs.database(chosen) as engine:
-            app.state.engine = engine
+        with jobs.service(chosen) as logins:
+            jobs.require_guarded(logins.app, host=chosen.host, secret=chosen.secret)
+            app.state.logins = logins
+            app.state.engine = logins.app
+            open_doors(app, credentials.signing_secret(chosen.secret, chosen.data_dir))
             yield
 
     # The documentation pages of FastAPI load scripts from a foreign host (web.md 1.1): off.
@@ -62,9 +66,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.kept = Kept()
     app.state.watch = Watch()
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    add_sign_in(app)
     app.middleware("http")(_with_headers)
     # A foreign page must not reach this server under a name of its own (DNS rebinding).
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=chosen.allowed_hosts.split(","))
     # The last added is the first to see a request: foreign names are counted and logged too.
     app.middleware("http")(app.state.watch)
     add_problems(app)

@@ -22,6 +22,7 @@ from gridmap.errors import (
     SignInNeeded,
     StoreError,
     StoreUnavailable,
+    TooManyTries,
     TooMuch,
 )
 
@@ -36,6 +37,7 @@ STATUSES: dict[type[GridmapError], int] = {
     Conflict: 409,
     Forbidden: 403,
     SignInNeeded: 401,
+    TooManyTries: 429,
     TooMuch: 413,
     StoreUnavailable: 503,
     StoreError: 500,
@@ -44,9 +46,6 @@ STATUSES: dict[type[GridmapError], int] = {
 """The most special class that fits gives the status."""
 
 RETRY_AFTER_S = 5
-
-_TOOK_TOO_LONG = "57014"
-"""What PostgreSQL calls a statement that it ended: the answer is 503, as of a busy store."""
 
 
 def add_problems(app: FastAPI) -> None:
@@ -64,13 +63,49 @@ def add_problems(app: FastAPI) -> None:
 
 
 async def _of_gridmap(request: Request, error: GridmapError) -> JSONResponse:
-    """Turn an error into a status and a stable code; its text is our own, never a library's."""
-    status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
-    ended = getattr(getattr(error.__cause__, "orig", None), "pgcode", None)
-    status = 503 if ended == _TOOK_TOO_LONG else _as_the_standard_has_it(request, status)
-    busy = status == STATUSES[StoreUnavailable]
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if busy else {}
+    return problem_of(request, error)
+
+
+def problem_of(request: Request, error: GridmapError) -> JSONResponse:
+    """Turn an error into a status and a stable code; its text is our own, never a library's.
+
+    Parameters
+    ----------
+    request
+        What is answered.
+    error
+        Why not.
+
+    Returns
+    -------
+    JSONResponse
+        With what a program needs to do better: when to come again, how to sign in.
+    """
+    headers = {}
+    if isinstance(error, StoreUnavailable):
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, TooManyTries):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, SignInNeeded):
+        headers["WWW-Authenticate"] = "Bearer"
+    status = _as_the_standard_has_it(request, status_of(error))
     return _problem(request, status, error.code, str(error), headers=headers)
+
+
+def status_of(error: GridmapError) -> int:
+    """Return the status of an error.
+
+    Parameters
+    ----------
+    error
+        Any of ours.
+
+    Returns
+    -------
+    int
+        From `STATUSES`, by the most special class.
+    """
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
 
 
 async def _of_request(request: Request, error: RequestValidationError) -> JSONResponse:
