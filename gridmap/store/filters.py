@@ -14,6 +14,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import shapely
 import sqlalchemy as sa
 from geoalchemy2.functions import (
@@ -255,7 +256,8 @@ class _Translation:
             found = _box(part["bbox"])
         else:
             try:
-                found = shapely.from_wkt(part["wkt"])
+                with np.errstate(over="ignore"):  # a number too large is told of below
+                    found = shapely.from_wkt(part["wkt"])
             except shapely.errors.GEOSException as error:
                 raise FilterError("a shape of the filter is no WKT") from error
         if not math.isfinite(float(abs(shapely.get_coordinates(found)).sum())):

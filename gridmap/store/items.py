@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import shapely
 import sqlalchemy as sa
 from geoalchemy2.functions import ST_AsGeoJSON, ST_Extent, ST_FlipCoordinates, ST_Transform
-from sqlalchemy.dialects.postgresql import DATERANGE
+from sqlalchemy.dialects.postgresql import DATERANGE, distinct_on
 
 from gridmap import tables as t
 from gridmap.crs import STORAGE_SRID
@@ -132,7 +132,7 @@ def shown_fields(layer: str) -> dict[str, Field]:
         if place in table.c and place not in LAYERS[layer].columns:
             fields.append(Field(place, Kind.TEXT, "code of the division it lies in"))
     fields += [
-        Field("version", Kind.INTEGER, "changes with every change of the row"),
+        Field("version", Kind.INTEGER, "the write that made it so; a change must name it"),
         Field("valid_from", Kind.DATE, "first day on which it is so"),
     ]
     return {field.name: field for field in fields}
@@ -393,7 +393,7 @@ def _rows(form: _Form, wanted: Wanted, *, limit: Any = None, bare: bool = False)
     def ordered(query: Any, columns: Any) -> Any:
         keys = [columns[name] for name in key]
         if not form.day:  # of several states the last
-            query = query.distinct(*keys).order_by(*keys, columns.valid_from.desc())
+            query = query.ext(distinct_on(*keys)).order_by(*keys, columns.valid_from.desc())
         return query if limit is None else query.order_by(*(keys if form.day else ())).limit(limit)
 
     parts = [_part(table, form, wanted, past=False, bare=bare)]
@@ -428,7 +428,7 @@ def _columns(table: Table, layer: str) -> dict[str, sa.ColumnElement[Any]]:
     periods = "valid" in table.c
     columns: dict[str, sa.ColumnElement[Any]] = {
         **{name: table.c[name] for name in shown_fields(layer) if name in table.c},
-        "version": table.c.batch_id if periods else table.c.version,
+        "version": table.c.batch_id,
         "valid_from": sa.func.lower(table.c.valid, type_=sa.Date)
         if periods
         else table.c.valid_from,

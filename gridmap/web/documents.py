@@ -151,7 +151,7 @@ def docs(_request: Request) -> HTMLResponse:
     nonce = secrets.token_urlsafe(16)
     policy = (
         "default-src 'none'; connect-src 'self'; img-src 'self' data:; "
-        f"script-src 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; font-src 'self'; "
+        f"script-src 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; font-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     )
     return HTMLResponse(
@@ -166,12 +166,18 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>gridmap API {version}</title>
-<script nonce="{nonce}" src="/static/vendor/rapidoc/rapidoc-min.js"></script>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/static/vendor/swagger-ui/swagger-ui.css">
 </head>
 <body>
-<rapi-doc spec-url="/api/v1/openapi.json" render-style="read" load-fonts="false"
- show-header="false" allow-server-selection="false" regular-font="system-ui, sans-serif"
- mono-font="monospace"></rapi-doc>
+<main id="docs"></main>
+<script nonce="{nonce}" src="/static/vendor/swagger-ui/swagger-ui-bundle.js"></script>
+<script nonce="{nonce}">
+SwaggerUIBundle({
+  url: "/api/v1/openapi.json", dom_id: "#docs", validatorUrl: null, deepLinking: true,
+  supportedSubmitMethods: ["get"], docExpansion: "list", defaultModelsExpandDepth: -1,
+});
+</script>
 </body>
 </html>
 """

@@ -121,7 +121,7 @@ async def _of_request(request: Request, error: RequestValidationError) -> JSONRe
 
 def _as_the_standard_has_it(request: Request, status: int) -> int:
     """Return 400 in place of 422 where OGC's standards rule."""
-    return 400 if status == 422 and request.url.path.startswith("/ogc/") else status
+    return 400 if status == 422 and f"{request.url.path}/".startswith("/ogc/") else status
 
 
 async def _of_route(request: Request, error: HTTPException) -> JSONResponse:
