@@ -203,7 +203,10 @@ def test_programs_are_told_and_people_are_sent(client):
     assert told.json()["code"] == "sign_in_needed"
     assert client.get("/").headers["location"] == "/sign-in"
     sent = client.get("/?lang=en")
-    assert (sent.status_code, sent.headers["location"]) == (303, "/sign-in?next=%2F%3Flang%3Den")
+    assert (sent.status_code, sent.headers["location"]) == (
+        303,
+        "/sign-in?lang=en&next=%2F%3Flang%3Den",
+    )
     for path in ("/health", "/health/live", "/sign-in", "/static/gridmap.css"):
         assert client.get(path).status_code == 200
 
@@ -216,7 +219,10 @@ def test_signing_in_changing_the_first_password_and_out(client, officer):
         assert flag in cookie
     assert "Secure" not in cookie
     assert client.get("/").headers["location"] == "/password"
-    assert client.get("/account").headers["location"] == "/password"
+    onward = client.get("/?lang=en").headers["location"]
+    assert onward == "/password?lang=en&next=%2F%3Flang%3Den"
+    assert 'name="next" value="/?lang=en"' in client.get(onward).text
+    assert client.get("/account").headers["location"] == "/password?next=%2Faccount"
     api = client.get("/api/locate?lon=1&lat=1")
     assert (api.status_code, api.json()["code"]) == (403, "password_change_needed")
     assert post(client, "/password", current=GOOD, new=OTHER, again=OTHER).status_code == 303

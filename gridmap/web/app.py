@@ -81,4 +81,7 @@ async def _with_headers(
     response = await call_next(request)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    # What one may see another may not, after them in the same browser or behind the same proxy.
+    if not request.url.path.startswith("/static/"):
+        response.headers.setdefault("Cache-Control", "no-store")
     return response
