@@ -45,6 +45,7 @@ def shot(page, name):
 
 def fits(page):
     """Nothing sticks out at the side, and what is to be touched is large enough."""
+    page.wait_for_load_state("load")  # with its styles
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     for target in page.locator("button, input:not([type=hidden]), .main, .other").all():
         assert target.bounding_box()["height"] >= 48
