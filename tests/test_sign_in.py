@@ -28,6 +28,7 @@ from gridmap.settings import Settings
 from gridmap.web import create_app
 from gridmap.web import signed as signed_module
 from gridmap.web.forms import local_path
+from gridmap.web.signed import Seal
 from gridmap.web.throttle import BY_ADDRESS, BY_NAME, Throttle, network_of
 
 GOOD = "plum tree by the gate"
@@ -100,6 +101,29 @@ def test_tries_are_bounded_by_address_whatever_the_name():
 def test_an_address_has_one_form():
     assert network_of("::ffff:192.0.2.7") == network_of("192.0.2.7") == "192.0.2.7"
     assert network_of(None) == network_of("a socket") == "none"
+
+
+# --- signatures
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_what_was_not_signed_here_opens_nothing(cookie, token):
+    seal = Seal("s" * 32)
+    assert seal.opened(cookie) is None
+    assert not seal.is_form_token("browser", token)
+    assert not Seal("t" * 32).is_form_token("browser", seal.form_token("browser"))
+    assert Seal("t" * 32).opened(seal.closed("session")) is None
+
+
+def test_a_form_token_is_another_each_time_and_of_one_browser():
+    seal = Seal("s" * 32)
+    tokens = {seal.form_token("browser") for _ in range(20)}
+    assert len(tokens) == 20
+    assert all(seal.is_form_token("browser", token) for token in tokens)
+    assert not any(seal.is_form_token("browse", token) for token in tokens)
+    # What is bound to nobody is not taken for what is bound to somebody.
+    assert not seal.is_form_token("x.browser", seal.form_token("browser").replace(".", ".x."))
+    assert seal.opened(seal.closed("session")) == "session"
 
 
 # --- the doors
