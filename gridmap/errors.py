@@ -53,6 +53,18 @@ class CodeError(InputError):
     code = "division_code"
 
 
+class FilterError(InputError):
+    """A filter is no CQL2 that gridmap reads, or names a column that there is not."""
+
+    code = "filter"
+
+
+class TooMuch(GridmapError):
+    """What was asked for is too large for one answer; ask for less of it."""
+
+    code = "too_much"
+
+
 class LayerRejected(InputError):
     """A layer has rows with errors; nothing was written. ``report`` lists all of them."""
 
@@ -177,6 +189,12 @@ class StoreUnavailable(StoreError):
     """The database cannot be reached or started. Try again, or do what the text says."""
 
     code = "store_unavailable"
+
+
+class Unguarded(StoreError):
+    """The database would show an account what is outside its scope."""
+
+    code = "unguarded"
 
 
 class TrailBroken(StoreError):

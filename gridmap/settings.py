@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         default=None,
         description="SQLAlchemy URL of a PostGIS to use; without it gridmap runs its own.",
     )
+    role_logins: bool = Field(
+        default=False,
+        description="`gridmap serve` logs in to the database of GRIDMAP_DATABASE_URL as each of "
+        "its roles; gridmap's own database always does.",
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir,
         description="Folder of the embedded database.",

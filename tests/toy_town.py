@@ -21,6 +21,8 @@ from gridmap.web import create_app
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gridmap.settings import Settings
+
 REPO = Path(__file__).resolve().parent.parent
 TOY = REPO / "geodata" / "toy"
 TOY_DAY = dt.date(2026, 6, 1)
@@ -102,11 +104,10 @@ COOKIES: dict[str, dict[str, str]] = {}
 
 
 @contextmanager
-def served(url: str) -> Iterator[str]:
+def served(url: str | None = None, *, settings: Settings | None = None) -> Iterator[str]:
     """Serve a database on a free port of this machine."""
-    config = uvicorn.Config(
-        create_app(settings_of(url)), host="127.0.0.1", port=0, log_level="error"
-    )
+    chosen = settings or settings_of(url)
+    config = uvicorn.Config(create_app(chosen), host="127.0.0.1", port=0, log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -116,7 +117,8 @@ def served(url: str) -> Iterator[str]:
     assert server.started
     port = server.servers[0].sockets[0].getsockname()[1]
     site = f"http://127.0.0.1:{port}"
-    COOKIES[site] = cookie_of(url)
+    if url:
+        COOKIES[site] = cookie_of(url)
     yield site
     server.should_exit = True
     thread.join(timeout=10)

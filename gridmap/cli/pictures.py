@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import signal
 import socket
-from contextlib import suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
 import typer
@@ -45,6 +46,12 @@ from gridmap.errors import (
 )
 from gridmap.language import translate
 from gridmap.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GRACE_S = 20
+"""So long requests under way may take when the server is told to stop."""
 
 
 @app.command()
@@ -90,7 +97,7 @@ def _serve(settings: Settings) -> None:
         handler.setFormatter(logging.Formatter("%(message)s"))
         logging.getLogger("gridmap.access").addHandler(handler)
         logging.getLogger("gridmap.access").setLevel(logging.INFO)
-    with suppress(KeyboardInterrupt), jobs.database(settings) as engine:
+    with _told_to_stop(), jobs.database(settings) as engine:
         if not jobs.require_guarded(engine, host=settings.host, secret=settings.secret):
             say = settings.language
             out.print(
@@ -98,9 +105,25 @@ def _serve(settings: Settings) -> None:
             )
         out.print(Text(f"gridmap: http://{settings.host}:{settings.port}  (Ctrl-C stops)"))
         uvicorn.run(
-            create_app(settings), host=settings.host, port=settings.port, log_level="warning"
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            timeout_graceful_shutdown=GRACE_S,
         )
     out.print("gridmap: stopped")
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """Take Ctrl-C and the signal of a supervisor for what they are: the end, and no failure."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    except SystemExit as ended:
+        if ended.code != 128 + signal.SIGTERM:
+            raise
 
 
 def _require_free_port(settings: Settings) -> None:

@@ -40,7 +40,22 @@ if TYPE_CHECKING:
     from gridmap.jobs.book import batch_rows, batches, undo
     from gridmap.jobs.books import reconcile
     from gridmap.jobs.cameras import refresh_camera_coverage
-    from gridmap.jobs.connection import database
+    from gridmap.jobs.collections import (
+        MAX_ZOOM,
+        Asked,
+        Page,
+        collection_extent,
+        collection_fields,
+        collection_item,
+        collection_page,
+        collection_tile,
+        days_of,
+        needed_right,
+        shaped_layers,
+        shifted_shapes,
+        tile_fields,
+    )
+    from gridmap.jobs.connection import database, service
     from gridmap.jobs.coverage import refresh_org_coverage
     from gridmap.jobs.days_apart import Difference, diff
     from gridmap.jobs.demo import build_demo
@@ -66,7 +81,7 @@ if TYPE_CHECKING:
     from gridmap.jobs.snapshots import coverage_trend, list_snapshots, take_snapshot
     from gridmap.jobs.spots import blank_spots
     from gridmap.jobs.templates import write_template
-    from gridmap.jobs.trail import audit_events, verify_audit
+    from gridmap.jobs.trail import audit_events, note, verify_audit
     from gridmap.jobs.views import Source, write_views
 
 _MODULES = {
@@ -105,6 +120,19 @@ _MODULES = {
     "FAILURE_KINDS": "answers",
     "Difference": "days_apart",
     "Source": "views",
+    "Asked": "collections",
+    "Page": "collections",
+    "collection_extent": "collections",
+    "collection_fields": "collections",
+    "collection_item": "collections",
+    "collection_page": "collections",
+    "collection_tile": "collections",
+    "tile_fields": "collections",
+    "MAX_ZOOM": "collections",
+    "days_of": "collections",
+    "needed_right": "collections",
+    "shaped_layers": "collections",
+    "shifted_shapes": "collections",
     "audit_events": "trail",
     "batch_rows": "book",
     "batches": "book",
@@ -131,12 +159,14 @@ _MODULES = {
     "locate": "answers",
     "map_page": "pictures",
     "map_parts": "pictures",
+    "note": "trail",
     "number_grids": "numbers",
     "party_coverage": "figures_out",
     "reconcile": "books",
     "refresh_camera_coverage": "cameras",
     "refresh_org_coverage": "coverage",
     "require_report": "reports",
+    "service": "connection",
     "triage_matters": "matters",
     "uncovered_buildings": "answers",
     "undo": "book",
@@ -156,8 +186,11 @@ __all__ = [
     "DEMO_ACCOUNTS",
     "FAILURE_KINDS",
     "LOOPBACK",
+    "MAX_ZOOM",
+    "Asked",
     "Difference",
     "Finding",
+    "Page",
     "SignedIn",
     "Source",
     "add_account",
@@ -170,8 +203,14 @@ __all__ = [
     "build_demo",
     "camera_issues",
     "change_password",
+    "collection_extent",
+    "collection_fields",
+    "collection_item",
+    "collection_page",
+    "collection_tile",
     "coverage_trend",
     "database",
+    "days_of",
     "demo_links",
     "diff",
     "disable_account",
@@ -192,6 +231,8 @@ __all__ = [
     "locate",
     "map_page",
     "map_parts",
+    "needed_right",
+    "note",
     "number_grids",
     "one_time_link",
     "party_coverage",
@@ -202,11 +243,15 @@ __all__ = [
     "require_report",
     "reset_password",
     "revoke_token",
+    "service",
     "session_scope",
+    "shaped_layers",
+    "shifted_shapes",
     "sign_in",
     "sign_in_foreign",
     "sign_out",
     "take_snapshot",
+    "tile_fields",
     "token_scope",
     "triage_matters",
     "uncovered_buildings",

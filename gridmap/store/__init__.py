@@ -6,9 +6,10 @@ to write (``jobs``), computing (the core), declaring tables (``tables``).
 
 Driver errors are translated once, in `transaction`; their text never leaves this room.
 
-Inside, each module imports only those before it: ``conditions``, ``rows``, ``schema``,
-``layers``, ``duties``, ``results``, ``snapshots``, ``accounts``, ``audit``, ``origins``,
-``position``, ``transfer``, ``batches``, ``changes``, ``server``.
+Inside, each module imports only those before it: ``conditions``, ``rows``, ``guards``,
+``scopes``, ``schema``, ``layers``, ``duties``, ``results``, ``snapshots``, ``accounts``, ``audit``,
+``origins``, ``position``, ``expressions``, ``filters``, ``items``, ``tiles``, ``transfer``,
+``batches``, ``changes``, ``server``.
 """
 
 from gridmap.store.accounts import (
@@ -55,7 +56,9 @@ from gridmap.store.changes import (
     write_assignment,
     write_changes,
     write_run,
+    write_target_units,
 )
+from gridmap.store.conditions import derived_names
 from gridmap.store.duties import (
     has_duties,
     read_changed_duties,
@@ -64,6 +67,21 @@ from gridmap.store.duties import (
     read_homes,
     read_periods,
     read_projects,
+)
+from gridmap.store.expressions import parse_filter
+from gridmap.store.filters import day_of
+from gridmap.store.guards import APP_ROLE, READING_ROLES, read_faults, read_marks
+from gridmap.store.items import (
+    UNIT,
+    Item,
+    Wanted,
+    count_items,
+    has_shape,
+    key_of,
+    knows_place,
+    read_extent,
+    read_items,
+    shown_fields,
 )
 from gridmap.store.layers import (
     read_building_grids,
@@ -84,7 +102,9 @@ from gridmap.store.layers import (
 )
 from gridmap.store.origins import (
     has_synthetic,
+    has_units,
     read_inputs,
+    read_last_batches,
     read_newest,
     read_runs,
     read_sources,
@@ -109,18 +129,41 @@ from gridmap.store.results import (
     read_views,
     read_watching,
 )
-from gridmap.store.schema import MIGRATIONS, connect, migrate, require_schema, transaction
+from gridmap.store.schema import (
+    MIGRATIONS,
+    Logins,
+    connect,
+    migrate,
+    narrow,
+    require_schema,
+    transaction,
+)
+from gridmap.store.scopes import read_scope_key, role_of
 from gridmap.store.server import read_server, read_unguarded
 from gridmap.store.snapshots import read_frozen, read_snapshots, write_snapshot
+from gridmap.store.tiles import DETAIL_ZOOM, MAX_FEATURES, TILE_MARGIN, Tile, read_tile, tile_fields
 
 __all__ = [
+    "APP_ROLE",
+    "DETAIL_ZOOM",
+    "MAX_FEATURES",
     "MIGRATIONS",
+    "READING_ROLES",
+    "TILE_MARGIN",
+    "UNIT",
+    "Item",
+    "Logins",
     "Staged",
+    "Tile",
+    "Wanted",
     "analyze",
     "change_account",
     "clear_results",
     "connect",
+    "count_items",
+    "day_of",
     "delete_old_sessions",
+    "derived_names",
     "end_links",
     "end_session",
     "end_sessions",
@@ -128,10 +171,16 @@ __all__ = [
     "has_accounts",
     "has_answers",
     "has_duties",
+    "has_shape",
     "has_synthetic",
+    "has_units",
     "hide_results",
+    "key_of",
+    "knows_place",
     "locate",
     "migrate",
+    "narrow",
+    "parse_filter",
     "read_account",
     "read_accounts",
     "read_batches",
@@ -148,6 +197,8 @@ __all__ = [
     "read_duties",
     "read_ended_codes",
     "read_events",
+    "read_extent",
+    "read_faults",
     "read_figures",
     "read_first_days",
     "read_foreign_account",
@@ -157,7 +208,9 @@ __all__ = [
     "read_homes",
     "read_images",
     "read_inputs",
+    "read_items",
     "read_keys",
+    "read_last_batches",
     "read_later_keys",
     "read_layer",
     "read_left",
@@ -165,6 +218,7 @@ __all__ = [
     "read_lens_totals",
     "read_lineage",
     "read_losses",
+    "read_marks",
     "read_newest",
     "read_periods",
     "read_places",
@@ -172,6 +226,7 @@ __all__ = [
     "read_rates",
     "read_roads",
     "read_runs",
+    "read_scope_key",
     "read_seen",
     "read_server",
     "read_session",
@@ -179,6 +234,7 @@ __all__ = [
     "read_snapshots",
     "read_sources",
     "read_statuses",
+    "read_tile",
     "read_token",
     "read_tokens",
     "read_uncovered",
@@ -192,7 +248,10 @@ __all__ = [
     "read_watching",
     "replace_results",
     "require_schema",
+    "role_of",
+    "shown_fields",
     "staged_layer",
+    "tile_fields",
     "transaction",
     "undo_batch",
     "use_link",
@@ -208,6 +267,7 @@ __all__ = [
     "write_session",
     "write_session_seen",
     "write_snapshot",
+    "write_target_units",
     "write_token",
     "write_token_used",
 ]

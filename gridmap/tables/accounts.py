@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from gridmap.tables.names import metadata
+from gridmap.tables.columns import metadata
 
 
 def _text(name: str, *rules: ForeignKey, **options: object) -> Column[str]:

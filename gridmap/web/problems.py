@@ -23,6 +23,7 @@ from gridmap.errors import (
     StoreError,
     StoreUnavailable,
     TooManyTries,
+    TooMuch,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ STATUSES: dict[type[GridmapError], int] = {
     Forbidden: 403,
     SignInNeeded: 401,
     TooManyTries: 429,
+    TooMuch: 413,
     StoreUnavailable: 503,
     StoreError: 500,
     GridmapError: 500,
@@ -86,7 +88,8 @@ def problem_of(request: Request, error: GridmapError) -> JSONResponse:
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, SignInNeeded):
         headers["WWW-Authenticate"] = "Bearer"
-    return _problem(request, status_of(error), error.code, str(error), headers=headers)
+    status = _as_the_standard_has_it(request, status_of(error))
+    return _problem(request, status, error.code, str(error), headers=headers)
 
 
 def status_of(error: GridmapError) -> int:
@@ -112,12 +115,38 @@ async def _of_request(request: Request, error: RequestValidationError) -> JSONRe
         for one in error.errors()
     ]
     names = ", ".join(str(one["parameter"]) for one in wrong)
-    return _problem(request, 422, "request", f"cannot be used: {names}", errors=wrong)
+    status = _as_the_standard_has_it(request, 422)
+    return _problem(request, status, "request", f"cannot be used: {names}", errors=wrong)
+
+
+def _as_the_standard_has_it(request: Request, status: int) -> int:
+    """Return 400 in place of 422 where OGC's standards rule."""
+    return 400 if status == 422 and f"{request.url.path}/".startswith("/ogc/") else status
 
 
 async def _of_route(request: Request, error: HTTPException) -> JSONResponse:
     headers = dict(error.headers or {})
     return _problem(request, error.status_code, "http", str(error.detail), headers=headers)
+
+
+def problem_of_status(request: Request, status: int, detail: str) -> JSONResponse:
+    """Return the problem of a request that no route has seen.
+
+    Parameters
+    ----------
+    request
+        What is answered.
+    status
+        Of HTTP.
+    detail
+        Why.
+
+    Returns
+    -------
+    JSONResponse
+        With the code ``http``.
+    """
+    return _problem(request, status, "http", detail)
 
 
 async def _of_program(request: Request, _error: Exception) -> JSONResponse:
