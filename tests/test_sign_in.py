@@ -28,6 +28,7 @@ from gridmap.settings import Settings
 from gridmap.web import create_app
 from gridmap.web import signed as signed_module
 from gridmap.web.forms import local_path
+from gridmap.web.signed import Seal
 from gridmap.web.throttle import BY_ADDRESS, BY_NAME, Throttle, network_of
 
 GOOD = "plum tree by the gate"
@@ -102,6 +103,29 @@ def test_an_address_has_one_form():
     assert network_of(None) == network_of("a socket") == "none"
 
 
+# --- signatures
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_what_was_not_signed_here_opens_nothing(cookie, token):
+    seal = Seal("s" * 32)
+    assert seal.opened(cookie) is None
+    assert not seal.is_form_token("browser", token)
+    assert not Seal("t" * 32).is_form_token("browser", seal.form_token("browser"))
+    assert Seal("t" * 32).opened(seal.closed("session")) is None
+
+
+def test_a_form_token_is_another_each_time_and_of_one_browser():
+    seal = Seal("s" * 32)
+    tokens = {seal.form_token("browser") for _ in range(20)}
+    assert len(tokens) == 20
+    assert all(seal.is_form_token("browser", token) for token in tokens)
+    assert not any(seal.is_form_token("browse", token) for token in tokens)
+    # What is bound to nobody is not taken for what is bound to somebody.
+    assert not seal.is_form_token("x.browser", seal.form_token("browser").replace(".", ".x."))
+    assert seal.opened(seal.closed("session")) == "session"
+
+
 # --- the doors
 
 pytestmark = pytest.mark.db
@@ -163,7 +187,12 @@ OPEN = {"/health", "/health/live", "/sign-in", "/sign-in/link/{link}", "/sign-in
         "/sign-in/oidc/back", "/sign-out"}  # fmt: skip
 """What answers anybody; /sign-out does nothing for nobody."""
 
-FILL = {"code": "990101", "layer": "building", "link": "x" * 43, "z": "15", "x": "1", "y": "1"}
+DOCUMENTS = {"/api/docs", "/api/v1/openapi.json", "/ogc", "/ogc/", "/ogc/api", "/ogc/conformance",
+             "/ogc/tileMatrixSets", "/ogc/tileMatrixSets/{matrix_set}"}  # fmt: skip
+"""What the interfaces are, not what is in them."""
+
+FILL = {"code": "990101", "layer": "building", "collection": "building", "matrix_set":
+        "WebMercatorQuad"}  # fmt: skip
 
 
 def routes_of(app):
@@ -181,7 +210,8 @@ def routes_of(app):
 
 
 def test_every_route_asks_who_it_is(client):
-    seen = set()
+    """A new route that answers anybody must be named in `OPEN` or `DOCUMENTS`."""
+    seen, answered = set(), set()
     for route in routes_of(client.app):
         seen.add(route.path)
         if route.path in OPEN:
@@ -192,7 +222,11 @@ def test_every_route_asks_who_it_is(client):
             closed = answer.status_code in (401, 403) or (
                 answer.status_code == 303 and answer.headers["location"].startswith("/sign-in")
             )
-            assert closed, f"{method} {path}: {answer.status_code}"
+            if not closed:
+                answered.add(route.path)
+                for told in ("9901", "玩具区", "积木街道"):
+                    assert told not in answer.text, f"{method} {path} tells of the district"
+    assert answered == DOCUMENTS
     assert {"/", "/api/v1/locate", "/metrics", "/password", "/account"} <= seen
     assert seen >= OPEN
 
@@ -203,7 +237,10 @@ def test_programs_are_told_and_people_are_sent(client):
     assert told.json()["code"] == "sign_in_needed"
     assert client.get("/").headers["location"] == "/sign-in"
     sent = client.get("/?lang=en")
-    assert (sent.status_code, sent.headers["location"]) == (303, "/sign-in?next=%2F%3Flang%3Den")
+    assert (sent.status_code, sent.headers["location"]) == (
+        303,
+        "/sign-in?lang=en&next=%2F%3Flang%3Den",
+    )
     for path in ("/health", "/health/live", "/sign-in", "/static/gridmap.css"):
         assert client.get(path).status_code == 200
 
@@ -216,7 +253,10 @@ def test_signing_in_changing_the_first_password_and_out(client, officer):
         assert flag in cookie
     assert "Secure" not in cookie
     assert client.get("/").headers["location"] == "/password"
-    assert client.get("/account").headers["location"] == "/password"
+    onward = client.get("/?lang=en").headers["location"]
+    assert onward == "/password?lang=en&next=%2F%3Flang%3Den"
+    assert 'name="next" value="/?lang=en"' in client.get(onward).text
+    assert client.get("/account").headers["location"] == "/password?next=%2Faccount"
     api = client.get("/api/v1/locate?lon=1&lat=1")
     assert (api.status_code, api.json()["code"]) == (403, "password_change_needed")
     assert post(client, "/password", current=GOOD, new=OTHER, again=OTHER).status_code == 303
