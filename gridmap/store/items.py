@@ -39,17 +39,6 @@ if TYPE_CHECKING:
 UNIT = "unit"
 """The divisions of all levels as one layer; in `LAYERS` each level is one."""
 
-_PLACES = {
-    "organisation": "host_code",
-    "post": "host_code",
-    "proposal": "host_code",
-    "project": "community_code",
-    "duty": "unit_code",
-    "matter_item": "",
-    "lens": "",
-}
-"""The column by which a layer's rows lie in a unit; of others `grid_code`."""
-
 DECIMALS = {True: 9, False: 4}
 """Decimals of degrees and of metres: a tenth of a millimetre, as `crs.ROUNDING_DEG`."""
 
@@ -294,9 +283,8 @@ def _table(layer: str) -> Table:
 
 
 def _place(layer: str) -> str:
-    if layer == UNIT or LAYERS[layer].level:
-        return "code"
-    return _PLACES.get(layer, "grid_code")
+    """Return the column by which a layer's rows lie in a unit; empty where they lie in none."""
+    return t.UNIT_COLUMN.get(_table(layer), "")
 
 
 def wanted_rows(wanted: Wanted) -> sa.Subquery:
