@@ -255,7 +255,7 @@ def test_every_link_from_the_landing_page_leads_to_what_it_says(client):
 
 def test_all_layers_with_a_shape_are_listed_and_only_those(client):
     listed = valid(got(client, "/collections"), COLLECTIONS)["collections"]
-    assert [one["id"] for one in listed] == SHAPED
+    assert [one["id"] for one in listed] == [*SHAPED, "ground"]
     for one in listed:
         for link in one["links"]:
             assert client.get(link["href"]).status_code == 200, link
@@ -393,6 +393,25 @@ def test_columns_are_filters_by_their_names(client):
     assert codes(client, "building", kind="slab", floor_area_m2="2000", limit=2) == ["T1", "T2"]
     assert codes(client, "building", valid_from="2026-01-01", name="8号楼") == ["T8"]
     assert codes(client, "building", name="' OR 1=1 --") == []
+
+
+def test_ground_is_the_grids_with_their_figures_and_no_outline(client):
+    columns = tables.ground_coverage.c
+    with store.transaction(client.store, owner=True) as conn:
+        query = sa.select(columns.unit_code, columns.blind_area_m2, columns.camera_count)
+        stored = {code: (blind, count) for code, blind, count in conn.execute(query)}
+    found = valid(got(client, "/collections/ground/items"), FEATURES)["features"]
+    shown = {f["id"]: f["properties"] for f in found}
+    told = {code: (row["blind_area_m2"], row["camera_count"]) for code, row in shown.items()}
+    assert told == stored
+    grids = {f["id"]: f["geometry"] for f in got(client, "/collections/grid/items")["features"]}
+    assert {f["id"]: f["geometry"] for f in found} == grids
+    assert not {"seen", "blind", "areas_m2"} & shown["990101001001001"].keys()
+    assert codes(client, "ground", filter="blind_area_m2 < 0") == []
+    assert codes(client, "ground", datetime="2025-12-31") == []
+    assert len(codes(client, "ground", datetime="2025-12-31/..")) == 4
+    tile = drawn(client.get(tile_path("ground", 16, 20, 20)))["ground"]
+    assert "blind_area_m2" in tile[0]["properties"]
 
 
 def test_pages_follow_each_other(client):
@@ -547,7 +566,8 @@ def test_what_a_role_may_not_see_is_as_if_it_were_not_there(client, role, unseen
     client.app.dependency_overrides[scope_of] = lambda: Scope("li", role, WHOLE)
     try:
         listed = {one["id"] for one in got(client, "/collections")["collections"]}
-        assert listed == set(SHAPED) - unseen
+        assert listed == {*SHAPED, "ground"} - unseen
+        assert codes(client, "ground") == codes(client, "grid"), "figures are for every role"
         unknown = client.get("/ogc/collections/castle")
         for layer in unseen:
             for path in ("", "/items", "/items/T1", "/queryables", "/tiles"):
