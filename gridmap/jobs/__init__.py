@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     from gridmap.jobs.snapshots import coverage_trend, list_snapshots, take_snapshot
     from gridmap.jobs.spots import blank_spots
     from gridmap.jobs.templates import write_template
-    from gridmap.jobs.trail import audit_events, verify_audit
+    from gridmap.jobs.trail import audit_events, note, verify_audit
     from gridmap.jobs.views import Source, write_views
 
 _MODULES = {
@@ -159,6 +159,7 @@ _MODULES = {
     "locate": "answers",
     "map_page": "pictures",
     "map_parts": "pictures",
+    "note": "trail",
     "number_grids": "numbers",
     "party_coverage": "figures_out",
     "reconcile": "books",
@@ -231,6 +232,7 @@ __all__ = [
     "map_page",
     "map_parts",
     "needed_right",
+    "note",
     "number_grids",
     "one_time_link",
     "party_coverage",

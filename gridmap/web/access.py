@@ -6,7 +6,7 @@ signing in (``sign_in``), what a role may (``model``), how rows are kept apart (
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import Engine
@@ -27,7 +27,9 @@ where cameras stand."""
 
 def scope_of(request: Request) -> Scope:
     """Return what the one who asks may see and do."""
-    return asker(request)
+    scope = asker(request)
+    request.state.asker = scope  # for the trail, when the answer is known
+    return scope
 
 
 Asker = Annotated[Scope, Depends(scope_of)]
@@ -37,6 +39,26 @@ def store_of(request: Request, scope: Asker) -> Engine:
     """Return the store as the one who asks sees it."""
     engine: Engine = request.app.state.logins.seen_by(scope)
     return engine
+
+
+def needs(right: Right) -> Any:
+    """Return the dependency of a route that is for those with a right.
+
+    Parameters
+    ----------
+    right
+        Which.
+
+    Returns
+    -------
+    dependency
+        It raises `OutsideScope`.
+    """
+
+    def check(scope: Asker) -> None:
+        scope.require(right)
+
+    return Depends(check)
 
 
 Store = Annotated[Engine, Depends(store_of)]

@@ -129,6 +129,26 @@ async def _of_route(request: Request, error: HTTPException) -> JSONResponse:
     return _problem(request, error.status_code, "http", str(error.detail), headers=headers)
 
 
+def problem_of_status(request: Request, status: int, detail: str) -> JSONResponse:
+    """Return the problem of a request that no route has seen.
+
+    Parameters
+    ----------
+    request
+        What is answered.
+    status
+        Of HTTP.
+    detail
+        Why.
+
+    Returns
+    -------
+    JSONResponse
+        With the code ``http``.
+    """
+    return _problem(request, status, "http", detail)
+
+
 async def _of_program(request: Request, _error: Exception) -> JSONResponse:
     """Say nothing of a fault of our own but the id under which it is logged."""
     return _problem(request, 500, "internal", "the server failed; its log has the request's id")
