@@ -8,7 +8,7 @@ Driver errors are translated once, in `transaction`; their text never leaves thi
 
 Inside, each module imports only those before it: ``conditions``, ``rows``, ``schema``,
 ``layers``, ``duties``, ``results``, ``snapshots``, ``audit``, ``origins``, ``position``,
-``transfer``, ``batches``, ``changes``, ``server``.
+``transfer``, ``batches``, ``changes``, ``edits``, ``work``, ``server``.
 """
 
 from gridmap.store.audit import read_chain, read_events, write_event
@@ -42,6 +42,15 @@ from gridmap.store.duties import (
     read_homes,
     read_periods,
     read_projects,
+)
+from gridmap.store.edits import (
+    Edited,
+    StoredRow,
+    read_change_sets,
+    read_rows,
+    staged_edits,
+    without_rows,
+    write_change_set,
 )
 from gridmap.store.layers import (
     read_building_grids,
@@ -90,17 +99,38 @@ from gridmap.store.results import (
 from gridmap.store.schema import MIGRATIONS, connect, migrate, require_schema, transaction
 from gridmap.store.server import read_server, read_unguarded
 from gridmap.store.snapshots import read_frozen, read_snapshots, write_snapshot
+from gridmap.store.work import (
+    abort_jobs,
+    begin_job,
+    count_jobs,
+    decide_correction,
+    finish_job,
+    hold_worker,
+    read_corrections,
+    read_job,
+    write_correction,
+    write_job,
+    write_progress,
+)
 
 __all__ = [
+    "Edited",
     "MIGRATIONS",
     "Staged",
+    "StoredRow",
+    "abort_jobs",
     "analyze",
+    "begin_job",
     "clear_results",
     "connect",
+    "count_jobs",
+    "decide_correction",
+    "finish_job",
     "has_answers",
     "has_duties",
     "has_synthetic",
     "hide_results",
+    "hold_worker",
     "locate",
     "migrate",
     "read_batches",
@@ -110,10 +140,12 @@ __all__ = [
     "read_camera_issues",
     "read_cameras",
     "read_chain",
+    "read_change_sets",
     "read_changed",
     "read_changed_duties",
     "read_changes",
     "read_codes",
+    "read_corrections",
     "read_duties",
     "read_ended_codes",
     "read_events",
@@ -125,6 +157,7 @@ __all__ = [
     "read_homes",
     "read_images",
     "read_inputs",
+    "read_job",
     "read_keys",
     "read_later_keys",
     "read_layer",
@@ -139,6 +172,7 @@ __all__ = [
     "read_projects",
     "read_rates",
     "read_roads",
+    "read_rows",
     "read_runs",
     "read_seen",
     "read_server",
@@ -157,15 +191,21 @@ __all__ = [
     "read_watching",
     "replace_results",
     "require_schema",
+    "staged_edits",
     "staged_layer",
     "transaction",
     "undo_batch",
+    "without_rows",
     "write_assignment",
     "write_batch",
+    "write_change_set",
     "write_changes",
+    "write_correction",
     "write_counts",
     "write_event",
+    "write_job",
     "write_lineage",
+    "write_progress",
     "write_run",
     "write_snapshot",
 ]

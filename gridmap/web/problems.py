@@ -18,10 +18,14 @@ from gridmap.errors import (
     Forbidden,
     GridmapError,
     InputError,
+    LayerRejected,
     NotFound,
     SignInNeeded,
+    StaleVersion,
     StoreError,
     StoreUnavailable,
+    TooLarge,
+    VersionNeeded,
 )
 
 if TYPE_CHECKING:
@@ -31,8 +35,11 @@ if TYPE_CHECKING:
 
 STATUSES: dict[type[GridmapError], int] = {
     InputError: 422,
+    TooLarge: 413,
     NotFound: 404,
     Conflict: 409,
+    StaleVersion: 412,
+    VersionNeeded: 428,
     Forbidden: 403,
     SignInNeeded: 401,
     StoreUnavailable: 503,

@@ -37,7 +37,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     func,
@@ -47,16 +46,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, JSONB, ExcludeConstraint
 
 from gridmap.crs import STORAGE_SRID
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from gridmap.tables.names import metadata as metadata
+from gridmap.tables.work import change_set as change_set
+from gridmap.tables.work import correction as correction
+from gridmap.tables.work import web_job as web_job
 
 
 def _code(name: str = "code", **options: object) -> Column[str]:

@@ -1,0 +1,848 @@
+"""Change sets: some rows created, updated or ended together, through the checks of an import.
+
+Belongs here: what a change set is, which rows it makes, writing it once, undoing it. Does not
+belong here: the checks (``layers``, ``checks``), the book (``book``), statements (``store``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import re
+import unicodedata
+import uuid
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from gridmap import crs, loads, store, topology
+from gridmap.errors import Conflict, LayerRejected, RowNotFound, StaleVersion, StoreUnavailable
+from gridmap.jobs.book import applied, compared, looked_up, undone
+from gridmap.jobs.layers import Import, judged
+from gridmap.jobs.reports import with_places
+from gridmap.model import LAYERS, ImportReport, Issue, LayerSpec, layer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import Connection, Engine
+
+    Answer = dict[str, Any]
+
+SOURCE = "change set"
+"""What the book calls the file of a change that came without one."""
+
+ACTIONS = ("create", "update", "replace", "end")
+"""What an edit does: ``update`` leaves fields that it does not name, ``replace`` empties them."""
+
+_IDENTITY = re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")
+_MOBILE = re.compile(r"(?<!\d)(?:86|0086)?1[3-9]\d{9}(?!\d)")
+_WITHIN = re.compile(r"(?<=\d)[\s\-.·]+(?=\d)")
+"""What people put between the digits of a number."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What becomes of one row.
+
+    ``code`` is its key, joined by ``/`` where it has several columns; ``version`` the one it was
+    read in; ``geometry`` in EPSG:4490, None where nothing is said of it.
+    """
+
+    layer: str
+    action: str
+    code: str
+    version: int | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    geometry: shapely.Geometry | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is a row after it."""
+        return self.action != "end"
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """Edits that are written together or not at all.
+
+    ``effective`` is the first day they are true, None for the present day; ``key`` names the
+    request: with the same key it is written once. ``request`` is its id, for the audit trail.
+    """
+
+    edits: tuple[Edit, ...]
+    reason: str
+    account: str
+    effective: dt.date | None = None
+    key: str | None = None
+    request: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """What it says, as a hash; who says it and when is no part of it."""
+        edits = [
+            {**asdict(replace(one, geometry=None)), "geometry": _hex(one.geometry)}
+            for one in self.edits
+        ]
+        return content_hash({"edits": edits, "reason": self.reason, "effective": self.effective})
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """The widths and the band that an import is checked by; see `layers.import_layer`."""
+
+    tolerance_m: float = topology.TOLERANCE_M
+    snap_m: float = topology.SNAP_M
+    band: tuple[int, int] = loads.HOUSEHOLDS
+
+
+def change(
+    engine: Engine,
+    asked: ChangeSet,
+    *,
+    commit: bool = True,
+    tolerances: Tolerances | None = None,
+    today: dt.date | None = None,
+) -> tuple[Answer, bool]:
+    """Write a change set through the checks of an import, or try what it would do.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    asked
+        The edits.
+    commit
+        Write; without it everything is checked and nothing stays.
+    tolerances
+        As for an import.
+    today
+        The day after which nothing may begin; the present day if not given.
+
+    Returns
+    -------
+    dict, bool
+        For JSON: change_set, batches (id, layer, inserted, updated, unchanged, ended), effective,
+        reason, edits, inserted, updated, unchanged, ended, versions (layer, code, version),
+        issues, dry_run. True where it is the answer that was given before.
+
+    Raises
+    ------
+    LayerNotFound
+        An edit names a layer there is not.
+    LayerRejected
+        Rows have errors; nothing was written. The row of an issue is the place of the edit,
+        from 0.
+    StaleVersion
+        A row was changed since the version that an edit is based on.
+    Conflict
+        The key was used for other content; the store refused the rows.
+    StoreUnavailable, StoreError
+        See `store.transaction`. After a lost connection the book was looked up first.
+
+    Notes
+    -----
+    Rule: all rows or none. Rows that end are gone before the others are checked; what refers to
+    them is looked for after all others are written.
+    """
+    for one in asked.edits:
+        layer(one.layer)
+    present = today or dt.date.today()
+    asked = replace(asked, key=asked.key or uuid.uuid4().hex)
+
+    def work(conn: Connection) -> Answer:
+        return changed(conn, asked, tolerances or Tolerances(), present)
+
+    if commit:
+        return once(engine, str(asked.key), asked.sha256, work)
+    with store.transaction(engine, writes=True) as conn:
+        point = conn.begin_nested()
+        try:
+            answer = work(conn)
+        finally:
+            point.rollback()
+    return {**answer, "change_set": None, "batches": [], "versions": [], "dry_run": True}, False
+
+
+def change_row(
+    engine: Engine, asked: ChangeSet, *, commit: bool = True, tolerances: Tolerances | None = None
+) -> tuple[Answer, bool]:
+    """Write a change set of one edit of a row that is there.
+
+    Parameters
+    ----------
+    engine, asked, commit, tolerances
+        See `change`.
+
+    Returns
+    -------
+    dict, bool
+        See `change`.
+
+    Raises
+    ------
+    RowNotFound
+        There is no such row on that day.
+    LayerNotFound, LayerRejected, StaleVersion, Conflict, StoreUnavailable, StoreError
+        See `change`.
+    """
+    try:
+        return change(engine, asked, commit=commit, tolerances=tolerances)
+    except LayerRejected as error:
+        unknown = [one for one in error.report.errors if one.shape == "E01.unknown"]
+        if unknown:
+            raise RowNotFound(unknown[0].message("en")) from error
+        raise
+
+
+def once(
+    engine: Engine,
+    key: str,
+    sha256: str,
+    work: Callable[[Connection], Answer],
+) -> tuple[Answer, bool]:
+    """Do a write that records a change set, unless it was done before.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    key
+        Names it.
+    sha256
+        What it says.
+    work
+        Does it on a connection that writes, and gives the answer.
+
+    Returns
+    -------
+    dict, bool
+        The answer; whether it was given before.
+
+    Raises
+    ------
+    Conflict
+        The key was used for other content.
+    StoreUnavailable, StoreError
+        See `store.transaction`.
+    """
+    try:
+        with store.transaction(engine, writes=True) as conn:
+            earlier = _answered(conn, key, sha256)
+            return (earlier, True) if earlier else (work(conn), False)
+    except StoreUnavailable as error:
+
+        def look() -> Answer | None:
+            with store.transaction(engine, writes=True) as conn:
+                return _answered(conn, key, sha256)
+
+        return looked_up(look, error, "send it again with the same Idempotency-Key"), False
+
+
+def _answered(conn: Connection, key: str, sha256: str) -> Answer | None:
+    """Return what was answered to this request before; after the lock of all writers."""
+    found = store.read_batches(conn, key=key)
+    if not found:
+        return None
+    sets = store.read_change_sets(conn, [found[0].id])
+    if not sets or sets[0]["sha256"] != sha256:
+        raise Conflict(
+            "the Idempotency-Key was used before, for another request; give each its own"
+        )
+    answer: Answer = sets[0]["answer"]
+    return answer
+
+
+def changed(
+    conn: Connection, asked: ChangeSet, tolerances: Tolerances, today: dt.date
+) -> Answer:
+    """Check a change set and write it, on a connection that writes.
+
+    Parameters
+    ----------
+    conn
+        An open connection that writes; nothing of it may stay where this raises.
+    asked
+        The edits.
+    tolerances
+        As for an import.
+    today
+        The present day.
+
+    Returns
+    -------
+    dict
+        See `change`.
+
+    Raises
+    ------
+    LayerRejected, StaleVersion
+        See `change`.
+    """
+    effective = asked.effective or today
+    work = _Work(conn, asked, effective, tolerances, uuid.uuid4().hex)
+    issues = [*_persons(asked.reason), *work.claims()]
+    if effective > today:
+        issues.append(Issue("T01.future", values={"date": effective, "today": today}))
+    for name in work.layers:
+        issues += work.layer(name, wrong=any_error(issues))
+    issues += work.left()
+    if any_error(issues):
+        raise _rejected(asked, effective, issues)
+    return work.recorded(issues)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a change set does to one layer: rows of the file it stands for, and keys that end."""
+
+    spec: LayerSpec
+    frame: pd.DataFrame
+    gone: dict[str, int]
+
+
+class _Work:
+    """One change set on its way into the store."""
+
+    def __init__(
+        self,
+        conn: Connection,
+        asked: ChangeSet,
+        effective: dt.date,
+        tolerances: Tolerances,
+        set_id: str,
+    ) -> None:
+        self.conn, self.asked, self.effective = conn, asked, effective
+        self.tolerances, self.set_id = tolerances, set_id
+        self.layers = [name for name in LAYERS if any(e.layer == name for e in asked.edits)]
+        self.stored = {
+            name: store.read_rows(
+                conn, name, [e.code for e in asked.edits if e.layer == name], as_of=effective
+            )
+            for name in self.layers
+        }
+        self.reports: list[ImportReport] = []
+        self.parts: dict[str, _Part] = {}
+
+    def claims(self) -> list[Issue]:
+        """Compare what edits say of rows with what is stored, and make the rows they mean.
+
+        Raises
+        ------
+        StaleVersion
+            A row was changed since.
+        """
+        _require_versions(self.asked.edits, self.stored)
+        issues = _twice(self.asked.edits)
+        for row, edit in enumerate(self.asked.edits):
+            issues += _claim(row, edit, self.stored[edit.layer].get(edit.code), self.effective)
+        lost = {issue.row for issue in issues}
+        for name in self.layers:
+            mine = {
+                row: edit
+                for row, edit in enumerate(self.asked.edits)
+                if edit.layer == name and row not in lost
+            }
+            gone = {edit.code: row for row, edit in mine.items() if not edit.writes}
+            frame = _frame(LAYERS[name], mine, self.stored[name])
+            self.parts[name] = _Part(LAYERS[name], frame, gone)
+        return issues
+
+    def layer(self, name: str, *, wrong: bool) -> list[Issue]:
+        """Check one layer's rows, and write them where nothing is wrong so far."""
+        part = self.parts[name]
+        report, rows = self._judged(part)
+        issues = list(report.issues) + self._later(part)
+        if wrong or any_error(issues) or not (len(rows) or part.gone):
+            return issues
+        first = not self.reports
+        report = replace(report, key=self.asked.key if first else None)
+        told = {
+            "change_set": self.set_id,
+            "reason": self.asked.reason,
+            "request": self.asked.request,
+        }
+        with store.staged_edits(
+            self.conn, name, rows, effective=self.effective, gone=part.gone
+        ) as staged:
+            report = compared(self.conn, report, staged)
+            report = applied(
+                self.conn,
+                report,
+                part.spec,
+                staged,
+                rows,
+                self.asked.account,
+                action="change",
+                told=told,
+            )
+        self.reports.append(report)
+        return issues
+
+    def _judged(self, part: _Part) -> tuple[ImportReport, pd.DataFrame]:
+        """Check rows as an import does, beside a store in which what ends has ended."""
+        spec, frame = part.spec, part.frame
+        issues = spec.check(frame) if len(frame) else []
+        report = ImportReport(
+            layer=spec.name,
+            source=SOURCE,
+            sha256=self.asked.sha256,
+            effective=self.effective.isoformat(),
+            rows=len(frame),
+            issues=tuple(with_places(issues, frame.geometry if spec.kinds else None)),
+        )
+        rows = spec.parse(frame)
+        if frame.empty or any(issue.rule == "F01" for issue in issues):
+            return report, rows
+        how = Import(
+            spec=spec,
+            effective=self.effective,
+            source_crs=None,
+            tolerance_m=self.tolerances.tolerance_m,
+            snap_m=self.tolerances.snap_m,
+            band=self.tolerances.band,
+            repair=False,
+            only=None,
+            commit=True,
+            actor=self.asked.account,
+            tell=lambda _step, _share: None,
+        )
+        with self._without():
+            return judged(self.conn, report, frame, rows, how)
+
+    def _without(self) -> AbstractContextManager[None]:
+        """See the store without what ends, whether that is written already or not."""
+        gone = {name: list(one.gone) for name, one in self.parts.items() if one.gone}
+        empty = {name: self.parts[name].frame.head(0) for name in gone}
+        return store.without_rows(self.conn, gone, empty, effective=self.effective)
+
+    def _later(self, part: _Part) -> list[Issue]:
+        """Find rows that end before what is known of them (C04)."""
+        if not part.gone:
+            return []
+        later = store.read_later_keys(self.conn, part.spec.name, self.effective)
+        return [
+            Issue("C04.overlap", row, part.spec.key[0], {"value": key, "date": self.effective})
+            for key, row in part.gone.items()
+            if key in later
+        ]
+
+    def left(self) -> list[Issue]:
+        """Find what refers to rows that end, beside what was written (T01)."""
+        with self._without():
+            return self._left()
+
+    def _left(self) -> list[Issue]:
+        issues = []
+        for name, part in self.parts.items():
+            if part.spec.key != ("code",) or not part.gone:
+                continue
+            codes = pd.Index(list(part.gone), dtype=object)
+            for one in store.read_left(self.conn, name, codes, self.effective).itertuples():
+                values = {"value": one.code, "count": one.count, "kind": one.kind}
+                shape = "T01.children" if one.kind == "division" else "T01.left"
+                told = {**values, "date": self.effective}
+                issues.append(Issue(shape, part.gone[one.code], "code", told))
+        return issues
+
+    def recorded(self, issues: list[Issue]) -> Answer:
+        """Write down why, and what is answered."""
+        names = ("inserted", "updated", "unchanged", "ended")
+        batches = [
+            {"id": one.batch_id, "layer": one.layer, **{n: getattr(one, n) for n in names}}
+            for one in self.reports
+        ]
+        answer = {
+            "change_set": self.set_id,
+            "batches": batches,
+            "effective": self.effective.isoformat(),
+            "reason": self.asked.reason,
+            "edits": len(self.asked.edits),
+            **{name: sum(one[name] for one in batches) for name in names},
+            "versions": self._versions(),
+            "issues": [issue.as_dict() for issue in issues],
+            "dry_run": False,
+        }
+        record(self.conn, self.asked, self.effective, self.set_id, answer)
+        return answer
+
+    def _versions(self) -> list[dict[str, Any]]:
+        """Return the version that each row is in now."""
+        by_layer = {one.layer: one for one in self.reports}
+        found = []
+        for edit in self.asked.edits:
+            report = by_layer[edit.layer]
+            if not edit.writes:
+                continue
+            version = report.batch_id
+            if edit.code not in {one.key for one in report.changes}:
+                version = self.stored[edit.layer][edit.code].version
+            found.append({"layer": edit.layer, "code": edit.code, "version": version})
+        return found
+
+
+def record(
+    conn: Connection, asked: ChangeSet, effective: dt.date, set_id: str, answer: Answer
+) -> None:
+    """Write down a change set that was written.
+
+    Parameters
+    ----------
+    conn
+        The connection that wrote it.
+    asked
+        What was asked.
+    effective
+        The first day it is true.
+    set_id
+        Its id.
+    answer
+        For JSON, with batches.
+    """
+    store.write_change_set(
+        conn,
+        id=set_id,
+        account=asked.account,
+        reason=asked.reason,
+        effective=effective,
+        request=asked.request,
+        sha256=asked.sha256,
+        batches=[one["id"] for one in answer["batches"]],
+        answer=answer,
+    )
+
+
+def content_hash(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what a request says.
+
+    Parameters
+    ----------
+    content
+        For JSON; days become text.
+
+    Returns
+    -------
+    str
+        In hexadecimal; the same for the same content in any order of names.
+    """
+    text = json.dumps(content, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def any_error(issues: list[Issue]) -> bool:
+    """Tell whether anything of it blocks a write.
+
+    Parameters
+    ----------
+    issues
+        Any.
+
+    Returns
+    -------
+    bool
+        True if one is an error.
+    """
+    return any(str(issue.severity) == "error" for issue in issues)
+
+
+def names_a_person(text: str) -> bool:
+    """Tell whether a text holds what looks like a number of a person.
+
+    Parameters
+    ----------
+    text
+        What somebody wrote.
+
+    Returns
+    -------
+    bool
+        It has an identity card's 18 digits or a mobile telephone's 11.
+
+    Notes
+    -----
+    Rule: places, never persons. Digits of full width and with blanks, hyphens or points between
+    them count as written together. Source: own choice; GB 11643 and the numbering plan of mobile
+    telephones give the lengths.
+
+    Examples
+    --------
+    >>> names_a_person("call 138-0013-8000"), names_a_person("6 floors, not 7; grid 990101001001001")
+    (True, False)
+    """
+    plain = _WITHIN.sub("", unicodedata.normalize("NFKC", text))
+    return bool(_IDENTITY.search(plain) or _MOBILE.search(plain))
+
+
+def _persons(reason: str) -> list[Issue]:
+    return [Issue("E02.person", field="reason")] if names_a_person(reason) else []
+
+
+def _hex(shape: shapely.Geometry | None) -> str | None:
+    return None if shape is None else shapely.to_wkb(shape, hex=True)
+
+
+def _require_versions(
+    edits: tuple[Edit, ...], stored: Mapping[str, Mapping[str, store.StoredRow]]
+) -> None:
+    """Refuse edits of rows that were changed since they were read.
+
+    Raises
+    ------
+    StaleVersion
+        There is one.
+    """
+    stale = [
+        edit
+        for edit in edits
+        if edit.version is not None
+        and (row := stored[edit.layer].get(edit.code)) is not None
+        and row.version != edit.version
+    ]
+    if stale:
+        first = stale[0]
+        version = stored[first.layer][first.code].version
+        more = f", and {len(stale) - 1} more" if len(stale) > 1 else ""
+        raise StaleVersion(
+            f"{first.layer} {first.code!r} was changed meanwhile: it is in version {version}, not "
+            f"{first.version}{more}; read it again"
+        )
+
+
+def _twice(edits: tuple[Edit, ...]) -> list[Issue]:
+    """Find rows that several edits name: one issue a row, at its second edit."""
+    places: dict[tuple[str, str], list[int]] = {}
+    for row, edit in enumerate(edits):
+        places.setdefault((edit.layer, edit.code), []).append(row)
+    return [
+        Issue("E01.twice", rows[1], "code", {"value": code, "rows": ", ".join(map(str, rows))})
+        for (_, code), rows in places.items()
+        if len(rows) > 1
+    ]
+
+
+def _claim(
+    row: int, edit: Edit, stored: store.StoredRow | None, effective: dt.date
+) -> list[Issue]:
+    """Compare what one edit says of its row with what is stored of it."""
+    spec = LAYERS[edit.layer]
+    told = {"layer": edit.layer, "value": edit.code}
+    if edit.action == "create" and stored is not None:
+        return [Issue("E01.exists", row, "code", told)]
+    if edit.action != "create" and stored is None:
+        return [Issue("E01.unknown", row, "code", {**told, "date": effective})]
+    known = [*spec.columns, *(["geometry"] if spec.kinds else [])]
+    named = [*edit.fields, *(["geometry"] if edit.geometry is not None else [])]
+    choices = {"layer": edit.layer, "choices": ", ".join(known)}
+    issues = [Issue("E01.field", row, name, choices) for name in named if name not in known]
+    key = "/".join(str(_keys(spec, edit, stored).get(name)) for name in spec.key)
+    if key != edit.code:
+        issues.append(Issue("E01.key", row, spec.key[0], {"value": edit.code}))
+    return issues
+
+
+def _keys(spec: LayerSpec, edit: Edit, stored: store.StoredRow | None) -> dict[str, Any]:
+    """Return the columns of a row's key, as its edit would leave them."""
+    named = {"code": edit.code} if spec.key == ("code",) else {}
+    before = stored.fields if stored else {}
+    return {name: edit.fields.get(name, before.get(name, named.get(name))) for name in spec.key}
+
+
+def _frame(
+    spec: LayerSpec, edits: Mapping[int, Edit], stored: Mapping[str, store.StoredRow]
+) -> pd.DataFrame:
+    """Return the rows that edits leave, index: place of the edit, as a file would have them."""
+    cells, shapes, index = [], [], []
+    for row, edit in edits.items():
+        if not edit.writes:
+            continue
+        before = stored.get(edit.code)
+        kept = dict(before.fields) if before and edit.action == "update" else {}
+        cells.append({**kept, **_keys(spec, edit, before), **edit.fields})
+        former = before.geometry if before and edit.action == "update" else None
+        shapes.append(former if edit.geometry is None else edit.geometry)
+        index.append(row)
+    frame = pd.DataFrame(cells, index=index, columns=spec.columns, dtype=object)
+    frame = frame.where(frame.notna(), None)
+    if not spec.kinds:
+        return frame
+    return gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(shapes, index=index, crs=crs.STORAGE_CRS))
+
+
+def _rejected(asked: ChangeSet, effective: dt.date, issues: list[Issue]) -> LayerRejected:
+    """Return the error that holds all issues, in the order of the edits."""
+    ordered = sorted(issues, key=lambda one: -1 if one.row is None else one.row)
+    report = ImportReport(
+        layer=asked.edits[0].layer,
+        source=SOURCE,
+        sha256=asked.sha256,
+        effective=effective.isoformat(),
+        rows=len(asked.edits),
+        issues=tuple(ordered),
+    )
+    count = len(report.errors)
+    return LayerRejected(
+        f"the change set has {count} error{'s' if count > 1 else ''}; nothing was written", report
+    )
+
+
+def undo_change(
+    engine: Engine, batch_id: int, *, reason: str, account: str, key: str | None, request: str | None
+) -> tuple[Answer, bool]:
+    """Take back what a batch changed, and all of the change set it is of.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    batch_id
+        One of its batches.
+    reason
+        Why.
+    account
+        Who does it.
+    key
+        Names the request; with the same key it is done once.
+    request
+        Its id, for the audit trail.
+
+    Returns
+    -------
+    dict, bool
+        For JSON: change_set, undone (ids of batches), batches (id, layer, inserted, updated,
+        ended), inserted, updated, ended, reason. True where it was answered before.
+
+    Raises
+    ------
+    LayerRejected
+        The reason names a person.
+    BatchNotFound, Conflict
+        See `book.undo`.
+    StoreUnavailable, StoreError
+        See `store.transaction`.
+    """
+    asked = ChangeSet((), reason, account, request=request)
+    key = key or uuid.uuid4().hex
+    if names_a_person(reason):
+        empty = replace(asked, edits=(Edit("district", "end", ""),))
+        raise _rejected(empty, dt.date.today(), _persons(reason))
+    sha256 = content_hash({"undo": batch_id, "reason": reason})
+
+    def work(conn: Connection) -> Answer:
+        sets = store.read_change_sets(conn, [batch_id])
+        batches = sets[-1]["batches"] if sets else [batch_id]
+        set_id = uuid.uuid4().hex
+        told = {"change_set": set_id, "reason": reason, "request": request}
+        found = [
+            undone(conn, one, actor=account, key=key if at == 0 else None, told=told)
+            for at, one in enumerate(reversed(batches))
+        ]
+        names = ("inserted", "updated", "ended")
+        parts = [
+            {"id": one["undone_by"], "layer": one["batch"]["layer"], **{n: one[n] for n in names}}
+            for one in found
+        ]
+        answer = {
+            "change_set": set_id,
+            "undone": [one["batch"]["id"] for one in found],
+            "batches": parts,
+            **{name: sum(part[name] for part in parts) for name in names},
+            "reason": reason,
+        }
+        store.write_change_set(
+            conn,
+            id=set_id,
+            account=account,
+            reason=reason,
+            effective=found[0]["batch"]["effective"],
+            request=request,
+            sha256=sha256,
+            batches=[part["id"] for part in parts],
+            answer=answer,
+        )
+        return answer
+
+    return once(engine, key, sha256, work)
+
+
+def stored_row(
+    engine: Engine, name: str, code: str, *, as_of: dt.date
+) -> dict[str, Any]:
+    """Read one row with the version that a write of it has to name.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    name
+        A layer's name.
+    code
+        The row's key, joined by ``/`` where it has several columns.
+    as_of
+        The date.
+
+    Returns
+    -------
+    dict
+        For JSON: layer, code, version, fields, geometry (GeoJSON, EPSG:4490), as_of.
+
+    Raises
+    ------
+    LayerNotFound, RowNotFound
+        There is no such layer, or row on that day.
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    layer(name)
+    with store.transaction(engine) as conn:
+        row = store.read_rows(conn, name, [code], as_of=as_of).get(code)
+    if row is None:
+        raise RowNotFound(f"no {name} has the code {code[:80]!r} on {as_of}")
+    return {
+        "layer": name,
+        "code": row.key,
+        "version": row.version,
+        "fields": row.fields,
+        "geometry": None if row.geometry is None else json.loads(shapely.to_geojson(row.geometry)),
+        "as_of": as_of,
+    }
+
+
+def book_of_batches(engine: Engine, *, before: int | None, limit: int) -> list[dict[str, Any]]:
+    """List the writes, the last first, each with the reason that was given.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    before
+        Only those with a lower id.
+    limit
+        The most rows to return.
+
+    Returns
+    -------
+    list of dict
+        For JSON: the fields of `model.Batch`, change_set and reason (None for an import).
+
+    Raises
+    ------
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    with store.transaction(engine, snapshot=True) as conn:
+        batches = store.read_batches(conn, before=before, limit=limit)
+        sets = store.read_change_sets(conn, [batch.id for batch in batches])
+    why = {batch: one for one in sets for batch in one["batches"]}
+    return [
+        {
+            **asdict(batch),
+            "change_set": why[batch.id]["id"] if batch.id in why else None,
+            "reason": why[batch.id]["reason"] if batch.id in why else None,
+        }
+        for batch in batches
+    ]
