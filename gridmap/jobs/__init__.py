@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from gridmap.jobs.book import batch_rows, batches, undo
     from gridmap.jobs.books import reconcile
     from gridmap.jobs.cameras import refresh_camera_coverage
+    from gridmap.jobs.change_sets import (
+        book_of_batches,
+        change,
+        change_row,
+        stored_row,
+        undo_change,
+    )
     from gridmap.jobs.connection import database
+    from gridmap.jobs.corrections import accept, decline, list_corrections, suggest
     from gridmap.jobs.coverage import refresh_org_coverage
     from gridmap.jobs.days_apart import Difference, diff
     from gridmap.jobs.demo import build_demo
@@ -37,6 +45,8 @@ if TYPE_CHECKING:
     from gridmap.jobs.matters import triage_matters
     from gridmap.jobs.numbers import number_grids
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
+    from gridmap.jobs.queue import Queue, job_of, short_report
+    from gridmap.jobs.refreshes import refreshed
     from gridmap.jobs.reports import require_report, write_report
     from gridmap.jobs.snapshots import coverage_trend, list_snapshots, take_snapshot
     from gridmap.jobs.spots import blank_spots
@@ -45,6 +55,19 @@ if TYPE_CHECKING:
     from gridmap.jobs.views import Source, write_views
 
 _MODULES = {
+    "change": "change_sets",
+    "change_row": "change_sets",
+    "stored_row": "change_sets",
+    "book_of_batches": "change_sets",
+    "undo_change": "change_sets",
+    "suggest": "corrections",
+    "list_corrections": "corrections",
+    "accept": "corrections",
+    "decline": "corrections",
+    "job_of": "queue",
+    "Queue": "queue",
+    "short_report": "queue",
+    "refreshed": "refreshes",
     "BLIND_COLUMNS": "answers",
     "FAILURE_KINDS": "answers",
     "Difference": "days_apart",
@@ -100,16 +123,22 @@ __all__ = [
     "FAILURE_KINDS",
     "Difference",
     "Finding",
+    "Queue",
     "Source",
+    "accept",
     "audit_events",
     "batch_rows",
     "batches",
     "blank_spots",
     "blind_areas",
+    "book_of_batches",
     "build_demo",
     "camera_issues",
+    "change",
+    "change_row",
     "coverage_trend",
     "database",
+    "decline",
     "diff",
     "empty_page",
     "evidence_of",
@@ -119,8 +148,10 @@ __all__ = [
     "failure_losses",
     "features",
     "import_layer",
+    "job_of",
     "lens_targets",
     "lenses_of",
+    "list_corrections",
     "list_snapshots",
     "locate",
     "map_page",
@@ -130,11 +161,16 @@ __all__ = [
     "reconcile",
     "refresh_camera_coverage",
     "refresh_org_coverage",
+    "refreshed",
     "require_report",
+    "short_report",
+    "stored_row",
+    "suggest",
     "take_snapshot",
     "triage_matters",
     "uncovered_buildings",
     "undo",
+    "undo_change",
     "unit_coverage",
     "verify_audit",
     "version",

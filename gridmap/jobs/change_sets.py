@@ -259,7 +259,12 @@ def _answered(conn: Connection, key: str, sha256: str) -> Answer | None:
 
 
 def changed(
-    conn: Connection, asked: ChangeSet, tolerances: Tolerances, today: dt.date
+    conn: Connection,
+    asked: ChangeSet,
+    tolerances: Tolerances,
+    today: dt.date,
+    *,
+    said: str | None = None,
 ) -> Answer:
     """Check a change set and write it, on a connection that writes.
 
@@ -273,6 +278,8 @@ def changed(
         As for an import.
     today
         The present day.
+    said
+        The hash of the request, where that is more than the edits.
 
     Returns
     -------
@@ -294,7 +301,7 @@ def changed(
     issues += work.left()
     if any_error(issues):
         raise _rejected(asked, effective, issues)
-    return work.recorded(issues)
+    return work.recorded(issues, said or asked.sha256)
 
 
 @dataclass(frozen=True)
@@ -349,7 +356,7 @@ class _Work:
                 if edit.layer == name and row not in lost
             }
             gone = {edit.code: row for row, edit in mine.items() if not edit.writes}
-            frame = _frame(LAYERS[name], mine, self.stored[name])
+            frame = edited_frame(LAYERS[name], mine, self.stored[name])
             self.parts[name] = _Part(LAYERS[name], frame, gone)
         return issues
 
@@ -450,7 +457,7 @@ class _Work:
                 issues.append(Issue(shape, part.gone[one.code], "code", told))
         return issues
 
-    def recorded(self, issues: list[Issue]) -> Answer:
+    def recorded(self, issues: list[Issue], sha256: str) -> Answer:
         """Write down why, and what is answered."""
         names = ("inserted", "updated", "unchanged", "ended")
         batches = [
@@ -468,7 +475,8 @@ class _Work:
             "issues": [issue.as_dict() for issue in issues],
             "dry_run": False,
         }
-        record(self.conn, self.asked, self.effective, self.set_id, answer)
+        asked = self.asked
+        record(self.conn, asked, self.effective, answer, sha256)
         return answer
 
     def _versions(self) -> list[dict[str, Any]]:
@@ -487,7 +495,7 @@ class _Work:
 
 
 def record(
-    conn: Connection, asked: ChangeSet, effective: dt.date, set_id: str, answer: Answer
+    conn: Connection, asked: ChangeSet, effective: dt.date, answer: Answer, sha256: str
 ) -> None:
     """Write down a change set that was written.
 
@@ -499,19 +507,19 @@ def record(
         What was asked.
     effective
         The first day it is true.
-    set_id
-        Its id.
     answer
-        For JSON, with batches.
+        For JSON, with change_set and batches.
+    sha256
+        What the request said, as a hash.
     """
     store.write_change_set(
         conn,
-        id=set_id,
+        id=answer["change_set"],
         account=asked.account,
         reason=asked.reason,
         effective=effective,
         request=asked.request,
-        sha256=asked.sha256,
+        sha256=sha256,
         batches=[one["id"] for one in answer["batches"]],
         answer=answer,
     )
@@ -571,8 +579,10 @@ def names_a_person(text: str) -> bool:
 
     Examples
     --------
-    >>> names_a_person("call 138-0013-8000"), names_a_person("6 floors, not 7; grid 990101001001001")
-    (True, False)
+    >>> names_a_person("call 138-0013-8000")
+    True
+    >>> names_a_person("6 floors, not 7; grid 990101001001001")
+    False
     """
     plain = _WITHIN.sub("", unicodedata.normalize("NFKC", text))
     return bool(_IDENTITY.search(plain) or _MOBILE.search(plain))
@@ -625,16 +635,34 @@ def _twice(edits: tuple[Edit, ...]) -> list[Issue]:
     ]
 
 
-def _claim(
-    row: int, edit: Edit, stored: store.StoredRow | None, effective: dt.date
-) -> list[Issue]:
+def _claim(row: int, edit: Edit, stored: store.StoredRow | None, effective: dt.date) -> list[Issue]:
     """Compare what one edit says of its row with what is stored of it."""
-    spec = LAYERS[edit.layer]
     told = {"layer": edit.layer, "value": edit.code}
     if edit.action == "create" and stored is not None:
         return [Issue("E01.exists", row, "code", told)]
     if edit.action != "create" and stored is None:
         return [Issue("E01.unknown", row, "code", {**told, "date": effective})]
+    return field_issues(row, edit, stored)
+
+
+def field_issues(row: int, edit: Edit, stored: store.StoredRow | None) -> list[Issue]:
+    """Find what an edit names that its layer has not, and keys that it would change.
+
+    Parameters
+    ----------
+    row
+        The place of the edit.
+    edit
+        What is to be written.
+    stored
+        The row as it is, None where it is new.
+
+    Returns
+    -------
+    list of Issue
+        E01.field, E01.key.
+    """
+    spec = LAYERS[edit.layer]
     known = [*spec.columns, *(["geometry"] if spec.kinds else [])]
     named = [*edit.fields, *(["geometry"] if edit.geometry is not None else [])]
     choices = {"layer": edit.layer, "choices": ", ".join(known)}
@@ -652,10 +680,26 @@ def _keys(spec: LayerSpec, edit: Edit, stored: store.StoredRow | None) -> dict[s
     return {name: edit.fields.get(name, before.get(name, named.get(name))) for name in spec.key}
 
 
-def _frame(
+def edited_frame(
     spec: LayerSpec, edits: Mapping[int, Edit], stored: Mapping[str, store.StoredRow]
 ) -> pd.DataFrame:
-    """Return the rows that edits leave, index: place of the edit, as a file would have them."""
+    """Return the rows that edits leave, as a file would have them.
+
+    Parameters
+    ----------
+    spec
+        The layer's specification.
+    edits
+        By their place.
+    stored
+        The rows as they are, by key.
+
+    Returns
+    -------
+    DataFrame or GeoDataFrame
+        Index: place of the edit, without those that end a row; the layer's columns; geometry in
+        EPSG:4490.
+    """
     cells, shapes, index = [], [], []
     for row, edit in edits.items():
         if not edit.writes:
@@ -691,7 +735,13 @@ def _rejected(asked: ChangeSet, effective: dt.date, issues: list[Issue]) -> Laye
 
 
 def undo_change(
-    engine: Engine, batch_id: int, *, reason: str, account: str, key: str | None, request: str | None
+    engine: Engine,
+    batch_id: int,
+    *,
+    reason: str,
+    account: str,
+    key: str | None,
+    request: str | None,
 ) -> tuple[Answer, bool]:
     """Take back what a batch changed, and all of the change set it is of.
 
@@ -753,25 +803,13 @@ def undo_change(
             **{name: sum(part[name] for part in parts) for name in names},
             "reason": reason,
         }
-        store.write_change_set(
-            conn,
-            id=set_id,
-            account=account,
-            reason=reason,
-            effective=found[0]["batch"]["effective"],
-            request=request,
-            sha256=sha256,
-            batches=[part["id"] for part in parts],
-            answer=answer,
-        )
+        record(conn, asked, found[0]["batch"]["effective"], answer, sha256)
         return answer
 
     return once(engine, key, sha256, work)
 
 
-def stored_row(
-    engine: Engine, name: str, code: str, *, as_of: dt.date
-) -> dict[str, Any]:
+def stored_row(engine: Engine, name: str, code: str, *, as_of: dt.date) -> dict[str, Any]:
     """Read one row with the version that a write of it has to name.
 
     Parameters
@@ -827,7 +865,8 @@ def book_of_batches(engine: Engine, *, before: int | None, limit: int) -> list[d
     Returns
     -------
     list of dict
-        For JSON: the fields of `model.Batch`, change_set and reason (None for an import).
+        For JSON: the fields of `model.Batch` but key, which is its sender's; change_set and
+        reason (None for an import).
 
     Raises
     ------
@@ -840,7 +879,7 @@ def book_of_batches(engine: Engine, *, before: int | None, limit: int) -> list[d
     why = {batch: one for one in sets for batch in one["batches"]}
     return [
         {
-            **asdict(batch),
+            **{name: value for name, value in asdict(batch).items() if name != "key"},
             "change_set": why[batch.id]["id"] if batch.id in why else None,
             "reason": why[batch.id]["reason"] if batch.id in why else None,
         }

@@ -108,14 +108,16 @@ from gridmap.store.work import (
     hold_worker,
     read_corrections,
     read_job,
+    release_worker,
+    requeue_job,
     write_correction,
     write_job,
     write_progress,
 )
 
 __all__ = [
-    "Edited",
     "MIGRATIONS",
+    "Edited",
     "Staged",
     "StoredRow",
     "abort_jobs",
@@ -189,7 +191,9 @@ __all__ = [
     "read_views",
     "read_walls",
     "read_watching",
+    "release_worker",
     "replace_results",
+    "requeue_job",
     "require_schema",
     "staged_edits",
     "staged_layer",

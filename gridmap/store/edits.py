@@ -185,9 +185,7 @@ def without_rows(
     try:
         conn.execute(sa.select(sa.func.set_config("gridmap.batch", "0", True)))  # noqa: FBT003
         for layer, keys in gone.items():
-            with staged_edits(
-                conn, layer, frames[layer], effective=effective, gone=keys
-            ) as rows:
+            with staged_edits(conn, layer, frames[layer], effective=effective, gone=keys) as rows:
                 write_changes(conn, rows, batch_id=0)
         yield
     finally:

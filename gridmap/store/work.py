@@ -12,35 +12,70 @@ from typing import TYPE_CHECKING, Any
 import shapely
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from gridmap import tables as t
 from gridmap.crs import STORAGE_SRID
+from gridmap.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
 _WORKERS = 500109  # the class of advisory locks that living workers hold
 WAITING = ("queued", "running")
 """States of a job that is not over."""
 
 
-def hold_worker(conn: Connection, worker: int) -> bool:
-    """Hold a worker's lock for as long as this connection lives.
+def hold_worker(engine: Engine, worker: int, held: Connection | None = None) -> Connection:
+    """Hold a worker's lock for as long as a connection lives.
 
     Parameters
     ----------
-    conn
-        A connection of its own.
+    engine
+        The store.
     worker
         The worker's number, 0 to 2**31 - 1.
+    held
+        The connection that held it so far; taken again if it still lives.
 
     Returns
     -------
-    bool
-        False if another has it.
+    Connection
+        Holds the lock until `release_worker`; in no transaction.
+
+    Raises
+    ------
+    StoreUnavailable
+        The database cannot be reached, or another has the lock.
     """
-    lock = sa.func.pg_try_advisory_lock(_WORKERS, worker)
-    return bool(conn.execute(sa.select(lock)).scalar_one())
+    lock = sa.select(sa.func.pg_try_advisory_lock(_WORKERS, worker))
+    if held is not None:
+        try:
+            held.execute(sa.select(1))
+        except (DBAPIError, PendingRollbackError):
+            release_worker(held)
+        else:
+            return held
+    try:
+        fresh = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        if fresh.execute(lock).scalar_one():
+            return fresh
+        fresh.invalidate()
+    except DBAPIError as error:
+        raise StoreUnavailable("the database cannot be reached; try again in a moment") from error
+    raise StoreUnavailable("a former worker is not gone yet; try again in a moment")
+
+
+def release_worker(held: Connection) -> None:
+    """Let go of a worker's lock.
+
+    Parameters
+    ----------
+    held
+        From `hold_worker`; closed for good, for a pooled connection would keep the lock.
+    """
+    held.invalidate()
+    held.close()
 
 
 def write_job(conn: Connection, **values: object) -> bool:
@@ -85,6 +120,29 @@ def read_job(
     query = sa.select(t.web_job).where(j.id == job_id if job_id else j.key == key)
     row = conn.execute(query).mappings().one_or_none()
     return None if row is None else dict(row)
+
+
+def requeue_job(conn: Connection, job_id: str, worker: int) -> bool:
+    """Let a job that was aborted wait again.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    job_id
+        Its id.
+    worker
+        Who will do it.
+
+    Returns
+    -------
+    bool
+        False if it was not aborted, or is taken by another meanwhile.
+    """
+    j = t.web_job
+    query = j.update().where(j.c.id == job_id, j.c.state == "aborted")
+    again = query.values(state="queued", worker=worker, progress={}, report=sa.null())
+    return conn.execute(again).rowcount == 1
 
 
 def count_jobs(conn: Connection, account: str | None = None) -> int:
@@ -240,6 +298,7 @@ def read_corrections(
     correction_id: int | None = None,
     key: str | None = None,
     state: str | None = None,
+    without: tuple[str, ...] = (),
     before: int | None = None,
     limit: int = 100,
 ) -> list[dict[str, Any]]:
@@ -253,6 +312,8 @@ def read_corrections(
         Only this one.
     state
         Only those in this state.
+    without
+        Layers whose corrections are left out.
     before
         Only those with a lower number.
     limit
@@ -271,6 +332,8 @@ def read_corrections(
             query = query.where(column == value)
     if before is not None:
         query = query.where(c.id < before)
+    if without:
+        query = query.where(c.layer.not_in(without))
     query = query.order_by(c.id.desc()).limit(limit)
     found = []
     for row in conn.execute(query).mappings():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from gridmap import __version__, jobs
 from gridmap.settings import Settings
-from gridmap.web import api, pages
+from gridmap.web import api, changes, corrections, pages, uploads
 from gridmap.web.problems import add_problems
 from gridmap.web.watch import Watch
 
@@ -47,9 +47,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with jobs.database(chosen) as engine:
+        with jobs.database(chosen) as engine, uploads.uploads() as folder:
             app.state.engine = engine
-            yield
+            app.state.uploads = folder
+            with closing(jobs.Queue(engine)) as app.state.queue:
+                yield
 
     # The documentation pages of FastAPI load scripts from a foreign host (web.md 1.1): off.
     app = FastAPI(
@@ -66,6 +68,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.middleware("http")(app.state.watch)
     add_problems(app)
     app.include_router(api.router)
+    app.include_router(corrections.router)
+    app.include_router(uploads.router)
+    app.include_router(changes.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     return app

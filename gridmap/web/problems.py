@@ -49,6 +49,25 @@ STATUSES: dict[type[GridmapError], int] = {
 """The most special class that fits gives the status."""
 
 RETRY_AFTER_S = 5
+MOST_ISSUES = 1000
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return how the problems that a route may answer with are described.
+
+    Parameters
+    ----------
+    *statuses
+        Which.
+
+    Returns
+    -------
+    dict
+        For ``responses`` of a route.
+    """
+    content = {"application/problem+json": {"schema": {"type": "object"}}}
+    every = sorted({*statuses, 401, 403, 503})
+    return {one: {"description": HTTPStatus(one).phrase, "content": content} for one in every}
 
 
 def add_problems(app: FastAPI) -> None:
@@ -70,7 +89,15 @@ async def _of_gridmap(request: Request, error: GridmapError) -> JSONResponse:
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
     busy = status == STATUSES[StoreUnavailable]
     headers = {"Retry-After": str(RETRY_AFTER_S)} if busy else {}
-    return _problem(request, status, error.code, str(error), headers=headers)
+    more = _issues(error) if isinstance(error, LayerRejected) else {}
+    return _problem(request, status, error.code, str(error), headers=headers, **more)
+
+
+def _issues(error: LayerRejected) -> dict[str, Any]:
+    """Return what rows have wrong, the first of it where that is much."""
+    issues = error.report.issues
+    shown = [issue.as_dict() for issue in issues[:MOST_ISSUES]]
+    return {"issues": shown, "issue_count": len(issues)}
 
 
 async def _of_request(request: Request, error: RequestValidationError) -> JSONResponse:

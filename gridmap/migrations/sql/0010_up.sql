@@ -77,7 +77,8 @@ DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'gridmap_app') THEN
         GRANT SELECT, INSERT ON change_set, web_job, correction TO gridmap_app;
-        GRANT UPDATE (state, progress, report, started_at, finished_at) ON web_job TO gridmap_app;
+        GRANT UPDATE (state, progress, report, worker, started_at, finished_at) ON web_job
+            TO gridmap_app;
         GRANT UPDATE (state, decided_by, decided_at, decision, change_set) ON correction
             TO gridmap_app;
     END IF;
