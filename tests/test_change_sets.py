@@ -21,7 +21,8 @@ from gridmap.errors import (
     StoreUnavailable,
 )
 from gridmap.jobs import change_sets
-from gridmap.jobs.change_sets import ChangeSet, Edit, change, change_row, stored_row, undo_change
+from gridmap.jobs.change_sets import change, change_row, stored_row, undo_change
+from gridmap.jobs.edits import ChangeSet, Edit
 
 pytestmark = pytest.mark.db
 

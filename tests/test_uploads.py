@@ -231,7 +231,8 @@ def test_what_is_too_large_is_not_kept(client):
         ),
         (
             "multipart/form-data; boundary=b",
-            b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.vrt"\r\n\r\n1\r\n--b--\r\n',
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.vrt"\r\n\r\n1\r\n'
+            b"--b--\r\n",
         ),
         (
             "multipart/form-data; boundary=b",

@@ -12,7 +12,7 @@ from test_change_sets import GRID, NEXT_GRID, ground, state
 from toy_town import TOY_DAY
 
 from gridmap import jobs
-from gridmap.jobs.change_sets import names_a_person
+from gridmap.jobs.edits import names_a_person
 from gridmap.model import WHOLE, Role, Scope
 from gridmap.settings import Settings
 from gridmap.web import bodies, create_app
@@ -182,6 +182,20 @@ def test_a_shape_has_a_limit_of_vertices(monkeypatch):
         bodies.GeoJson(type="LineString", coordinates=line)
     with pytest.raises(ValueError, match="finite"):
         bodies.GeoJson(type="Point", coordinates=[float("nan"), 1])
+
+
+def test_a_body_is_counted_as_it_comes(shared):
+    def endless():
+        yield b'{"why": "'
+        for _ in range(40):
+            yield b"x" * (1 << 20)
+        raise AssertionError("all of it was taken")
+
+    answer = shared.post(
+        f"{V1}/change-sets", content=endless(), headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 413
+    assert answer.json()["detail"] == "a request has 32 MB at most"
 
 
 # --- single rows

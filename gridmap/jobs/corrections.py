@@ -16,17 +16,14 @@ import shapely
 
 from gridmap import store
 from gridmap.errors import Conflict, CorrectionNotFound, InputError, LayerRejected, RowNotFound
-from gridmap.jobs.change_sets import (
+from gridmap.jobs.change_sets import Tolerances, any_error, changed, once
+from gridmap.jobs.edits import (
     ChangeSet,
     Edit,
-    Tolerances,
-    any_error,
-    changed,
     content_hash,
     edited_frame,
     field_issues,
     names_a_person,
-    once,
 )
 from gridmap.model import LAYERS, ImportReport, Issue, layer
 

@@ -14,6 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from gridmap import __version__, jobs
 from gridmap.settings import Settings
 from gridmap.web import api, changes, corrections, pages, uploads
+from gridmap.web.limits import BodyLimit
 from gridmap.web.problems import add_problems
 from gridmap.web.watch import Watch
 
@@ -60,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = chosen
     app.state.maps = {}
     app.state.watch = Watch()
+    app.add_middleware(BodyLimit)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.middleware("http")(_with_headers)
     # A foreign page must not reach this server under a name of its own (DNS rebinding).

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from shapely.errors import GEOSException
 
-from gridmap.jobs.change_sets import ChangeSet, Edit
+from gridmap.jobs.edits import ChangeSet, Edit
 from gridmap.model import LAYERS
 
 MOST_EDITS = 1000
@@ -110,12 +110,11 @@ class GeoJson(Strict):
     @model_validator(mode="after")
     def _readable(self) -> GeoJson:
         """Refuse what is no shape: before anything is built of it."""
-        count = 0
-        for position in _positions(self.coordinates, _DEPTHS[self.type]):
+        positions = _positions(self.coordinates, _DEPTHS[self.type])
+        if len(positions) > MOST_VERTICES:
+            raise ValueError(f"a shape has over {MOST_VERTICES} vertices")
+        for position in positions:
             _require_position(position)
-            count += 1
-            if count > MOST_VERTICES:
-                raise ValueError(f"a shape has over {MOST_VERTICES} vertices")
         self.shape()
         return self
 

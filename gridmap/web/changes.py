@@ -18,7 +18,7 @@ from starlette.background import BackgroundTask
 from starlette.convertors import Convertor, register_url_convertor
 
 from gridmap import jobs
-from gridmap.jobs.change_sets import ChangeSet, Edit
+from gridmap.jobs.edits import ChangeSet, Edit
 from gridmap.model import LAYERS, Right
 from gridmap.model import layer as layer_of
 from gridmap.web.access import Asker, Store

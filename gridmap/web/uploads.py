@@ -31,7 +31,7 @@ from starlette.requests import ClientDisconnect
 
 from gridmap import jobs
 from gridmap.errors import InputError, OutsideScope, StoreUnavailable, TooLarge
-from gridmap.jobs.change_sets import content_hash
+from gridmap.jobs.edits import content_hash
 from gridmap.jobs.queue import Order
 from gridmap.model import Limits, Right, Role, layer
 from gridmap.web.access import Asker, Store
