@@ -14,6 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from gridmap import __version__, jobs
 from gridmap.settings import Settings
 from gridmap.web import api, changes, corrections, pages, uploads
+from gridmap.web.limits import BodyLimit
 from gridmap.web.problems import add_problems
 from gridmap.web.watch import Watch
 
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from fastapi import Response
-
-MOST_BODY_BYTES = 32 << 20
-"""Of a body that is read as a whole: a change set of all it may have, with large shapes. Files that
-come in have a limit of their own (``uploads``)."""
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -59,16 +56,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     # The documentation pages of FastAPI load scripts from a foreign host (web.md 1.1): off.
     app = FastAPI(
-        title="gridmap",
-        version=__version__,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        max_body_size=MOST_BODY_BYTES,
+        title="gridmap", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
     )
     app.state.settings = chosen
     app.state.maps = {}
     app.state.watch = Watch()
+    app.add_middleware(BodyLimit)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.middleware("http")(_with_headers)
     # A foreign page must not reach this server under a name of its own (DNS rebinding).

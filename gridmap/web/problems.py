@@ -112,7 +112,8 @@ async def _of_request(request: Request, error: RequestValidationError) -> JSONRe
 
 async def _of_route(request: Request, error: HTTPException) -> JSONResponse:
     headers = dict(error.headers or {})
-    return _problem(request, error.status_code, "http", str(error.detail), headers=headers)
+    code = TooLarge.code if error.status_code == STATUSES[TooLarge] else "http"
+    return _problem(request, error.status_code, code, str(error.detail), headers=headers)
 
 
 async def _of_program(request: Request, _error: Exception) -> JSONResponse:

@@ -360,7 +360,6 @@ Options = Annotated[ImportOptions, Depends()]
     status_code=202,
     openapi_extra=FILE_FORM,
     responses=problems(404, 409, 413, 422),
-    max_body_size=2**60,  # `receive` counts by the setting
 )
 async def import_file(
     request: Request, store: Store, writer: Written, options: Options
