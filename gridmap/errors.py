@@ -59,6 +59,18 @@ class CodeError(InputError):
     code = "division_code"
 
 
+class FilterError(InputError):
+    """A filter is no CQL2 that gridmap reads, or names a column that there is not."""
+
+    code = "filter"
+
+
+class TooMuch(GridmapError):
+    """What was asked for is too large for one answer; ask for less of it."""
+
+    code = "too_much"
+
+
 class LayerRejected(InputError):
     """A layer has rows with errors; nothing was written. ``report`` lists all of them."""
 
@@ -67,6 +79,16 @@ class LayerRejected(InputError):
     def __init__(self, message: str, report: ImportReport) -> None:
         super().__init__(message)
         self.report = report
+
+
+class PasswordWeak(InputError):
+    """A password may not be taken: it is ``short``, ``long``, the ``name`` or ``common``."""
+
+    code = "password_weak"
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class NotFound(GridmapError, LookupError):
@@ -123,6 +145,12 @@ class CorrectionNotFound(NotFound):
     code = "correction_not_found"
 
 
+class AccountNotFound(NotFound):
+    """No account has this name."""
+
+    code = "account_not_found"
+
+
 class Conflict(GridmapError):
     """The request contradicts the present state of the store."""
 
@@ -159,6 +187,34 @@ class SignInNeeded(Forbidden):
     code = "sign_in_needed"
 
 
+class SignInRefused(Forbidden):
+    """Name, password, link or foreign account do not let anybody in; which of them is not told."""
+
+    code = "sign_in_refused"
+
+
+class PasswordChangeNeeded(Forbidden):
+    """The first password must be changed before anything else."""
+
+    code = "password_change_needed"
+
+
+class CrossSite(Forbidden):
+    """A request that changes something does not come from a page of this site."""
+
+    code = "cross_site"
+
+
+class TooManyTries(Forbidden):
+    """Signing in was tried too often; ``retry_after_s`` says when it may be again."""
+
+    code = "too_many_tries"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class StoreError(GridmapError):
     """The store failed."""
 
@@ -169,6 +225,12 @@ class StoreUnavailable(StoreError):
     """The database cannot be reached or started. Try again, or do what the text says."""
 
     code = "store_unavailable"
+
+
+class Unguarded(StoreError):
+    """The database would show an account what is outside its scope."""
+
+    code = "unguarded"
 
 
 class TrailBroken(StoreError):

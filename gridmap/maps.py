@@ -30,11 +30,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 
 from gridmap.language import catalogue, translate
-from gridmap.model import Level
+from gridmap.model import DIVISION_LEVELS, Level
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     import geopandas as gpd
 
@@ -244,14 +244,15 @@ def district_map(
     synthetic: bool,
     stale: bool = False,
     packed: Mapping[str, Any] | None = None,
+    details: Collection[str] | None = None,
 ) -> MapParts:
-    """Compose the district's map.
+    """Compose the district's map, or that of the part of it that somebody sees.
 
     Parameters
     ----------
     units
-        By level, district to grid: index code; columns name, geometry (EPSG:4490). The district
-        level has at least one row.
+        By level, district to grid: index code; columns name, geometry (EPSG:4490). One level has
+        at least one row.
     rates
         Index ``unit_code``; columns measure, covered, total.
     dates
@@ -264,6 +265,8 @@ def district_map(
         Whether it must say that data has changed since the figures were computed.
     packed
         Details by layer from `pack`; without them the page asks the server.
+    details
+        Which of `DETAILS` it asks for; None for all.
 
     Returns
     -------
@@ -274,7 +277,8 @@ def district_map(
     -----
     Cost O(n) in the vertices of the units.
     """
-    district = units[Level.DISTRICT]
+    # Who sees one street only has no district: the map is of the highest units there are.
+    district = next(units[level] for level in DIVISION_LEVELS if len(units.get(level, ())))
     by_unit = _rates_by_unit(rates)
     west, south, east, north = (float(v) for v in district.total_bounds)
     drawn = _blank_map(district)
@@ -286,7 +290,9 @@ def district_map(
     for layer in layers.values():
         layer.add_to(drawn)
     for name, label in DETAILS.items():
-        if packed is not None and name not in packed:
+        if name not in (DETAILS if packed is None else packed):
+            continue
+        if details is not None and name not in details:
             continue
         DetailLayer(name, translate(label, language)).add_to(drawn)
     folium.LayerControl(collapsed=False).add_to(drawn)
@@ -306,7 +312,7 @@ def district_map(
         html=figure.html.render(),
         script=figure.script.render(),
         config=config,
-        heading=str(district["name"].iloc[0]),
+        heading=" · ".join(district["name"].astype(str)),
         language=language,
         synthetic=synthetic,
         stale=stale,

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         default=None,
         description="SQLAlchemy URL of a PostGIS to use; without it gridmap runs its own.",
     )
+    role_logins: bool = Field(
+        default=False,
+        description="`gridmap serve` logs in to the database of GRIDMAP_DATABASE_URL as each of "
+        "its roles; gridmap's own database always does.",
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir,
         description="Folder of the embedded database.",
@@ -62,6 +67,27 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535, description="Port `gridmap serve` uses.")
     access_log: bool = Field(
         default=False, description="A line of JSON for each request, on standard error."
+    )
+    secret: str | None = Field(
+        default=None,
+        min_length=32,
+        max_length=1000,
+        repr=False,
+        description="What cookies are signed with; unset, a file `secret` in the data folder.",
+    )
+    allowed_hosts: str = Field(
+        default="127.0.0.1,localhost,[::1]",
+        pattern=r"^[\w.\[\]:*-]+(,[\w.\[\]:*-]+)*$",
+        description="Names under which the server may be asked, with commas between them.",
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Address of an OpenID Connect provider to sign in at; unset, there is none.",
+    )
+    oidc_client_id: str | None = Field(default=None, description="Our name at that provider.")
+    oidc_client_secret: str | None = Field(
+        default=None, repr=False, description="Our secret at that provider."
     )
     language: str = Field(
         default="zh",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
+from toy_town import COOKIES
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
@@ -21,6 +22,9 @@ class Watched:
     external: list[str] = field(default_factory=list)
 
     def open(self, url: str) -> Page:
+        for site, cookie in COOKIES.items():
+            if url.startswith(site):
+                self.page.context.add_cookies([{**cookie, "url": site}])
         self.page.goto(url)
         self.page.wait_for_selector("html[data-ready=yes]", timeout=60_000)
         return self.page

@@ -25,6 +25,7 @@ RANKS = {
     "topology": 3,
     "org_coverage": 3,
     "trend": 3,
+    "accounts": 3,
     "audit": 3,
     "walking": 3,
     "org_tree": 3,
@@ -34,6 +35,7 @@ RANKS = {
     "tables": 3,
     "camera_coverage": 4,
     "lawfulness": 4,
+    "credentials": 5,
     "store": 5,
     "cluster": 5,
     "files": 5,
@@ -45,10 +47,11 @@ RANKS = {
 }
 """A room imports only lower ranks. `cli` starts the server, so it stands above `web`."""
 
-EDGES = {"store": {"tables"}, "cluster": set(), "files": set(), "maps": set(), "demo": set()}
+EDGES = {"store": {"tables"}, "cluster": set(), "files": set(), "maps": set(), "demo": set(),
+         "credentials": set()}  # fmt: skip
 """What edges may use of ranks 3 to 5: never the core, never each other."""
 
-PURE = {"errors", "rules", "model", "crs", "topology", "differences", "loads",
+PURE = {"accounts", "errors", "rules", "model", "crs", "topology", "differences", "loads",
         "org_coverage", "org_tree", "trend", "audit", "triage", "walking", "reconciliation",
         "visibility",
         "camera_coverage", "lawfulness"}  # fmt: skip

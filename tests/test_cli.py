@@ -141,11 +141,14 @@ def test_settings_that_are_wrong_are_named(run, monkeypatch):
     assert "GRIDMAP_PORT" in err
 
 
-def test_without_accounts_only_this_machine_is_served(run, monkeypatch):
+def test_a_network_is_not_served_without_a_secret(run, monkeypatch):
     monkeypatch.setenv("GRIDMAP_HOST", "0.0.0.0")
     code, _, err = run("serve")
     assert code == 2
-    assert "no accounts yet" in err
+    assert "set GRIDMAP_SECRET" in err
+    code, _, err = run("demo")
+    assert code == 2
+    assert "for this machine only" in err.replace("\n", " ")
 
 
 def test_chinese_is_the_first_language(run, monkeypatch, tmp_path):

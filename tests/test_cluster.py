@@ -264,8 +264,9 @@ def test_only_root_and_the_owner_may_connect(made):
             rules = cursor.fetchall()
             cursor.execute("SELECT sys_name, pg_username FROM pg_ident_file_mappings")
             names = set(cursor.fetchall())
+        roles = {"gridmap", "postgres", cluster.APP_ROLE, *cluster.READING_ROLES}
         assert set(rules) == {("local", "peer")}
-        assert names == {(n, r) for n in {"root", owner} for r in ("gridmap", "postgres")}
+        assert names == {(n, r) for n in {"root", owner} for r in roles}
         assert stat.S_IMODE(place.socket_dir.stat().st_mode) == 0o700
         if ROOT:  # even where the folder is opened by mistake
             place.socket_dir.chmod(0o755)

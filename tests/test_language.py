@@ -2,6 +2,7 @@ import re
 
 from toy_town import REPO
 
+from gridmap.accounts import ROLE_NAMES
 from gridmap.cli import words
 from gridmap.cli.layers import BOOK
 from gridmap.cli.reports import VERDICTS
@@ -57,6 +58,7 @@ def messages_of_terminal() -> set[str]:
     for names in (*tables, words.TREND, words.MATTERS, words.COUNTED):
         found |= set(names.values())
     found |= {*PLURALS.values(), "parts"}
+    found |= set(words.ACCOUNT_STATES.values()) | set(ROLE_NAMES.values())
     units = {words.UNITS.get(unit, unit) for unit in UNIT_OF_MEASURE.values()}
     return found | units | set(CHANGES) | set(BOOK)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
+from accounts_fixtures import ADMIN, SECRET, settings_of, signed_client, token_of
 from fastapi.testclient import TestClient
 from toy_town import REPO, TOY_DAY, served
 
@@ -19,7 +20,6 @@ from gridmap import jobs, store
 from gridmap.errors import StoreUnavailable
 from gridmap.jobs import queue
 from gridmap.model import WHOLE, Role, Scope
-from gridmap.settings import Settings
 from gridmap.web import create_app, uploads
 from gridmap.web.access import scope_of
 
@@ -36,8 +36,10 @@ HOUSE = (
 
 @pytest.fixture(scope="module")
 def client(new_database, toy_template):
-    settings = Settings(database_url=new_database(toy_template), max_file_mb=1)
-    with TestClient(create_app(settings), base_url=SITE) as client:
+    url = new_database(toy_template)
+    token = token_of(url)
+    with TestClient(create_app(settings_of(url, max_file_mb=1)), base_url=SITE) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
         yield client
 
 
@@ -270,13 +272,13 @@ def test_wrong_options_take_no_file(client, params, status):
 
 
 def test_the_private_folder_is_private_and_goes_with_the_server(toy_url):
-    with TestClient(create_app(Settings(database_url=toy_url)), base_url=SITE) as own:
+    with signed_client(toy_url) as own:
         folder = own.app.state.uploads
         assert folder.stat().st_mode & 0o777 == 0o700
         dead = folder.parent / f"{uploads.FOLDER}999999999-x"
         dead.mkdir()
     assert not folder.exists()
-    with TestClient(create_app(Settings(database_url=toy_url)), base_url=SITE):
+    with signed_client(toy_url):
         assert not dead.exists(), "what a killed server left"
 
 
@@ -338,7 +340,7 @@ def test_a_fault_of_our_own_ends_its_job_and_not_the_queue(client, caplog):
         raise ZeroDivisionError("secret")
 
     line = client.app.state.queue
-    job = line.submit(queue.Order("refresh", "org", "nobody", "x"), fail)[0]
+    job = line.submit(queue.Order("refresh", "org", ADMIN, "x"), fail)[0]
     answer = client.get(f"{V1}/jobs/{job['id']}")
     deadline = time.monotonic() + 20
     while answer.json()["state"] in ("queued", "running") and time.monotonic() < deadline:
@@ -375,7 +377,12 @@ def test_progress_is_streamed_to_its_end_by_a_served_site(town, monkeypatch):
 
     monkeypatch.setattr("gridmap.web.uploads.jobs.import_layer", slowly)
     url = town.url.render_as_string(hide_password=False)
-    with served(url) as site, httpx.Client(base_url=site, timeout=60) as client:
+    with (
+        served(url) as site,
+        httpx.Client(
+            base_url=site, timeout=60, headers={"Authorization": f"Bearer {token_of(url)}"}
+        ) as client,
+    ):
         answer = upload(client, HOUSE, commit=True)
         with client.stream("GET", answer.headers["Location"] + "/events") as stream:
             assert stream.status_code == 200
@@ -402,7 +409,7 @@ def never(*_args, progress, **_options):
     time.sleep(600)
 
 uploads.jobs.import_layer = never
-app = create_app(Settings(database_url=sys.argv[1]))
+app = create_app(Settings(database_url=sys.argv[1], secret=sys.argv[2]))
 server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
 import threading
 thread = threading.Thread(target=server.run, daemon=True)
@@ -417,12 +424,16 @@ thread.join()
 def test_a_job_whose_server_was_killed_is_aborted_and_can_be_asked_for_again(town):
     url = town.url.render_as_string(hide_password=False)
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, url], stdout=subprocess.PIPE, text=True, cwd=REPO
+        [sys.executable, "-c", SERVER, url, SECRET], stdout=subprocess.PIPE, text=True, cwd=REPO
     )
     key = {"Idempotency-Key": "k"}
     try:
         port = int(process.stdout.readline())
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}",
+            timeout=60,
+            headers={"Authorization": f"Bearer {token_of(url)}"},
+        ) as client:
             running = upload(client, HOUSE, headers=key, commit=True).json()
             waiting = upload(client, HOUSE, commit=True).json()
             deadline = time.monotonic() + 30
@@ -433,12 +444,12 @@ def test_a_job_whose_server_was_killed_is_aborted_and_can_be_asked_for_again(tow
                 time.sleep(0.05)
             assert (job["state"], job["progress"]["step"]) == ("running", "writing")
         folders = list(Path("/tmp").glob(f"{uploads.FOLDER}{process.pid}-*"))
-        with TestClient(create_app(Settings(database_url=url)), base_url=SITE) as other:
+        with signed_client(url) as other:
             seen = other.get(f"{V1}/jobs/{running['id']}").json()
             assert seen["state"] == "running", "another server sees that it lives"
         process.send_signal(signal.SIGKILL)
         process.wait()
-        with TestClient(create_app(Settings(database_url=url)), base_url=SITE) as other:
+        with signed_client(url) as other:
             # The dead one's session may outlive it for a moment.
             assert _until(other, running, "aborted")["report"]["code"] == "aborted"
             assert _until(other, waiting, "aborted")["started_at"] is None

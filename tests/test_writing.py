@@ -6,7 +6,7 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
+from accounts_fixtures import ADMIN, signed_client
 from shapely.geometry import mapping
 from test_change_sets import GRID, NEXT_GRID, ground, state
 from toy_town import TOY_DAY
@@ -14,13 +14,11 @@ from toy_town import TOY_DAY
 from gridmap import jobs
 from gridmap.jobs.edits import names_a_person
 from gridmap.model import WHOLE, Role, Scope
-from gridmap.settings import Settings
-from gridmap.web import bodies, create_app
+from gridmap.web import bodies
 from gridmap.web.access import scope_of
 
 pytestmark = pytest.mark.db
 
-SITE = "http://127.0.0.1"
 DAY = TOY_DAY.isoformat()
 V1 = "/api/v1"
 
@@ -28,7 +26,7 @@ V1 = "/api/v1"
 @pytest.fixture
 def client(town):
     url = town.url.render_as_string(hide_password=False)
-    with TestClient(create_app(Settings(database_url=url)), base_url=SITE) as client:
+    with signed_client(url) as client:
         yield client
 
 
@@ -36,7 +34,7 @@ def client(town):
 def shared(new_database, toy_template):
     """A town for what is refused, or is told apart by its code: a database each takes longer."""
     url = new_database(toy_template)
-    with TestClient(create_app(Settings(database_url=url)), base_url=SITE) as client:
+    with signed_client(url) as client:
         yield client
 
 
@@ -194,7 +192,7 @@ def test_a_body_is_counted_as_it_comes(shared):
         answer = shared.post(
             f"{V1}/change-sets", content=body, headers={"Content-Type": "application/json"}
         )
-        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+        assert (answer.status_code, answer.json()["status"]) == (413, 413)
 
 
 # --- single rows
@@ -410,7 +408,7 @@ def test_an_export_is_a_file_that_is_gone_on_the_server(client, ending, monkeypa
     )
     assert not made[0].parent.exists()
     event = jobs.audit_events(client.app.state.engine, limit=1)[0]
-    assert (event["action"], event["actor"], event["subject"]) == ("export", "nobody", "building")
+    assert (event["action"], event["actor"], event["subject"]) == ("export", ADMIN, "building")
 
 
 @pytest.mark.parametrize(
@@ -489,7 +487,35 @@ def test_figures_of_the_whole_are_computed_by_who_sees_the_whole(everybody):
     assert (answer.status_code, answer.json()["code"]) == (403, "outside_scope")
 
 
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.PLANNER])
+def test_who_sees_a_part_writes_nothing_but_corrections(everybody, role):
+    """The checks of a write see the whole district, and their words would tell of it."""
+    before = state(everybody.app.state.engine)
+    as_role(everybody, role, ranges=("990101001001",))
+    for method, path, body in WRITES:
+        headers = {"If-Match": '"6"', "X-Change-Reason": "x"}
+        answer = everybody.request(method, f"{V1}/{path}", json=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "outside_scope"), path
+    for path in ("batches", "batches/1", f"diff?from=2026-05-01&to={DAY}"):
+        assert everybody.get(f"{V1}/{path}").status_code == 403
+    assert state(everybody.app.state.engine) == before
+
+
 # --- corrections
+
+
+def test_nobody_corrects_or_hears_of_what_is_beyond_the_border(client):
+    """T1 is in one community, T5 in the next, T8 in none."""
+    for code in ("T1", "T5", "T8"):
+        assert say(client, code=code, text="x").status_code == 201
+    as_role(client, Role.LEADER, "wang", ranges=("990101001001",))
+    assert [one["code"] for one in client.get(f"{V1}/corrections").json()] == ["T1"]
+    for code, status in (("T1", 201), ("T5", 404), ("T8", 404)):
+        assert say(client, code=code, text="y").status_code == status
+        assert client.get(f"{V1}/building/{code}").status_code == (200 if status == 201 else 404)
+    exported = client.get(f"{V1}/exports/building.csv", params={"as_of": DAY}).text
+    codes = {line.split(",")[0].lstrip("\ufeff") for line in exported.splitlines()}
+    assert codes == {"code", "T1", "T2", "T3", "T4"}
 
 
 def say(client, headers=None, **body):

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import pytest
 import uvicorn
+from accounts_fixtures import cookie_of, settings_of
 
 from gridmap import jobs
-from gridmap.settings import Settings
 from gridmap.web import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from gridmap.settings import Settings
 
 REPO = Path(__file__).resolve().parent.parent
 TOY = REPO / "geodata" / "toy"
@@ -97,11 +99,15 @@ def frame(shapes, *, crs=METRIC, index=None, **columns):
     return gpd.GeoDataFrame(columns, geometry=list(shapes), index=index, crs=crs)
 
 
+COOKIES: dict[str, dict[str, str]] = {}
+"""A served site -> the cookie of an admin there, which a watched browser is given."""
+
+
 @contextmanager
-def served(url: str) -> Iterator[str]:
+def served(url: str | None = None, *, settings: Settings | None = None) -> Iterator[str]:
     """Serve a database on a free port of this machine."""
-    settings = Settings(database_url=url)
-    config = uvicorn.Config(create_app(settings), host="127.0.0.1", port=0, log_level="error")
+    chosen = settings or settings_of(url)
+    config = uvicorn.Config(create_app(chosen), host="127.0.0.1", port=0, log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -110,6 +116,9 @@ def served(url: str) -> Iterator[str]:
         time.sleep(0.02)
     assert server.started
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
+    site = f"http://127.0.0.1:{port}"
+    if url:
+        COOKIES[site] = cookie_of(url)
+    yield site
     server.should_exit = True
     thread.join(timeout=10)

@@ -3,8 +3,8 @@
 Belongs here: commands, options, what is printed. Does not belong here: any decision about data.
 
 Inside, each module imports only those before it: ``words``, ``terminal``, ``tables``,
-``reports``, then the commands: ``layers``, ``coverage``, ``lenses``, ``matters``, ``pictures``,
-``database``, ``trail``.
+``reports``, then the commands: ``accounts``, ``layers``, ``coverage``, ``lenses``, ``matters``,
+``pictures``, ``database``, ``trail``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from rich.text import Text
 
 # The commands are registered where they stand, in the order of the help.
 from gridmap.cli import (  # noqa: F401
+    accounts,
     coverage,
     database,
     layers,

@@ -5,17 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import signal
 import socket
-from contextlib import suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
 import typer
 from rich.text import Text
 
 from gridmap import jobs
+from gridmap.cli.accounts import print_links
 from gridmap.cli.reports import print_report
 from gridmap.cli.terminal import (
     Effective,
@@ -45,7 +47,11 @@ from gridmap.errors import (
 from gridmap.language import translate
 from gridmap.settings import Settings
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GRACE_S = 20
+"""So long requests under way may take when the server is told to stop."""
 
 
 @app.command()
@@ -57,10 +63,17 @@ def demo(
 ) -> None:
     """Build the synthetic demo district, compute its coverage, and serve the map."""
     settings = Settings()
+    if settings.host not in jobs.LOOPBACK:
+        raise InputError(
+            f"GRIDMAP_HOST is {settings.host}: the demo signs in by links that are printed, and is "
+            f"for this machine only; use one of {', '.join(jobs.LOOPBACK)}"
+        )
     with jobs.database(settings) as engine:
         with progress() as tell:
             built = jobs.build_demo(engine, seed=seed, as_of=today(), progress=tell)
         out.print("the demo district is built" if built else "the demo district is there already")
+        links = jobs.demo_links(engine, now=dt.datetime.now(dt.UTC), actor=settings.actor)
+        print_links(links, settings)
         if serve_it:
             _serve(settings)
 
@@ -77,7 +90,6 @@ def _serve(settings: Settings) -> None:
 
     from gridmap.web import create_app
 
-    _require_loopback(settings)
     _require_free_port(settings)
     # uvicorn passes the signal on once it has closed.
     if settings.access_log:
@@ -85,21 +97,33 @@ def _serve(settings: Settings) -> None:
         handler.setFormatter(logging.Formatter("%(message)s"))
         logging.getLogger("gridmap.access").addHandler(handler)
         logging.getLogger("gridmap.access").setLevel(logging.INFO)
-    with suppress(KeyboardInterrupt), jobs.database(settings):
+    with _told_to_stop(), jobs.database(settings) as engine:
+        if not jobs.require_guarded(engine, host=settings.host, secret=settings.secret):
+            say = settings.language
+            out.print(
+                translate("Nobody can sign in yet: run gridmap account add", say), markup=False
+            )
         out.print(Text(f"gridmap: http://{settings.host}:{settings.port}  (Ctrl-C stops)"))
         uvicorn.run(
-            create_app(settings), host=settings.host, port=settings.port, log_level="warning"
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            timeout_graceful_shutdown=GRACE_S,
         )
     out.print("gridmap: stopped")
 
 
-def _require_loopback(settings: Settings) -> None:
-    """Refuse to show exact camera positions to a network while there are no accounts."""
-    if settings.host not in LOOPBACK:
-        raise InputError(
-            f"GRIDMAP_HOST is {settings.host}: gridmap has no accounts yet and serves this machine "
-            f"only; use one of {', '.join(LOOPBACK)}"
-        )
+@contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """Take Ctrl-C and the signal of a supervisor for what they are: the end, and no failure."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    except SystemExit as ended:
+        if ended.code != 128 + signal.SIGTERM:
+            raise
 
 
 def _require_free_port(settings: Settings) -> None:

@@ -174,6 +174,11 @@ COLUMNS = {
     "department": "department",
     "pieces": "pieces",
     "share": "share",
+    "account": "account",
+    "role": "role",
+    "ranges": "codes",
+    "last_seen": "last seen",
+    "until": "until",
     "actor": "actor",
     "action": "action",
     "subject": "subject",
@@ -189,6 +194,16 @@ COLUMNS = {
     "latitude": "latitude",
 }
 """A column of an answer -> its heading; every other is its own message."""
+
+ACCOUNT_STATES = {
+    "active": "active",
+    "first": "first password",
+    "locked": "locked",
+    "disabled": "disabled",
+    "expired": "expired",
+    "revoked": "revoked",
+}
+"""What an account or a token is -> in words."""
 
 RATES = ("measure", "covered", "of", "unit", "share", "as of")
 """The headings of a table of rates, as `terminal.rate_cells` and the day fill them."""

@@ -23,14 +23,16 @@ Inside, each module imports only those before it: ``failures``, ``binaries``, ``
 from gridmap.cluster.archives import backup, restore
 from gridmap.cluster.binaries import OLDEST_POSTGIS, OLDEST_POSTGRESQL, Binaries, find_binaries
 from gridmap.cluster.database import EXTENSIONS
-from gridmap.cluster.place import DATABASE, ROLE, SUPERUSER
+from gridmap.cluster.place import APP_ROLE, DATABASE, READING_ROLES, ROLE, SUPERUSER
 from gridmap.cluster.users import State, Status, running, start, status, stop
 
 __all__ = [
+    "APP_ROLE",
     "DATABASE",
     "EXTENSIONS",
     "OLDEST_POSTGIS",
     "OLDEST_POSTGRESQL",
+    "READING_ROLES",
     "ROLE",
     "SUPERUSER",
     "Binaries",

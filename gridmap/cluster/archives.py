@@ -143,12 +143,16 @@ def _single_restore(place: Place) -> Iterator[None]:
 def _entries(binaries: Binaries, archive: IO[bytes], source: Path) -> list[str]:
     """Return the lines of the archive's table of contents that the role may restore.
 
-    The extensions and the reference systems of PostGIS are the superuser's and there already.
+    The extensions, the reference systems of PostGIS and the grants on both are the superuser's and
+    there already.
     """
     listed = run([binaries.program("pg_restore"), "--list"], stdin=archive)
     if listed.returncode:
         raise InputError(f"{source} is no backup that PostgreSQL {binaries.major} can read")
-    foreign = re.compile(r"\d+; \d+ \d+ (COMMENT - )?(EXTENSION |TABLE DATA \S+ spatial_ref_sys )")
+    foreign = re.compile(
+        r"\d+; \d+ \d+ ((COMMENT - )?(EXTENSION |TABLE DATA \S+ spatial_ref_sys )"
+        rf"|ACL .* {SUPERUSER}$)"
+    )
     return [line for line in listed.stdout.splitlines() if not foreign.match(line)]
 
 

@@ -11,12 +11,14 @@ import pwd
 import shutil
 from pathlib import Path
 
-from gridmap.cluster.place import PORT, ROLE, SUPERUSER, Place
+from gridmap.cluster.place import APP_ROLE, PORT, READING_ROLES, ROLE, SUPERUSER, Place
 from gridmap.cluster.processes import server_account
 
 _OUR_RULES = """\
 # Written by gridmap at every start. Who may connect: see pg_ident.conf beside this file.
-local all gridmap peer map=gridmap
+local all gridmap,gridmap_app peer map=gridmap
+local all gridmap_whole,gridmap_scoped peer map=gridmap
+local all gridmap_whole_cameras,gridmap_scoped_cameras peer map=gridmap
 local all postgres peer map=gridmap
 """
 # reliability.md 6. Own changes belong into ALTER SYSTEM, which is read last.
@@ -71,8 +73,9 @@ def write_settings(place: Place) -> None:
         cache_mb=memory_mb // 2,
         shared_memory=_shared_memory(),
     )
+    roles = (ROLE, APP_ROLE, *READING_ROLES, SUPERUSER)
     names = {pwd.getpwuid(0).pw_name, server_account().pw_name}
-    lines = [f'gridmap "{n}" {role}\n' for n in sorted(names) for role in (ROLE, SUPERUSER)]
+    lines = [f'gridmap "{n}" {role}\n' for n in sorted(names) for role in roles]
     _write(hba, _OUR_RULES)
     _write(ident, "# Written by gridmap at every start.\n" + "".join(lines))
     _write(place.root / "gridmap.conf", settings)

@@ -7,12 +7,14 @@ database (``gridmap.store``), the archives it is filled from (``archives``).
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 
 from gridmap.cluster.clients import session
-from gridmap.cluster.place import APP_ROLE, DATABASE, ROLE, Place
+from gridmap.cluster.configuration import write_settings
+from gridmap.cluster.place import APP_ROLE, DATABASE, READING_ROLES, ROLE, Place
 from gridmap.errors import Conflict
 
 EXTENSIONS = ("postgis", "btree_gist", "pg_trgm", "pgcrypto")
@@ -21,21 +23,67 @@ FRESH = "gridmap_new"  # a database that is not complete yet; dropped whenever i
 
 def complete(place: Place) -> None:
     """Create the roles and the database unless they are there."""
-    owner, app = sql.Identifier(ROLE), sql.Identifier(APP_ROLE)
     with session(place) as cursor:
-        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [[ROLE, APP_ROLE]])
-        roles = {name for (name,) in cursor.fetchall()}
-        if ROLE not in roles:
-            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(owner))
-        if APP_ROLE not in roles:
-            # Owns nothing: what it may do is granted by the migrations.
-            cursor.execute(sql.SQL("CREATE ROLE {}; GRANT {} TO {}").format(app, app, owner))
+        cursor.execute("SELECT rolname FROM pg_roles WHERE rolcanlogin")
+        if not {ROLE, APP_ROLE, *READING_ROLES} <= {name for (name,) in cursor.fetchall()}:
+            _create_roles(cursor)
+            # A server of an older program does not let the new ones in yet.
+            write_settings(place)
+            cursor.execute("SELECT pg_reload_conf()")
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
-        if cursor.fetchone():
-            return
+        there = cursor.fetchone() is not None
+    if there:
+        _mark(place, DATABASE)
+        return
     create_fresh(place)
     with session(place) as cursor:
         cursor.execute(_renaming(FRESH, DATABASE))
+
+
+def _create_roles(cursor: Any) -> None:
+    """Create the owner, and roles that own nothing: the migrations grant them what they may do.
+
+    The application can become each of the others, and has none of their rights until it does.
+    """
+    cursor.execute("SELECT rolname FROM pg_roles")
+    roles = {name for (name,) in cursor.fetchall()}
+    parents: dict[str, str | None] = {ROLE: None, APP_ROLE: None, **READING_ROLES}
+    for name, parent in parents.items():
+        role = sql.Identifier(name)
+        if name not in roles:
+            cursor.execute(sql.SQL("CREATE ROLE {}").format(role))
+        cursor.execute(sql.SQL("ALTER ROLE {} LOGIN").format(role))
+        if parent:
+            cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(parent), role))
+    owner, app = sql.Identifier(ROLE), sql.Identifier(APP_ROLE)
+    cursor.execute(sql.SQL("ALTER ROLE {} NOINHERIT").format(app))
+    readers = sql.SQL(", ").join(map(sql.Identifier, READING_ROLES))
+    cursor.execute(sql.SQL("GRANT {} TO {}").format(readers, app))
+    cursor.execute(sql.SQL("GRANT {}, {} TO {}").format(app, readers, owner))
+
+
+_MARKED = "SELECT proleakproof FROM pg_proc WHERE oid = %s::regprocedure"
+# What ``store.guards`` says of the two, which the owner of the tables cannot do.
+_MARKS = """
+ALTER FUNCTION geometry_overlaps(geometry, geometry) LEAKPROOF;
+DO $$
+DECLARE
+    one regprocedure;
+BEGIN
+    FOR one IN SELECT oid FROM pg_proc WHERE proname IN (
+        'st_estimatedextent', 'st_findextent', '_postgis_stats', '_postgis_selectivity') LOOP
+        EXECUTE 'REVOKE EXECUTE ON FUNCTION ' || one || ' FROM PUBLIC';
+    END LOOP;
+END $$
+"""
+
+
+def _mark(place: Place, name: str) -> None:
+    """Let row policies use the index of shapes, and hide statistics of rows that they hide."""
+    with session(place, name) as cursor:
+        cursor.execute(_MARKED, ["geometry_overlaps(geometry,geometry)"])
+        if cursor.fetchone() != (True,):
+            cursor.execute(_MARKS)
 
 
 def create_fresh(place: Place) -> None:
@@ -47,6 +95,7 @@ def create_fresh(place: Place) -> None:
     with session(place, FRESH) as cursor:
         for name in EXTENSIONS:
             cursor.execute(sql.SQL("CREATE EXTENSION {}").format(sql.Identifier(name)))
+    _mark(place, FRESH)
 
 
 def drop_fresh(place: Place) -> None:

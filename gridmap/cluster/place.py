@@ -33,6 +33,13 @@ DATABASE = "gridmap"
 ROLE = "gridmap"
 APP_ROLE = "gridmap_app"
 """What every transaction but a migration works as; the same name as in ``store``."""
+READING_ROLES = {
+    "gridmap_whole": None,
+    "gridmap_scoped": None,
+    "gridmap_whole_cameras": "gridmap_whole",
+    "gridmap_scoped_cameras": "gridmap_scoped",
+}
+"""What a request reads as, and of which role each is one; the same names as in ``store``."""
 SUPERUSER = "postgres"
 PORT = 5432  # names the socket file only: the server listens on no network
 # A new cluster takes 70 MB (reliability.md 6), and its first write-ahead log wants room.

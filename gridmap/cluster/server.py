@@ -55,6 +55,11 @@ def postmaster(place: Place) -> tuple[int, bool] | None:
     return None
 
 
+def crashed(place: Place) -> bool:
+    """Say whether the server ended without being told to: it left its record behind."""
+    return not server_lives(place) and (place.data / "postmaster.pid").exists()
+
+
 def _recorded_pid(place: Place) -> int | None:
     """Return the process number in postmaster.pid, which a crash leaves behind."""
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from gridmap.cluster.binaries import Binaries
 from gridmap.cluster.failures import explained
 from gridmap.cluster.locks import locked, opened, try_lock
 from gridmap.cluster.place import Place, find_place, prepared
-from gridmap.cluster.server import bring_up, postmaster, server_lives, stop_server
-from gridmap.errors import Conflict
+from gridmap.cluster.server import bring_up, crashed, postmaster, server_lives, stop_server
+from gridmap.errors import ClusterError, Conflict
 
 
 class State(StrEnum):
@@ -51,8 +52,12 @@ class Status:
     stays: bool = False
 
 
+WATCH_S = 0.5
+"""How often a program that serves looks whether its database has crashed."""
+
+
 @contextmanager
-def running(data_dir: Path) -> Iterator[str]:
+def running(data_dir: Path, *, keep_up: bool = False) -> Iterator[str]:
     """Have the embedded database running while inside.
 
     Creates and starts it if need be; on leaving, the last of all programs that use it stops
@@ -62,6 +67,8 @@ def running(data_dir: Path) -> Iterator[str]:
     ----------
     data_dir
         The data folder; created if missing, with the database in it.
+    keep_up
+        Start it again when it crashes; one that was stopped stays so.
 
     Yields
     ------
@@ -81,7 +88,27 @@ def running(data_dir: Path) -> Iterator[str]:
     """
     place, binaries = prepared(data_dir)
     with used(place, binaries):
-        yield place.url
+        if not keep_up:
+            yield place.url
+            return
+        done = threading.Event()
+        watch = threading.Thread(target=_keep_up, args=(place, binaries, done), daemon=True)
+        watch.start()
+        try:
+            yield place.url
+        finally:
+            done.set()
+            watch.join()
+
+
+def _keep_up(place: Place, binaries: Binaries, done: threading.Event) -> None:
+    """Start the server again whenever it has crashed: it left its record, and no process lives."""
+    while not done.wait(WATCH_S):
+        if crashed(place):
+            # Another program may be quicker, or a disk full: the next look tells.
+            with suppress(ClusterError), locked(place.lock("start")):
+                if crashed(place):
+                    bring_up(place, binaries)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ always longitude, latitude (x, y). Does not belong here: reading files (``files`
 row lies in its district (``topology``).
 
 Inside, each module imports only those before it: ``metric``, ``rounding``, ``shifts``,
-``targets``, ``zones``, ``hypotheses``, ``detection``.
+``targets``, ``frames``, ``zones``, ``hypotheses``, ``detection``.
 """
 
 from gridmap.crs.detection import (
@@ -19,6 +19,16 @@ from gridmap.crs.detection import (
     SAME_DEG,
     Detection,
     detect,
+)
+from gridmap.crs.frames import (
+    CRS84,
+    FRAMES,
+    STORAGE_FRAME,
+    Frame,
+    box_in_storage,
+    frame_of,
+    shape_in_storage,
+    tile_bounds,
 )
 from gridmap.crs.metric import (
     GEOD,
@@ -49,8 +59,10 @@ from gridmap.crs.zones import ZONES, zone_crs, zone_of, zones_near
 
 __all__ = [
     "CONFIRMING_ROWS",
+    "CRS84",
     "DOUBT",
     "FAR_DEG",
+    "FRAMES",
     "GAIN",
     "GEOD",
     "MISS_RATIO",
@@ -58,23 +70,29 @@ __all__ = [
     "SAME_DEG",
     "SHIFTED_FRAMES",
     "STORAGE_CRS",
+    "STORAGE_FRAME",
     "STORAGE_SRID",
     "WGS84_CRS",
     "ZONES",
     "Detection",
+    "Frame",
     "bd09_to_gcj02",
     "bd09_to_wgs84",
+    "box_in_storage",
     "convergence_deg",
     "detect",
     "ellipsoidal_area_m2",
+    "frame_of",
     "gcj02_to_bd09",
     "gcj02_to_wgs84",
     "metric_crs",
     "metric_crs_of",
     "require_metric",
     "settled",
+    "shape_in_storage",
     "shift",
     "target_crs",
+    "tile_bounds",
     "to_storage",
     "to_target",
     "unshift",

@@ -13,7 +13,7 @@ import pandas as pd
 
 from gridmap import crs, store, topology
 from gridmap.errors import BatchNotFound, Conflict, StoreUnavailable
-from gridmap.jobs.checks import assigned_to
+from gridmap.jobs.checks import ASSIGNED_LAYERS, assigned_to
 from gridmap.model import LAYERS, Batch, Change, ImportReport, LayerSpec, Level
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def applied(
         _inherit(conn, spec, before, rows, report.changes, effective, batch_id)
         if spec.level is Level.GRID:
             _reassign(conn, effective, batch_id)
+        store.write_target_units(conn)
     details = {"batch": batch_id, "source": report.source, "sha256": report.sha256, **counts}
     details |= told or {}
     store.write_event(conn, action, subject=spec.name, actor=actor, details=details)
@@ -162,11 +163,14 @@ def _inherit(
 def _reassign(conn: Connection, effective: dt.date, batch_id: int) -> None:
     """Assign what is stored to grids that have just changed."""
     grids = store.read_units(conn, Level.GRID, as_of=effective)
-    for name in ("building", "camera"):
+    for name in LAYERS:
+        if "grid_code" not in store.derived_names(name):
+            continue
         stored = store.read_layer(conn, name, as_of=effective)
         if stored.empty:
             continue
-        assigned = assigned_to(gpd.GeoDataFrame(stored).set_index("code"), grids).rename(
+        rows = gpd.GeoDataFrame(stored).set_index("code")
+        assigned = assigned_to(rows, grids, by_point=name not in ASSIGNED_LAYERS).rename(
             columns={"unit_code": "grid_code", "share": "grid_share"}
         )
         store.write_assignment(conn, name, assigned, effective=effective, batch_id=batch_id)
@@ -443,6 +447,7 @@ def undone(
         key=key,
     )
     counts = store.undo_batch(conn, batch)
+    store.write_target_units(conn)
     store.write_counts(conn, by, **counts)
     _require_nothing_left(conn, batch)
     details = {"batch": by, "undoes": batch_id, **counts, **(told or {})}

@@ -136,7 +136,7 @@ def write_camera_coverage(
         results, last = _whole(conn, here, tell), None
     tell("writing", 0.0)
     run_id = store.write_run(conn, "camera", as_of, _inputs(conn, here, results, last))
-    for name, frame in _tables(results).items():
+    for name, frame in _tables(results, here.cameras["grid_code"]).items():
         only = results.only.get(name)
         store.replace_results(conn, name, frame, run_id=run_id, subject="camera", only=only)
     table = all_rates(conn, _counted(store.read_figures(conn), here), as_of)
@@ -488,10 +488,14 @@ def _inputs(
     }
 
 
-def _tables(results: _Results) -> dict[str, pd.DataFrame]:
+def _tables(results: _Results, grids: pd.Series) -> dict[str, pd.DataFrame]:
     """Return the result tables in the storage frame, empty shapes as none."""
     views, ground = _stored(results.views, "certain"), _stored(results.ground, "seen", "blind")
+    views["unit_code"] = grids.reindex(views.index)
     blind = crs.to_storage(results.blind).reset_index()
+    blind["place"] = blind.geometry.representative_point()
+    issues = crs.to_storage(results.issues)
+    issues["unit_code"] = grids.reindex(issues["camera_code"]).to_numpy()
     return {
         "camera_view": views.reset_index(names="camera_code"),
         "ground_coverage": pd.DataFrame(ground).reset_index(names="unit_code"),
@@ -499,7 +503,7 @@ def _tables(results: _Results) -> dict[str, pd.DataFrame]:
         "building_frontage": results.frontage.reset_index(names="building_code"),
         "entrance_coverage": results.entrances.reset_index(names="entrance_code"),
         "failure_loss": results.losses.reset_index(),
-        "camera_issue": crs.to_storage(results.issues),
+        "camera_issue": issues,
     }
 
 

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
+ASSIGNED_LAYERS = ("building", "camera")
+"""Layers whose rows a person expects in a grid; places only get one for the sake of scopes."""
+
 ASSIGNED_AT_ONCE = 50_000
 """So many rows are assigned to their grids at a time."""
 
@@ -388,22 +391,25 @@ def derived_columns(
         else:
             derived["unit_name"] = None
         return rows.assign(level=str(spec.level), **derived), []
-    if spec.name not in ("building", "camera"):
+    if "grid_code" not in store.derived_names(spec.name):
         return rows, []
     # Rows may be older than the first grids; they belong to those of today all the same.
     day = max(effective, dt.date.today())
     grids = store.read_units(conn, Level.GRID, as_of=day)
     if grids.empty:
         none = {"grid_code": None, "grid_share": 0.0}
-        return rows.assign(**none), [Issue("G08.none", values={"date": day})]
-    assigned = assigned_to(rows, grids)
+        told = [Issue("G08.none", values={"date": day})] if spec.name in ASSIGNED_LAYERS else []
+        return rows.assign(**none), told
+    assigned = assigned_to(rows, grids, by_point=spec.name not in ASSIGNED_LAYERS)
     issues = topology.assignment_issues(rows, assigned) if spec.name == "building" else []
     every = assigned.reindex(rows.index)
     grid_code = every["unit_code"].astype(object).where(every["unit_code"].notna(), None)
     return rows.assign(grid_code=grid_code, grid_share=every["share"]), issues
 
 
-def assigned_to(rows: gpd.GeoDataFrame, grids: gpd.GeoDataFrame) -> pd.DataFrame:
+def assigned_to(
+    rows: gpd.GeoDataFrame, grids: gpd.GeoDataFrame, *, by_point: bool = False
+) -> pd.DataFrame:
     """Assign the rows whose geometry can be used, in the grids' own metric frame.
 
     Parameters
@@ -412,6 +418,9 @@ def assigned_to(rows: gpd.GeoDataFrame, grids: gpd.GeoDataFrame) -> pd.DataFrame
         Any rows; geometry in EPSG:4490.
     grids
         Index ``code``; geometry in EPSG:4490.
+    by_point
+        By a point of each row's ground or line, and not by most of its area: a road or a
+        department's grid lies in many grids, and is in the scope of one.
 
     Returns
     -------
@@ -422,6 +431,8 @@ def assigned_to(rows: gpd.GeoDataFrame, grids: gpd.GeoDataFrame) -> pd.DataFrame
     west, south, east, north = rows.geometry.bounds.to_numpy().T
     on_earth = (west >= -180) & (east <= 180) & (south >= -90) & (north <= 90)
     usable = rows.loc[on_earth & rows.geometry.is_valid, ["geometry"]]
+    if by_point:
+        usable = usable.set_geometry(usable.representative_point())
     ground = grids.to_crs(metric)
     # So many are in metres at a time; an empty file has one part too.
     starts = range(0, max(len(usable), 1), ASSIGNED_AT_ONCE)

@@ -78,13 +78,17 @@ class Decision:
     request: str | None = None
 
 
-def suggest(engine: Engine, said: Suggestion, *, as_of: dt.date) -> tuple[Answer, bool]:
+def suggest(
+    engine: Engine, book: Engine, said: Suggestion, *, as_of: dt.date
+) -> tuple[Answer, bool]:
     """Take a correction of a row that whoever says it can see.
 
     Parameters
     ----------
     engine
         The store as they see it.
+    book
+        The store as the application sees it: who only reads writes nothing.
     said
         What they say.
     as_of
@@ -114,9 +118,10 @@ def suggest(engine: Engine, said: Suggestion, *, as_of: dt.date) -> tuple[Answer
         raise InputError(f"rows of {said.layer} are rules, not places; ask a planner to change it")
     with store.transaction(engine) as conn:
         row = store.read_rows(conn, said.layer, [said.code], as_of=as_of).get(said.code)
-        if row is None:
-            raise RowNotFound(f"no {said.layer} has the code {said.code[:80]!r} on {as_of}")
-        _require_sound(said, row, as_of)
+    if row is None:
+        raise RowNotFound(f"no {said.layer} has the code {said.code[:80]!r} on {as_of}")
+    _require_sound(said, row, as_of)
+    with store.transaction(book) as conn:
         number = store.write_correction(
             conn,
             said.geometry,

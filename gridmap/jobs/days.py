@@ -56,12 +56,16 @@ def figures(
         See `store.transaction`.
     """
     with store.transaction(engine, snapshot=True) as conn:
-        if as_of is not None and not _known(conn, as_of, subjects):
-            store.hide_results(conn)
-            if "org" in subjects:
-                write_org_coverage(conn, as_of)
-            if "camera" in subjects:
-                write_camera_coverage(conn, as_of, full=True, progress=progress)
+        if as_of is None or _known(conn, as_of, subjects):
+            yield conn
+            return
+    with store.transaction(engine, snapshot=True, computes=True) as conn:
+        store.hide_results(conn)
+        if "org" in subjects:
+            write_org_coverage(conn, as_of)
+        if "camera" in subjects:
+            write_camera_coverage(conn, as_of, full=True, progress=progress)
+        store.narrow(conn)
         yield conn
 
 

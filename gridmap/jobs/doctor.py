@@ -38,6 +38,11 @@ TOLD = {
     "guarded": "the past, snapshots and the trail can only grow",
     "broken": "{breaks} of {events} events do not fit",
     "whole": "{events} events, whole",
+    "kept_apart": "policies, grants and roles keep scopes apart",
+    "not_apart": "scopes are not kept apart: {names}",
+    "marked": "places are searched by index within a scope; statistics are hidden",
+    "slower": "geometry_overlaps is not marked leakproof: searches within a scope are slower",
+    "telling": "functions of PostGIS tell of the extent of rows outside a scope",
     "apart": "{seconds} s from the server's",
     "free": "{free} GB free",
     "installed": "installed",
@@ -46,7 +51,7 @@ TOLD = {
 
 NAMES = (
     *("postgresql", "postgis", "extensions", "schema", "application role", "guards"),
-    *("trail", "clock", "disk", "scripts"),
+    *("scopes", "marks", "trail", "clock", "disk", "scripts"),
 )
 """What is looked at, in this order."""
 
@@ -88,7 +93,7 @@ def examine(engine: Engine, data_dir: Path | None) -> list[Finding]:
     with store.transaction(engine, snapshot=True) as conn:
         server = store.read_server(conn)
         found = [*_versions(server), _schema(conn), _role(server), _guards(conn)]
-        found += [_trail(conn), _clock(server["now"])]
+        found += [_scopes(conn), _marks(conn), _trail(conn), _clock(server["now"])]
     if data_dir is not None:
         found.append(_disk(data_dir))
     return [*found, _scripts()]
@@ -149,6 +154,24 @@ def _guards(conn: Connection) -> Finding:
         names = ", ".join(open_ones)
         return Finding("guards", "error", TOLD["open"], {"names": names})
     return Finding("guards", "ok", TOLD["guarded"])
+
+
+def _scopes(conn: Connection) -> Finding:
+    """Look for whatever would show an account what is outside its scope."""
+    faults = store.read_faults(conn)
+    if faults:
+        return Finding("scopes", "error", TOLD["not_apart"], {"names": "; ".join(faults)})
+    return Finding("scopes", "ok", TOLD["kept_apart"])
+
+
+def _marks(conn: Connection) -> Finding:
+    """Look for what only a superuser of the database can set."""
+    marks = store.read_marks(conn)
+    if not marks["overlaps"]:
+        return Finding("marks", "warning", TOLD["slower"])
+    if not marks["statistics"]:
+        return Finding("marks", "warning", TOLD["telling"])
+    return Finding("marks", "ok", TOLD["marked"])
 
 
 def _trail(conn: Connection) -> Finding:

@@ -12,11 +12,11 @@ from gridmap import files, maps, store
 from gridmap.errors import InputError, LayerNotFound, UnitNotFound
 from gridmap.jobs.days import figures
 from gridmap.jobs.rates import is_stale, stored_rates
-from gridmap.model import Level
+from gridmap.model import DIVISION_LEVELS
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from sqlalchemy import Connection, Engine
 
@@ -54,9 +54,9 @@ def version(engine: Engine) -> str:
 
 
 def map_parts(
-    engine: Engine, *, language: str, as_of: dt.date, packed: dict[str, Any] | None = None
+    engine: Engine, *, language: str, as_of: dt.date, details: Collection[str] | None = None
 ) -> maps.MapParts:
-    """Compose the map of the stored district.
+    """Compose the map of the stored district, or of what a scope sees of it.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def map_parts(
         ``zh`` or ``en``.
     as_of
         The date of the divisions; the figures say theirs.
-    packed
-        Details for a file; without them the page asks the server.
+    details
+        Which of `maps.DETAILS` the page asks the server for; None for all.
 
     Returns
     -------
@@ -77,26 +77,29 @@ def map_parts(
     Raises
     ------
     UnitNotFound
-        The store has no district.
+        The store has no division, or none of the scope's.
     StoreUnavailable, Conflict, StoreError
         See `store.transaction`.
     """
     with store.transaction(engine, snapshot=True) as conn:
-        return _parts(conn, language, as_of, packed)
+        return _parts(conn, language, as_of, None, details)
 
 
 def _parts(
-    conn: Connection, language: str, as_of: dt.date, packed: dict[str, Any] | None
+    conn: Connection,
+    language: str,
+    as_of: dt.date,
+    packed: dict[str, Any] | None,
+    details: Collection[str] | None = None,
 ) -> maps.MapParts:
     """Compose the map from what a transaction sees."""
-    levels = (Level.DISTRICT, Level.STREET, Level.COMMUNITY, Level.GRID)
-    units = {level: store.read_units(conn, level, as_of=as_of) for level in levels}
+    units = {level: store.read_units(conn, level, as_of=as_of) for level in DIVISION_LEVELS}
     shown = {lens.measure.partition(".")[0] for lens in maps.LENSES}
     rates = stored_rates(conn, lenses=shown)
     runs = {run["subject"]: run["as_of"].isoformat() for run in store.read_runs(conn)}
     synthetic = store.has_synthetic(conn)
     stale = is_stale(conn)
-    if units[Level.DISTRICT].empty:
+    if all(level.empty for level in units.values()):
         raise UnitNotFound("the store has no district; import one, or run `gridmap demo`")
     subject = {"party_group": "org", "party_branch": "org", "camera": "camera"}
     dates = {
@@ -110,6 +113,7 @@ def _parts(
         synthetic=synthetic,
         stale=stale,
         packed=packed,
+        details=details,
     )
 
 

@@ -80,7 +80,8 @@ def is_stale(conn: Connection) -> bool:
         True if a layer's last batch is not the one a computation read.
     """
     for run in store.read_runs(conn):
-        if store.read_inputs(conn, INPUT_LAYERS[run["subject"]]) != run["inputs"]["layers"]:
+        read = {name: layer["batch"] for name, layer in run["inputs"]["layers"].items()}
+        if store.read_last_batches(conn, INPUT_LAYERS[run["subject"]]) != read:
             return True
     return False
 

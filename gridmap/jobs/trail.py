@@ -42,6 +42,31 @@ def audit_events(engine: Engine, *, limit: int, before: int | None = None) -> li
         return records(store.read_events(conn, limit=limit, before=before).reset_index())
 
 
+def note(engine: Engine, action: str, *, subject: str, actor: str, details: dict[str, Any]) -> None:
+    """Write an event of something that was only looked at, or refused.
+
+    Parameters
+    ----------
+    engine
+        The store, as the application sees it.
+    action
+        What was done.
+    subject
+        To what.
+    actor
+        The account.
+    details
+        For JSON; no rows, no positions.
+
+    Raises
+    ------
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    with store.transaction(engine) as conn:
+        store.write_event(conn, action, subject=subject, actor=actor, details=details)
+
+
 def verify_audit(engine: Engine, *, expect: str | None = None) -> audit.Chain:
     """Check that no event of the trail was changed, taken out or put in.
 

@@ -89,8 +89,9 @@ class Scope:
 
     @property
     def rights(self) -> frozenset[Right]:
-        """What its role may."""
-        return RIGHTS[self.role]
+        """What its role may; who sees a part only does not write, for checks need the whole."""
+        rights = RIGHTS[self.role]
+        return rights if self.whole else rights - {Right.WRITE}
 
     @property
     def spans(self) -> tuple[tuple[str, str], ...]:

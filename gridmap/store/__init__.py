@@ -6,11 +6,34 @@ to write (``jobs``), computing (the core), declaring tables (``tables``).
 
 Driver errors are translated once, in `transaction`; their text never leaves this room.
 
-Inside, each module imports only those before it: ``conditions``, ``rows``, ``schema``,
-``layers``, ``duties``, ``results``, ``snapshots``, ``audit``, ``origins``, ``position``,
-``transfer``, ``batches``, ``changes``, ``edits``, ``work``, ``server``.
+Inside, each module imports only those before it: ``conditions``, ``rows``, ``guards``,
+``scopes``, ``schema``, ``layers``, ``duties``, ``results``, ``snapshots``, ``accounts``, ``audit``,
+``origins``, ``position``, ``expressions``, ``filters``, ``items``, ``tiles``, ``transfer``,
+``batches``, ``changes``, ``edits``, ``work``, ``server``.
 """
 
+from gridmap.store.accounts import (
+    change_account,
+    delete_old_sessions,
+    end_links,
+    end_session,
+    end_sessions,
+    end_token,
+    has_accounts,
+    read_account,
+    read_accounts,
+    read_foreign_account,
+    read_session,
+    read_token,
+    read_tokens,
+    use_link,
+    write_account,
+    write_link,
+    write_session,
+    write_session_seen,
+    write_token,
+    write_token_used,
+)
 from gridmap.store.audit import read_chain, read_events, write_event
 from gridmap.store.batches import (
     read_batches,
@@ -33,7 +56,9 @@ from gridmap.store.changes import (
     write_assignment,
     write_changes,
     write_run,
+    write_target_units,
 )
+from gridmap.store.conditions import derived_names
 from gridmap.store.duties import (
     has_duties,
     read_changed_duties,
@@ -51,6 +76,21 @@ from gridmap.store.edits import (
     staged_edits,
     without_rows,
     write_change_set,
+)
+from gridmap.store.expressions import parse_filter
+from gridmap.store.filters import day_of
+from gridmap.store.guards import APP_ROLE, READING_ROLES, read_faults, read_marks
+from gridmap.store.items import (
+    UNIT,
+    Item,
+    Wanted,
+    count_items,
+    has_shape,
+    key_of,
+    knows_place,
+    read_extent,
+    read_items,
+    shown_fields,
 )
 from gridmap.store.layers import (
     read_building_grids,
@@ -71,7 +111,9 @@ from gridmap.store.layers import (
 )
 from gridmap.store.origins import (
     has_synthetic,
+    has_units,
     read_inputs,
+    read_last_batches,
     read_newest,
     read_runs,
     read_sources,
@@ -96,9 +138,19 @@ from gridmap.store.results import (
     read_views,
     read_watching,
 )
-from gridmap.store.schema import MIGRATIONS, connect, migrate, require_schema, transaction
+from gridmap.store.schema import (
+    MIGRATIONS,
+    Logins,
+    connect,
+    migrate,
+    narrow,
+    require_schema,
+    transaction,
+)
+from gridmap.store.scopes import read_scope_key, role_of
 from gridmap.store.server import read_server, read_unguarded
 from gridmap.store.snapshots import read_frozen, read_snapshots, write_snapshot
+from gridmap.store.tiles import DETAIL_ZOOM, MAX_FEATURES, TILE_MARGIN, Tile, read_tile, tile_fields
 from gridmap.store.work import (
     abort_jobs,
     begin_job,
@@ -116,25 +168,53 @@ from gridmap.store.work import (
 )
 
 __all__ = [
+    "APP_ROLE",
+    "DETAIL_ZOOM",
+    "MAX_FEATURES",
     "MIGRATIONS",
+    "READING_ROLES",
+    "TILE_MARGIN",
+    "UNIT",
     "Edited",
+    "Item",
+    "Logins",
     "Staged",
     "StoredRow",
+    "Tile",
+    "Wanted",
     "abort_jobs",
     "analyze",
     "begin_job",
+    "change_account",
     "clear_results",
     "connect",
+    "count_items",
     "count_jobs",
+    "day_of",
     "decide_correction",
+    "delete_old_sessions",
+    "derived_names",
+    "end_links",
+    "end_session",
+    "end_sessions",
+    "end_token",
     "finish_job",
+    "has_accounts",
     "has_answers",
     "has_duties",
+    "has_shape",
     "has_synthetic",
+    "has_units",
     "hide_results",
     "hold_worker",
+    "key_of",
+    "knows_place",
     "locate",
     "migrate",
+    "narrow",
+    "parse_filter",
+    "read_account",
+    "read_accounts",
     "read_batches",
     "read_blind_areas",
     "read_building_grids",
@@ -151,16 +231,21 @@ __all__ = [
     "read_duties",
     "read_ended_codes",
     "read_events",
+    "read_extent",
+    "read_faults",
     "read_figures",
     "read_first_days",
+    "read_foreign_account",
     "read_frozen",
     "read_ground",
     "read_holders",
     "read_homes",
     "read_images",
     "read_inputs",
+    "read_items",
     "read_job",
     "read_keys",
+    "read_last_batches",
     "read_later_keys",
     "read_layer",
     "read_left",
@@ -168,6 +253,7 @@ __all__ = [
     "read_lens_totals",
     "read_lineage",
     "read_losses",
+    "read_marks",
     "read_newest",
     "read_periods",
     "read_places",
@@ -176,12 +262,17 @@ __all__ = [
     "read_roads",
     "read_rows",
     "read_runs",
+    "read_scope_key",
     "read_seen",
     "read_server",
+    "read_session",
     "read_shapes",
     "read_snapshots",
     "read_sources",
     "read_statuses",
+    "read_tile",
+    "read_token",
+    "read_tokens",
     "read_uncovered",
     "read_unguarded",
     "read_unit_coverage",
@@ -195,11 +286,16 @@ __all__ = [
     "replace_results",
     "requeue_job",
     "require_schema",
+    "role_of",
+    "shown_fields",
     "staged_edits",
     "staged_layer",
+    "tile_fields",
     "transaction",
     "undo_batch",
+    "use_link",
     "without_rows",
+    "write_account",
     "write_assignment",
     "write_batch",
     "write_change_set",
@@ -209,7 +305,13 @@ __all__ = [
     "write_event",
     "write_job",
     "write_lineage",
+    "write_link",
     "write_progress",
     "write_run",
+    "write_session",
+    "write_session_seen",
     "write_snapshot",
+    "write_target_units",
+    "write_token",
+    "write_token_used",
 ]

@@ -16,7 +16,7 @@ from gridmap import tables as t
 from gridmap.errors import Conflict
 from gridmap.model import LAYERS, Batch
 from gridmap.store.conditions import layer_table, undone
-from gridmap.store.transfer import copy_rows
+from gridmap.store.transfer import insert_rows
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -343,7 +343,7 @@ def write_lineage(conn: Connection, frame: pd.DataFrame, *, batch_id: int) -> No
         The write that changed them.
     """
     columns = [c.name for c in t.lineage.c if c.name != "id"]
-    copy_rows(conn, t.lineage, frame.assign(batch_id=batch_id), columns)
+    insert_rows(conn, t.lineage, frame.assign(batch_id=batch_id), columns)
 
 
 def read_lineage(conn: Connection, code: str = "") -> pd.DataFrame:

@@ -18,7 +18,8 @@ from sqlalchemy.dialects.postgresql import array as pg_array
 from gridmap import tables as t
 from gridmap.model import LAYERS
 from gridmap.store.conditions import holds, joined_key, layer_table, scope
-from gridmap.store.transfer import copy_rows, staged
+from gridmap.store.guards import own_statements
+from gridmap.store.transfer import insert_rows, staged
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -96,8 +97,8 @@ def staged_layer(
         A layer's name.
     frame
         Columns of the layer's specification, parsed; geometry in EPSG:4490. Divisions also
-        ``kind`` and ``parent_code``; buildings ``grid_code`` and ``grid_share``; cameras
-        ``grid_code``. No key of it is in `read_later_keys`.
+        ``kind`` and ``parent_code``; buildings ``grid_code`` and ``grid_share``; cameras and
+        places ``grid_code``. No key of it is in `read_later_keys`.
     effective
         First day the rows are true.
     only
@@ -215,14 +216,14 @@ def _apply_periods(conn: Connection, rows: Staged, batch_id: int) -> None:
 def write_assignment(
     conn: Connection, layer: str, frame: pd.DataFrame, *, effective: dt.date, batch_id: int
 ) -> int:
-    """Write to which grid buildings or cameras belong, where that changed.
+    """Write to which grid the rows of a layer belong, where that changed.
 
     Parameters
     ----------
     conn
         An open connection.
     layer
-        ``building`` or ``camera``.
+        A layer of places, buildings or cameras.
     frame
         Index code; columns grid_code and, for buildings, grid_share.
     effective
@@ -254,6 +255,23 @@ def write_assignment(
     ).rowcount
     stage.drop(conn)
     return int(changed)
+
+
+def write_target_units(conn: Connection) -> None:
+    """Write in which unit the target of each duty is, where that is not so yet.
+
+    Parameters
+    ----------
+    conn
+        An open connection. It follows from other rows: of no batch, and kept in no history.
+    """
+    units = sa.func.units_of_codes().table_valued("code", "unit").render_derived()
+    d = t.duty
+    conn.execute(
+        d.update()
+        .values(target_unit=units.c.unit)
+        .where(d.c.target_code == units.c.code, d.c.target_unit.is_distinct_from(units.c.unit))
+    )
 
 
 def write_run(conn: Connection, subject: str, as_of: dt.date, inputs: dict[str, Any]) -> int:
@@ -315,7 +333,7 @@ def replace_results(
     ]
     conn.execute(table.delete().where(table.c.run_id.in_(former), *these))
     columns = [c.name for c in table.c if c.name not in ("id", "run_id")]
-    copy_rows(conn, table, frame.assign(run_id=run_id), [*columns, "run_id"])
+    insert_rows(conn, table, frame.assign(run_id=run_id), [*columns, "run_id"])
 
 
 def clear_results(conn: Connection, subject: str) -> None:
@@ -359,6 +377,8 @@ def hide_results(conn: Connection) -> None:
             postgresql_on_commit="DROP",
         )
         own.create(conn, checkfirst=False)
+        for statement in own_statements(conn, table):
+            conn.exec_driver_sql(statement)
     conn.execute(sa.text("SET TRANSACTION READ ONLY"))
 
 
@@ -394,5 +414,5 @@ def analyze(conn: Connection) -> None:
 
 def _content_columns(table: Table) -> list[str]:
     """Return the columns a file fills: all but keys of our own and stamps."""
-    own = {"id", "valid", "batch_id", "version", "valid_from", "sys_from"}
+    own = {"id", "valid", "batch_id", "version", "valid_from", "sys_from", "target_unit"}
     return [c.name for c in table.c if c.name not in own]

@@ -28,6 +28,23 @@ def layer_table(layer: str) -> Table:
     return t.division if spec.level else t.metadata.tables[layer]
 
 
+def derived_names(layer: str) -> tuple[str, ...]:
+    """Return the columns of a layer's rows that tell in which grid they are.
+
+    Parameters
+    ----------
+    layer
+        A layer's name.
+
+    Returns
+    -------
+    tuple of str
+        Of ``grid_code`` and ``grid_share``, those that its table has.
+    """
+    columns = layer_table(layer).c
+    return tuple(name for name in ("grid_code", "grid_share") if name in columns)
+
+
 def joined_key(table: Table | sa.FromClause, layer: str) -> sa.ColumnElement[str]:
     """Return a layer's key as one text, its columns joined by ``/``."""
     return sa.func.concat_ws("/", *(table.c[name] for name in LAYERS[layer].key))
@@ -113,11 +130,15 @@ def below(column: sa.ColumnElement[str], prefix: str) -> list[sa.ColumnElement[b
 
 
 def scope(columns: Any, layer: str, within: str) -> list[sa.ColumnElement[bool]]:
-    """Return the rows of a table that are of a layer, and in a unit where the layer knows one."""
+    """Return the rows of a table that are of a layer, and in a unit where the layer knows one.
+
+    A road, an area or a gate is where its ground is, in several units perhaps; the grid that its
+    row names is for scopes only.
+    """
     level = LAYERS[layer].level
-    place = "code" if level else "grid_code"
-    below_it = below(columns[place], within) if place in columns else []
-    return [columns.level == str(level), *below_it] if level else below_it
+    if level:
+        return [columns.level == str(level), *below(columns.code, within)]
+    return below(columns.grid_code, within) if layer in ("building", "camera") else []
 
 
 def inside(

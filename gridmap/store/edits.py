@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Connection
 
-UNIT_COLUMNS = ("grid_code", "host_code", "community_code")
-"""Which column says in which unit a row is, the first that a table has; a division is its own."""
-
 
 @dataclass(frozen=True)
 class StoredRow:
@@ -67,7 +64,7 @@ def read_rows(
         By key, those that are there; geometry in EPSG:4490.
     """
     spec, table = LAYERS[layer], layer_table(layer)
-    unit = next((name for name in UNIT_COLUMNS if name in table.c), None)
+    unit = t.UNIT_COLUMN.get(table)
     shape = ["geom"] if spec.kinds else []
     names = [*spec.columns, *shape, "batch_id"]
     names += [unit] if unit and unit not in names else []
@@ -79,7 +76,7 @@ def read_rows(
     query = sa.select(key.label("key"), *columns, *shapes).where(key == sa.any_(wanted))
     found = {}
     for row in conn.execute(query).mappings():
-        code = row["code"] if spec.level else row[unit] if unit else None
+        code = row[unit] if unit else None
         wkb = row["geom"] if spec.kinds else None
         found[row["key"]] = StoredRow(
             row["key"],

@@ -54,14 +54,37 @@ def read_inputs(conn: Connection, layers: tuple[str, ...]) -> dict[str, Any]:
         By layer: batch id and source of the last write that changed it; empty layers are missing.
     """
     b = t.import_batch.c
-    # What was imported once more without any change is no other version.
-    changed = b.inserted + b.updated + b.ended > 0
-    last = sa.select(sa.func.max(b.id)).where(b.layer.in_(layers), changed).group_by(b.layer)
+    last = _last_batches(layers)
     query = sa.select(b.layer, b.id, b.source, b.sha256).where(b.id.in_(last)).order_by(b.layer)
     return {
         row.layer: {"batch": row.id, "source": row.source, "sha256": row.sha256}
         for row in conn.execute(query)
     }
+
+
+def read_last_batches(conn: Connection, layers: tuple[str, ...]) -> dict[str, int]:
+    """Read which write changed each layer last; anybody may know that.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    layers
+        Names of layers.
+
+    Returns
+    -------
+    dict
+        Batch id by layer; empty layers are missing.
+    """
+    b = t.import_batch.c
+    query = sa.select(b.layer, b.id).where(b.id.in_(_last_batches(layers))).order_by(b.layer)
+    return {row.layer: row.id for row in conn.execute(query)}
+
+
+def _last_batches(layers: tuple[str, ...]) -> sa.Select[Any]:
+    b = t.import_batch.c
+    return sa.select(sa.func.max(b.id)).where(b.layer.in_(layers), b.changed).group_by(b.layer)
 
 
 def read_version(conn: Connection) -> str:
@@ -121,6 +144,22 @@ def read_sources(conn: Connection) -> set[str]:
     return set(conn.execute(sa.select(t.import_batch.c.source).distinct()).scalars())
 
 
+def has_units(conn: Connection) -> bool:
+    """Tell whether any division can be seen.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    bool
+        True if there is one.
+    """
+    return bool(conn.execute(sa.select(sa.exists().select_from(t.division))).scalar_one())
+
+
 def has_synthetic(conn: Connection) -> bool:
     """Tell whether any data in the store is synthetic.
 
@@ -134,5 +173,7 @@ def has_synthetic(conn: Connection) -> bool:
     bool
         True if a batch was marked so.
     """
-    query = sa.select(sa.exists().where(t.import_batch.c.synthetic))
+    # Not all columns are for everybody: EXISTS asks for those it names.
+    synthetic = sa.select(t.import_batch.c.id).where(t.import_batch.c.synthetic)
+    query = sa.select(synthetic.exists())
     return bool(conn.execute(query).scalar_one())

@@ -493,7 +493,6 @@ def read_blind_areas(
         latitude of a point inside, of the first ones.
     """
     b = t.blind_area.c
-    place = sa.func.ST_PointOnSurface(b.geom)
     ranks = [b.household_count, b.frontage_m, b.road_m, b.key_area_m2, b.area_m2]
     order = [b[by], *(c for c in ranks if c.name != by)]
     query = sa.select(
@@ -501,8 +500,8 @@ def read_blind_areas(
         b.number,
         *reversed(ranks),
         b.run_id.label("run"),
-        sa.func.ST_X(place).label("longitude"),
-        sa.func.ST_Y(place).label("latitude"),
+        sa.func.ST_X(b.place).label("longitude"),
+        sa.func.ST_Y(b.place).label("latitude"),
     ).where(*below(b.unit_code, code))
     total = conn.execute(
         sa.select(sa.func.count()).select_from(t.blind_area).where(*below(b.unit_code, code))

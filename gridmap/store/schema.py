@@ -7,6 +7,7 @@ belong here: statements on its tables, the migrations themselves (``gridmap/migr
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,23 +19,31 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from gridmap.errors import Conflict, SchemaOutOfDate, StoreError, StoreUnavailable
+from gridmap.errors import Conflict, OutsideScope, SchemaOutOfDate, StoreError, StoreUnavailable
+from gridmap.model import Right
+from gridmap.store.guards import READING_ROLES, read_faults, read_marks, write_guards
+from gridmap.store.scopes import READING, become, become_app, role_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Connection, Engine
+
+    from gridmap.model import Scope
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
-def connect(url: str) -> Engine:
+def connect(url: str, *, login: str | None = None) -> Engine:
     """Return an engine for a database URL; nothing is opened yet.
 
     Parameters
     ----------
     url
         A SQLAlchemy URL with the psycopg2 driver.
+    login
+        Log in as this role instead of the one that the URL names; its password comes from the
+        file of passwords that the URL or the environment names, if it needs one.
 
     Returns
     -------
@@ -56,31 +65,77 @@ def connect(url: str) -> Engine:
             "GRIDMAP_DATABASE_URL is no PostgreSQL URL; write it as "
             "postgresql+psycopg2://user:password@host/database"
         )
+    if login:
+        parsed = sa.URL.create(
+            parsed.drivername, login, None, parsed.host, parsed.port, parsed.database, parsed.query
+        )
+    reading = login in READING_ROLES
+    options = " ".join(f"-c {name}={value}" for name, value in READING.items() if reading)
     return sa.create_engine(
-        parsed, pool_pre_ping=True, connect_args={"application_name": "gridmap"}
+        parsed,
+        pool_pre_ping=True,
+        pool_size=4,
+        max_overflow=2,
+        pool_timeout=POOL_TIMEOUT_S,
+        connect_args={"application_name": "gridmap", "options": options},
     )
 
 
-_WRITERS = 500108  # the advisory lock of everything that writes
-APP_ROLE = "gridmap_app"
-"""The role that owns nothing and cannot erase what was written; see the migrations' grants."""
+POOL_TIMEOUT_S = 5.0
+"""So long a request waits for one of the connections before it is told to come again."""
 
-# Where an operator has not made the role the owner works, and only the triggers hold.
-_BECOME_APP = sa.text(
-    "SELECT set_config('role', rolname, true) FROM pg_roles"
-    " WHERE rolname = :role AND pg_has_role(oid, 'MEMBER')"
-)
+_WRITERS = 500108  # the advisory lock of everything that writes
+_VIEW = "gridmap_view"
 
 # What the server says in five characters, and what to do (PostgreSQL, appendix A).
 _REASONS = {
     "53": "the database server is out of disk space, memory or connections; free some, try again",
     "40": "another write came between; try again",
     "55": "another write holds the rows; try again",
-    "57014": "the statement took too long and was ended",
     # A quota is no full disk to the server: it calls it an error of its files, or one of its own.
     "58": "the database server cannot read or write its files; see its log and disk, try again",
     "XX": "the database server failed, perhaps for want of disk; see its log, try again",
 }
+
+
+@dataclass(frozen=True)
+class View:
+    """An engine's scope: whose eyes it reads through, and who writes for them."""
+
+    scope: Scope
+    key: bytes
+    app: Engine
+    logged_in: bool
+
+
+@dataclass(frozen=True)
+class Logins:
+    """The ways into one store: as the application, and as each role that only reads.
+
+    Each reading role has connections of its own: an injected statement cannot become another.
+    Where the operator gave only one login, ``reading`` is that one, and it becomes the role.
+    """
+
+    app: Engine
+    reading: Mapping[str, Engine]
+    key: bytes
+
+    def seen_by(self, scope: Scope) -> Engine:
+        """Return the store as a scope sees it.
+
+        Parameters
+        ----------
+        scope
+            Whose.
+
+        Returns
+        -------
+        Engine
+            Shares its connections with all others of the same role.
+        """
+        door = self.reading.get(role_of(scope))
+        view = View(scope, self.key, self.app, logged_in=door is not None)
+        return (door or self.app).execution_options(**{_VIEW: view})
 
 
 @contextmanager
@@ -90,13 +145,14 @@ def transaction(
     writes: bool = False,
     snapshot: bool = False,
     owner: bool = False,
+    computes: bool = False,
 ) -> Iterator[Connection]:
     """Open one transaction: all of it is written, or nothing.
 
     Parameters
     ----------
     engine
-        From `connect`.
+        From `connect`; through `Logins.seen_by` only what a scope sees is read.
     writes
         Wait for every other writer to finish first: what is read before the write is then what
         the write is based on.
@@ -104,6 +160,9 @@ def transaction(
         See one state of the store in all statements, whatever is committed meanwhile.
     owner
         Work as the owner of the tables, who may change them; else as a role that owns nothing.
+    computes
+        See everything, whatever the scope, until `narrow`: figures of a unit depend on what is
+        beyond its border.
 
     Yields
     ------
@@ -112,6 +171,8 @@ def transaction(
 
     Raises
     ------
+    OutsideScope
+        The scope may not write, or asks for what it has no right to.
     StoreUnavailable
         The server cannot be reached or went away. After a lost connection the server may
         still have committed: look at the import batches before writing again.
@@ -121,25 +182,56 @@ def transaction(
         Any other failure of the database.
     """
     level = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
+    view: View | None = engine.get_execution_options().get(_VIEW)
+    if view and writes:
+        view.scope.require(Right.WRITE)
+    door = view.app if view and (writes or computes) else engine
     try:
-        with engine.connect().execution_options(**level) as connection, connection.begin():
-            if not owner:
-                connection.execute(_BECOME_APP, {"role": APP_ROLE})
-            if writes:
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS)))
-            yield connection
+        with door.connect().execution_options(**level, **{_VIEW: view}) as connection:
+            yield from _begun(connection, view, owner=owner, writes=writes, computes=computes)
     except IntegrityError as error:
         name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         raise Conflict(f"the store refused the rows: constraint {name}") from error
     except sa.exc.TimeoutError as error:
         raise StoreUnavailable("the database is busy; try again in a moment") from error
     except DBAPIError as error:
-        raise _explained(error) from error
+        raise _explained(error, view) from error
 
 
-def _explained(error: DBAPIError) -> StoreError:
+def _begun(
+    connection: Connection, view: View | None, *, owner: bool, writes: bool, computes: bool
+) -> Iterator[Connection]:
+    """Begin a transaction as the role that it is to be, and end it."""
+    with connection.begin():
+        if view and not (writes or computes):
+            become(connection, view.scope, view.key, logged_in=view.logged_in)
+        elif not owner:
+            become_app(connection)
+        if writes:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS)))
+        yield connection
+
+
+def narrow(conn: Connection) -> None:
+    """See only what the scope sees, after computing with all there is.
+
+    Parameters
+    ----------
+    conn
+        An open connection of a transaction that `computes`; one without a scope stays as it is.
+    """
+    view: View | None = conn.get_execution_options().get(_VIEW)
+    if view:
+        become(conn, view.scope, view.key)
+
+
+def _explained(error: DBAPIError, view: View | None) -> StoreError | OutsideScope:
     """Return our own error for one of the driver's, by its SQLSTATE."""
     code = getattr(error.orig, "pgcode", None) or ""
+    if view and code == "42501":
+        return OutsideScope("the account may not read this")
+    if code == "57014":
+        return StoreUnavailable("the question took too long and was ended; ask for less, or later")
     reason = _REASONS.get(code) or _REASONS.get(code[:2])
     if reason:
         return StoreError(f"{reason} (SQLSTATE {code})")
@@ -176,8 +268,17 @@ def migrate(engine: Engine, revision: str = "head") -> None:
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         if revision == "base":
             command.downgrade(config, revision)
-        else:
-            command.upgrade(config, revision)
+            return
+        command.upgrade(config, revision)
+        if MigrationContext.configure(conn).get_current_revision() == _scripts().get_current_head():
+            _guard(conn)
+
+
+def _guard(conn: Connection) -> None:
+    """Make policies and grants if any is amiss: a restored or changed store gets them again."""
+    marks = read_marks(conn)
+    if read_faults(conn) or not all(marks.values()):
+        write_guards(conn)
 
 
 def require_schema(conn: Connection) -> None:

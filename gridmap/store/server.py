@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from gridmap import tables as t
-from gridmap.store.schema import APP_ROLE
+from gridmap.store.guards import APP_ROLE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from gridmap.crs import STORAGE_SRID
-from gridmap.tables.names import metadata
+from gridmap.tables.columns import metadata
 
 
 def _code(name: str, **options: object) -> Column[str]:

@@ -6,26 +6,59 @@ signing in (``sign_in``), what a role may (``model``), how rows are kept apart (
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
-from gridmap.model import WHOLE, Role, Scope
+from gridmap.model import Right, Scope
+from gridmap.web.sign_in import asker
+
+NEEDED: dict[str, Right | None] = {
+    "road": None,
+    "building": Right.ROWS,
+    "blind": Right.CAMERAS,
+    "view": Right.CAMERAS,
+    "camera": Right.CAMERAS,
+}
+"""What one must have the right to, to see the details of the map. The outline of blind ground shows
+where cameras stand."""
 
 
-def scope_of(_request: Request) -> Scope:
+def scope_of(request: Request) -> Scope:
     """Return what the one who asks may see and do."""
-    return Scope("nobody", Role.ADMIN, WHOLE)
+    scope = asker(request)
+    request.state.asker = scope  # for the trail, when the answer is known
+    return scope
 
 
 Asker = Annotated[Scope, Depends(scope_of)]
 
 
-def store_of(request: Request, _scope: Asker) -> Engine:
+def store_of(request: Request, scope: Asker) -> Engine:
     """Return the store as the one who asks sees it."""
-    engine: Engine = request.app.state.engine
+    engine: Engine = request.app.state.logins.seen_by(scope)
     return engine
+
+
+def needs(right: Right) -> Any:
+    """Return the dependency of a route that is for those with a right.
+
+    Parameters
+    ----------
+    right
+        Which.
+
+    Returns
+    -------
+    dependency
+        It raises `OutsideScope`.
+    """
+
+    def check(scope: Asker) -> None:
+        scope.require(right)
+
+    return Depends(check)
 
 
 Store = Annotated[Engine, Depends(store_of)]

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Path, Query
 
 from gridmap import jobs
 from gridmap.errors import InputError
-from gridmap.web.access import Store
+from gridmap.model import Right
+from gridmap.web.access import NEEDED, Asker, Store, needs
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api/v1", tags=["Answers"])
 
 Longitude = Annotated[float, Query(ge=-180, le=180, description="Degrees, CGCS2000 or WGS 84.")]
 Latitude = Annotated[float, Query(ge=-90, le=90, description="Degrees, CGCS2000 or WGS 84.")]
@@ -35,7 +36,7 @@ def coverage(store: Store, code: Code, as_of: AsOf = None) -> dict[str, Any]:
     return jobs.unit_coverage(store, code, as_of=as_of)
 
 
-@router.get("/coverage/{code}/uncovered")
+@router.get("/coverage/{code}/uncovered", dependencies=[needs(Right.ROWS)])
 def uncovered(
     store: Store,
     code: Code,
@@ -58,7 +59,7 @@ def blind(
     return jobs.blind_areas(store, code, by=by, limit=limit, as_of=as_of)
 
 
-@router.get("/coverage/{code}/losses")
+@router.get("/coverage/{code}/losses", dependencies=[needs(Right.CAMERAS)])
 def losses(
     store: Store,
     code: Code,
@@ -73,7 +74,7 @@ def losses(
     )
 
 
-@router.get("/coverage/{code}/law")
+@router.get("/coverage/{code}/law", dependencies=[needs(Right.CAMERAS)])
 def law(
     store: Store,
     code: Code,
@@ -84,7 +85,7 @@ def law(
     return jobs.camera_issues(store, code, limit=limit, as_of=as_of)
 
 
-LensCode = Annotated[str, Query(max_length=64, description="Code of a lens, see /api/lenses.")]
+LensCode = Annotated[str, Query(max_length=64, description="Code of a lens, see /api/v1/lenses.")]
 Rows = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -94,7 +95,7 @@ def lenses(store: Store, as_of: AsOf = None) -> list[dict[str, Any]]:
     return jobs.lenses_of(store, as_of=as_of or dt.date.today())
 
 
-@router.get("/coverage/{code}/targets")
+@router.get("/coverage/{code}/targets", dependencies=[needs(Right.ROWS)])
 def targets(
     store: Store, code: Code, lens: LensCode, limit: Rows = 100, as_of: AsOf = None
 ) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def blank_spots(
     return jobs.blank_spots(store, lens, code, apart_m=apart, limit=limit, as_of=as_of)
 
 
-@router.get("/evidence")
+@router.get("/evidence", dependencies=[needs(Right.ROWS)])
 def evidence(
     store: Store,
     lens: LensCode,
@@ -126,7 +127,7 @@ def evidence(
     return jobs.evidence_of(store, lens, target, as_of=as_of)
 
 
-@router.get("/matters/{code}")
+@router.get("/coverage/{code}/matters", dependencies=[needs(Right.ROWS)])
 def matters(
     store: Store,
     code: Code,
@@ -147,11 +148,15 @@ def matters(
 @router.get("/features/{layer}")
 def features(
     store: Store,
+    asker: Asker,
     layer: str,
     bbox: Annotated[str, Query(description="west,south,east,north in degrees", max_length=120)],
     as_of: AsOf = None,
 ) -> dict[str, Any]:
     """Give what a layer has in a window, as GeoJSON; ``truncated`` tells if that is not all."""
+    right = NEEDED.get(layer)
+    if right is not None:
+        asker.require(right)
     try:
         west, south, east, north = (float(part) for part in bbox.split(","))
     except ValueError as error:

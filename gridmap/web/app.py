@@ -6,28 +6,42 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from gridmap import __version__, jobs
+from gridmap import __version__, credentials, jobs
 from gridmap.settings import Settings
-from gridmap.web import api, changes, corrections, pages, uploads
-from gridmap.web.limits import BodyLimit
+from gridmap.web import api, changes, corrections, ogc, ogc_tiles, pages, uploads, v1
+from gridmap.web.documents import add_documents
+from gridmap.web.fresh import Kept
+from gridmap.web.limits import Limits
+from gridmap.web.noted import Noted
 from gridmap.web.problems import add_problems
-from gridmap.web.watch import Watch
+from gridmap.web.sign_in import add_sign_in, open_doors
+from gridmap.web.watch import Watch, Watched
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
-    from fastapi import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "X-Frame-Options": "SAMEORIGIN",
+    "Permissions-Policy": "geolocation=(self), camera=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
 }
+"""Of every answer; a page says itself which scripts run in it."""
+
+ON_TLS = {"Strict-Transport-Security": "max-age=31536000"}
+"""Once reached by TLS, never without."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -48,10 +62,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with jobs.database(chosen) as engine, uploads.uploads() as folder:
-            app.state.engine = engine
+        with jobs.service(chosen) as logins, uploads.uploads() as folder:
+            jobs.require_guarded(logins.app, host=chosen.host, secret=chosen.secret)
+            app.state.logins = logins
+            app.state.engine = logins.app
+            open_doors(app, credentials.signing_secret(chosen.secret, chosen.data_dir))
             app.state.uploads = folder
-            with closing(jobs.Queue(engine)) as app.state.queue:
+            with closing(jobs.Queue(logins.app)) as app.state.queue:
                 yield
 
     # The documentation pages of FastAPI load scripts from a foreign host (web.md 1.1): off.
@@ -60,28 +77,51 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = chosen
     app.state.maps = {}
+    app.state.kept = Kept()
     app.state.watch = Watch()
-    app.add_middleware(BodyLimit)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    app.middleware("http")(_with_headers)
+    app.add_middleware(Noted)
+    add_sign_in(app)
+    app.add_middleware(Limits)
+    app.add_middleware(Headers)
     # A foreign page must not reach this server under a name of its own (DNS rebinding).
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=chosen.allowed_hosts.split(","))
     # The last added is the first to see a request: foreign names are counted and logged too.
-    app.middleware("http")(app.state.watch)
+    app.add_middleware(Watched, watch=app.state.watch)
     add_problems(app)
     app.include_router(api.router)
+    app.include_router(v1.router)
     app.include_router(corrections.router)
     app.include_router(uploads.router)
     app.include_router(changes.router)
+    app.include_router(ogc.router)
+    app.include_router(ogc_tiles.router)
     app.include_router(pages.router)
+    add_documents(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     return app
 
 
-async def _with_headers(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    response = await call_next(request)
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
+class Headers:
+    """Adds what every answer says to a browser."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request with more headers."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        more = HEADERS | (ON_TLS if scope["scheme"] == "https" else {})
+        if not scope["path"].startswith("/static/"):
+            more = more | {"Cache-Control": "no-store"}
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in more.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, told)

@@ -24,7 +24,7 @@ from gridmap.model import layer as layer_of
 from gridmap.web.access import Asker, Store
 from gridmap.web.bodies import ChangeSetBody, RowBody, UndoBody
 from gridmap.web.problems import problems
-from gridmap.web.writing import BasedOn, Writer, Written, answered, tolerances_of
+from gridmap.web.writing import BasedOn, Writer, Written, answered, require_whole, tolerances_of
 
 router = APIRouter(prefix="/api/v1", tags=["changes"])
 
@@ -72,7 +72,7 @@ def write_change_set(
     dry_run: Trial = False,  # noqa: FBT002
 ) -> JSONResponse:
     """Create, update and end rows together: all of them, or none."""
-    writer.asker.require(Right.WRITE)
+    writer.require_write()
     asked = body.change_set(writer.account, writer.key, writer.request)
     tolerances = tolerances_of(request.app.state.settings)
     answer, again = jobs.change(store, asked, commit=not dry_run, tolerances=tolerances)
@@ -146,7 +146,7 @@ def _written(
     request: Request, store: Store, writer: Writer, edit: Edit, body: RowBody, *, dry_run: bool
 ) -> JSONResponse:
     """Write a change set of one edit."""
-    writer.asker.require(Right.WRITE)
+    writer.require_write()
     reason = writer.why(body.why)
     asked = ChangeSet((edit,), reason, writer.account, body.effective, writer.key, writer.request)
     tolerances = tolerances_of(request.app.state.settings)
@@ -160,19 +160,21 @@ BatchId = Annotated[int, Path(ge=1, le=2**62)]
 
 @router.get("/batches", responses=problems(422))
 def list_batches(
-    store: Store, asker: Asker, limit: Limit = 100, before: Before = None
+    request: Request, asker: Asker, limit: Limit = 100, before: Before = None
 ) -> list[dict[str, Any]]:
     """List the writes, the last first, with the reason of each."""
     asker.require(Right.ROWS)
-    return jobs.book_of_batches(store, before=before, limit=limit)
+    require_whole(asker)
+    return jobs.book_of_batches(request.app.state.engine, before=before, limit=limit)
 
 
 @router.get("/batches/{batch_id}", responses=problems(404, 422))
-def read_batch(store: Store, asker: Asker, batch_id: BatchId) -> JSONResponse:
+def read_batch(request: Request, asker: Asker, batch_id: BatchId) -> JSONResponse:
     """Show one write with the rows that it changed, before and after."""
     asker.require(Right.ROWS)
     asker.require(Right.CAMERAS)
-    found = jobs.batch_rows(store, batch_id)
+    require_whole(asker)
+    found = jobs.batch_rows(request.app.state.engine, batch_id)
     found["batch"].pop("key")  # its sender's
     return answered(found, again=False)
 
@@ -182,7 +184,7 @@ def undo_batch(
     store: Store, writer: Written, batch_id: BatchId, body: UndoBody | None = None
 ) -> JSONResponse:
     """Take back what a write changed, with the whole change set that it is of."""
-    writer.asker.require(Right.WRITE)
+    writer.require_write()
     answer, again = jobs.undo_change(
         store,
         batch_id,
@@ -196,7 +198,7 @@ def undo_batch(
 
 @router.get("/diff", responses=problems(404, 422))
 def difference(
-    store: Store,
+    request: Request,
     asker: Asker,
     before: Annotated[dt.date, Query(alias="from", description="The earlier day.")],
     after: Annotated[dt.date, Query(alias="to", description="The later day.")],
@@ -205,7 +207,8 @@ def difference(
     """Compare two days: divisions, buildings, coverage gained and lost, rates, lineage."""
     asker.require(Right.ROWS)
     asker.require(Right.CAMERAS)
-    found = jobs.diff(store, before, after)
+    require_whole(asker)  # it computes with all there is
+    found = jobs.diff(request.app.state.engine, before, after)
     return answered(found.as_dict(limit), again=False)
 
 

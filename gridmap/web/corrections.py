@@ -26,7 +26,7 @@ Number = Annotated[int, Path(ge=1, le=2**62)]
 
 
 @router.post("/corrections", status_code=201, responses=problems(404, 409, 422))
-def suggest(store: Store, writer: Written, body: CorrectionBody) -> JSONResponse:
+def suggest(request: Request, store: Store, writer: Written, body: CorrectionBody) -> JSONResponse:
     """Say that something of a place is not so: by anybody who sees its row."""
     writer.asker.require(Right.ROWS)
     if body.layer == "camera":
@@ -41,7 +41,7 @@ def suggest(store: Store, writer: Written, body: CorrectionBody) -> JSONResponse
         writer.key,
         writer.request,
     )
-    answer, again = jobs.suggest(store, said, as_of=dt.date.today())
+    answer, again = jobs.suggest(store, request.app.state.engine, said, as_of=dt.date.today())
     where = f"/api/v1/corrections/{answer['id']}"
     return answered(answer, again=again, status=201, Location=where)
 
@@ -69,7 +69,7 @@ def accept(
     body: DecisionBody | None = None,
 ) -> JSONResponse:
     """Write what a correction says, as a change set."""
-    writer.asker.require(Right.WRITE)
+    writer.require_write()
     decided = _decision(writer, number, body or DecisionBody())
     tolerances = tolerances_of(request.app.state.settings)
     answer, again = jobs.accept(store, decided, tolerances=tolerances)
@@ -81,7 +81,7 @@ def decline(
     store: Store, writer: Written, number: Number, body: DecisionBody | None = None
 ) -> JSONResponse:
     """Leave everything as it is, and say why."""
-    writer.asker.require(Right.WRITE)
+    writer.require_write()
     answer, again = jobs.decline(store, _decision(writer, number, body or DecisionBody()))
     return answered(answer, again=again)
 

@@ -11,26 +11,33 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from gridmap import jobs
 from gridmap.errors import UnitNotFound
-from gridmap.web.access import Store
+from gridmap.model import Right
+from gridmap.web.access import NEEDED, Asker, Store
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from gridmap.maps import MapParts
+    from gridmap.model import Scope
 
 router = APIRouter()
+
+MAPS_KEPT = 24
+"""Composed maps of a megabyte or two that are kept, each for one scope and language."""
 
 Language = Annotated[str | None, Query(pattern="^(zh|en)$", description="Language of the page.")]
 
 
 @router.get("/", response_class=HTMLResponse)
-def district_map(request: Request, store: Store, lang: Language = None) -> HTMLResponse:
+def district_map(
+    request: Request, asker: Asker, store: Store, lang: Language = None
+) -> HTMLResponse:
     """Show the map of the district."""
     state = request.app.state
     language = lang or state.settings.language
     nonce = secrets.token_urlsafe(16)
     try:
-        text = jobs.map_page(_parts(request, store, language), nonce=nonce)
+        text = jobs.map_page(_parts(request, store, asker, language), nonce=nonce)
     except UnitNotFound:
         text = jobs.empty_page(language)
     return HTMLResponse(text, headers={"Content-Security-Policy": _policy(nonce)})
@@ -49,20 +56,29 @@ def live() -> dict[str, str]:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-def metrics(request: Request) -> PlainTextResponse:
+def metrics(request: Request, asker: Asker) -> PlainTextResponse:
     """Give counts and times of requests, in the text form of Prometheus."""
+    asker.require(Right.WATCH)
     text = request.app.state.watch.text()
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _parts(request: Request, engine: Engine, language: str) -> MapParts:
-    """Return the composed map, kept for as long as data and day stay the same."""
+def _parts(request: Request, engine: Engine, asker: Scope, language: str) -> MapParts:
+    """Return the composed map, kept for as long as data and day stay the same.
+
+    Maps are kept by what is seen: nobody gets one that was made for other eyes.
+    """
     today = dt.date.today()
-    key = (jobs.version(engine), today)
-    kept: dict[str, tuple[tuple[str, dt.date], MapParts]] = request.app.state.maps
-    if language not in kept or kept[language][0] != key:
-        kept[language] = (key, jobs.map_parts(engine, language=language, as_of=today))
-    return kept[language][1]
+    state = (jobs.version(engine), today)
+    mine = (language, asker.spans, asker.rights)
+    kept: dict[tuple[object, ...], tuple[object, MapParts]] = request.app.state.maps
+    if mine not in kept or kept[mine][0] != state:
+        while len(kept) >= MAPS_KEPT:
+            kept.pop(next(iter(kept)), None)
+        details = [name for name, right in NEEDED.items() if right is None or right in asker.rights]
+        parts = jobs.map_parts(engine, language=language, as_of=today, details=details)
+        kept[mine] = (state, parts)
+    return kept[mine][1]
 
 
 def _policy(nonce: str) -> str:

@@ -25,6 +25,8 @@ from gridmap.errors import (
     StoreError,
     StoreUnavailable,
     TooLarge,
+    TooManyTries,
+    TooMuch,
     VersionNeeded,
 )
 
@@ -42,6 +44,8 @@ STATUSES: dict[type[GridmapError], int] = {
     VersionNeeded: 428,
     Forbidden: 403,
     SignInNeeded: 401,
+    TooManyTries: 429,
+    TooMuch: 413,
     StoreUnavailable: 503,
     StoreError: 500,
     GridmapError: 500,
@@ -85,10 +89,32 @@ def add_problems(app: FastAPI) -> None:
 
 
 async def _of_gridmap(request: Request, error: GridmapError) -> JSONResponse:
-    """Turn an error into a status and a stable code; its text is our own, never a library's."""
-    status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
-    busy = status == STATUSES[StoreUnavailable]
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if busy else {}
+    return problem_of(request, error)
+
+
+def problem_of(request: Request, error: GridmapError) -> JSONResponse:
+    """Turn an error into a status and a stable code; its text is our own, never a library's.
+
+    Parameters
+    ----------
+    request
+        What is answered.
+    error
+        Why not.
+
+    Returns
+    -------
+    JSONResponse
+        With what a program needs to do better: when to come again, how to sign in.
+    """
+    headers = {}
+    if isinstance(error, StoreUnavailable):
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, TooManyTries):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, SignInNeeded):
+        headers["WWW-Authenticate"] = "Bearer"
+    status = _as_the_standard_has_it(request, status_of(error))
     more = _issues(error) if isinstance(error, LayerRejected) else {}
     return _problem(request, status, error.code, str(error), headers=headers, **more)
 
@@ -100,6 +126,22 @@ def _issues(error: LayerRejected) -> dict[str, Any]:
     return {"issues": shown, "issue_count": len(issues)}
 
 
+def status_of(error: GridmapError) -> int:
+    """Return the status of an error.
+
+    Parameters
+    ----------
+    error
+        Any of ours.
+
+    Returns
+    -------
+    int
+        From `STATUSES`, by the most special class.
+    """
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
 async def _of_request(request: Request, error: RequestValidationError) -> JSONResponse:
     """Say which parameter cannot be used, and why; never what stood in it."""
     wrong = [
@@ -107,13 +149,38 @@ async def _of_request(request: Request, error: RequestValidationError) -> JSONRe
         for one in error.errors()
     ]
     names = ", ".join(str(one["parameter"]) for one in wrong)
-    return _problem(request, 422, "request", f"cannot be used: {names}", errors=wrong)
+    status = _as_the_standard_has_it(request, 422)
+    return _problem(request, status, "request", f"cannot be used: {names}", errors=wrong)
+
+
+def _as_the_standard_has_it(request: Request, status: int) -> int:
+    """Return 400 in place of 422 where OGC's standards rule."""
+    return 400 if status == 422 and f"{request.url.path}/".startswith("/ogc/") else status
 
 
 async def _of_route(request: Request, error: HTTPException) -> JSONResponse:
     headers = dict(error.headers or {})
-    code = TooLarge.code if error.status_code == STATUSES[TooLarge] else "http"
-    return _problem(request, error.status_code, code, str(error.detail), headers=headers)
+    return _problem(request, error.status_code, "http", str(error.detail), headers=headers)
+
+
+def problem_of_status(request: Request, status: int, detail: str) -> JSONResponse:
+    """Return the problem of a request that no route has seen.
+
+    Parameters
+    ----------
+    request
+        What is answered.
+    status
+        Of HTTP.
+    detail
+        Why.
+
+    Returns
+    -------
+    JSONResponse
+        With the code ``http``.
+    """
+    return _problem(request, status, "http", detail)
 
 
 async def _of_program(request: Request, _error: Exception) -> JSONResponse:

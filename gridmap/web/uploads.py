@@ -30,10 +30,10 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from gridmap import jobs
-from gridmap.errors import InputError, OutsideScope, StoreUnavailable, TooLarge
+from gridmap.errors import InputError, StoreUnavailable, TooLarge
 from gridmap.jobs.edits import content_hash
 from gridmap.jobs.queue import Order
-from gridmap.model import Limits, Right, Role, layer
+from gridmap.model import Limits, Role, layer
 from gridmap.web.access import Asker, Store
 from gridmap.web.bodies import RefreshBody
 from gridmap.web.problems import problems
@@ -365,7 +365,7 @@ async def import_file(
     request: Request, store: Store, writer: Written, options: Options
 ) -> JSONResponse:
     """Take a file, and check or import it in the background."""
-    writer.asker.require(Right.WRITE)
+    writer.require_write()
     layer(options.layer)
     settings: Settings = request.app.state.settings
     folder: Path = request.app.state.uploads
@@ -442,9 +442,7 @@ def _import_of(
 @router.post("/refreshes", status_code=202, responses=problems(409, 422))
 def refresh(request: Request, store: Store, writer: Written, body: RefreshBody) -> JSONResponse:
     """Compute figures anew in the background: of the whole district, so by who sees it whole."""
-    writer.asker.require(Right.WRITE)
-    if not writer.asker.whole:
-        raise OutsideScope("figures are computed for the whole district; ask who sees all of it")
+    writer.require_write()
     order = Order(
         "refresh",
         body.subject,

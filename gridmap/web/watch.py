@@ -12,14 +12,14 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
+from fastapi import Request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.datastructures import MutableHeaders
 
 from gridmap import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from fastapi import Request, Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOG = logging.getLogger("gridmap.access")
 
@@ -55,31 +55,57 @@ class Watch:
         """Return all counts in the text form of Prometheus."""
         return generate_latest(self.registry)
 
-    async def __call__(
-        self, request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        """Give a request its id, answer it, count and log it."""
+    def saw(self, request: Request, status: int, took_s: float) -> None:
+        """Count and log a request.
+
+        Parameters
+        ----------
+        request
+            After it was answered.
+        status
+            Of the answer.
+        took_s
+            Seconds it took.
+        """
+        route = route_of(request)
+        self._requests.labels(request.method, route, status).inc()
+        self._seconds.labels(route).observe(took_s)
+        told = {
+            "id": request.state.id,
+            "method": request.method,
+            "route": route,
+            "status": status,
+            "ms": round(took_s * 1000, 1),
+        }
+        LOG.info(json.dumps(told))
+
+
+class Watched:
+    """Gives each request its id, and tells the watch of it."""
+
+    def __init__(self, app: ASGIApp, watch: Watch) -> None:
+        self._app, self._watch = app, watch
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, count and log it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
         request.state.id = secrets.token_hex(8)
-        begun = time.perf_counter()
-        status = 500
+        begun, status = time.perf_counter(), 500
+
+        async def seen(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request.state.id
+            await send(message)
+
         try:
-            response = await call_next(request)
-            status = response.status_code
-            response.headers["X-Request-ID"] = request.state.id
-            return response
+            await self._app(scope, receive, seen)
         finally:
-            took = time.perf_counter() - begun
-            route = route_of(request)
-            self._requests.labels(request.method, route, status).inc()
-            self._seconds.labels(route).observe(took)
-            told = {
-                "id": request.state.id,
-                "method": request.method,
-                "route": route,
-                "status": status,
-                "ms": round(took * 1000, 1),
-            }
-            LOG.info(json.dumps(told))
+            self._watch.saw(request, status, time.perf_counter() - begun)
 
 
 def route_of(request: Request) -> str:
@@ -93,7 +119,7 @@ def route_of(request: Request) -> str:
     Returns
     -------
     str
-        As ``/api/coverage/{code}``; `UNKNOWN` where no route fitted.
+        As ``/api/v1/coverage/{code}``; `UNKNOWN` where no route fitted.
     """
     route = request.scope.get("route")
     return getattr(route, "path", None) or UNKNOWN

@@ -15,9 +15,9 @@ from fastapi import Depends, Header, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
 
-from gridmap.errors import InputError, VersionNeeded
+from gridmap.errors import InputError, OutsideScope, VersionNeeded
 from gridmap.jobs.change_sets import Tolerances
-from gridmap.model import Scope
+from gridmap.model import Right, Scope
 from gridmap.web.access import Asker
 
 if TYPE_CHECKING:
@@ -43,6 +43,17 @@ class Writer:
         """Whose name stands in the book."""
         return self.asker.account
 
+    def require_write(self) -> None:
+        """Refuse who may not write, or not everywhere: checks of a write see the whole district.
+
+        Raises
+        ------
+        OutsideScope
+            The role has not the right, or the account not the whole.
+        """
+        self.asker.require(Right.WRITE)
+        require_whole(self.asker)
+
     def why(self, given: str | None) -> str:
         """Return the reason, of the body or the header.
 
@@ -55,6 +66,23 @@ class Writer:
         if not reason:
             raise InputError("say why: in the body as why, or in the header X-Change-Reason")
         return reason
+
+
+def require_whole(asker: Scope) -> None:
+    """Refuse who does not see the whole district.
+
+    Parameters
+    ----------
+    asker
+        Who asks.
+
+    Raises
+    ------
+    OutsideScope
+        It has a scope.
+    """
+    if not asker.whole:
+        raise OutsideScope("this is of the whole district; ask somebody who sees all of it")
 
 
 def writer_of(

@@ -175,7 +175,7 @@ const gridmap = (() => {
 
   async function fetchDetails(name, bounds, signal) {
     const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
-    const response = await fetch(`/api/features/${name}?bbox=${box.map((v) => v.toFixed(6)).join(",")}`, { signal });
+    const response = await fetch(`/api/v1/features/${name}?bbox=${box.map((v) => v.toFixed(6)).join(",")}`, { signal });
     if (!response.ok) throw new Error(String(response.status));
     return response.json();
   }
@@ -443,7 +443,7 @@ const gridmap = (() => {
   }
 
   async function uncovered(code) {
-    if (!config.packed) return answered(`/api/coverage/${code}/uncovered?limit=100`);
+    if (!config.packed) return answered(`/api/v1/coverage/${code}/uncovered?limit=100`);
     packedDetails("building", L.latLngBounds([0, 0], [0, 0]));
     const rows = unpacked.building
       .filter(({ feature: { properties: p } }) => ["uncovered", "neighbour"].includes(p.status) && (p.grid_code || "").startsWith(code))
@@ -460,7 +460,7 @@ const gridmap = (() => {
   }
 
   async function blindRows(code) {
-    const answer = await answered(`/api/coverage/${code}/blind?limit=100`);
+    const answer = await answered(`/api/v1/coverage/${code}/blind?limit=100`);
     return { heading: t("blind areas"), ...answer, rows: answer.rows.map((row) => [row, `${crumbs(row.unit_code)} · ${row.number}`,
       `${amount(row.area_m2, "m2")} · ${t("road")} ${amount(row.road_m, "m")} · ${t("frontage")} ${amount(row.frontage_m, "m")}`,
       `${number(row.household_count)} ${t("households")}`]) };
@@ -479,7 +479,7 @@ const gridmap = (() => {
   }
 
   async function allLenses(box, code) {
-    const [every, unit] = await Promise.all([answered("/api/lenses"), answered(`/api/coverage/${code}`)]);
+    const [every, unit] = await Promise.all([answered("/api/v1/lenses"), answered(`/api/v1/coverage/${code}`)]);
     const rows = every.map((one) => [one, unit.rates.find((r) => r.measure.startsWith(`${one.code}.`) && FIRST.test(r.measure))]);
     box.replaceChildren(el("ul", { class: "rows" }, ...rows.filter(([, rate]) => rate).map(([one, rate]) => {
       const list = el("ul", { class: "rows inner" });
@@ -496,14 +496,14 @@ const gridmap = (() => {
   }
 
   async function lensRows(one, code) {
-    const answer = await answered(`/api/coverage/${code}/targets?lens=${encodeURIComponent(one.code)}&limit=100`);
+    const answer = await answered(`/api/v1/coverage/${code}/targets?lens=${encodeURIComponent(one.code)}&limit=100`);
     return { heading: t("not covered"), ...answer, rows: answer.rows.map((row) => [row, row.name || row.target_code,
       t(REASONS[row.reason] || row.reason || "") + (row.missing ? ` · ${t("missing")}: ${partNames(one, row.missing)}` : ""), row.household_count === null ? "" : `${number(row.household_count)} ${t("households")}`,
       (list) => evidence(list, () => linkRows(one, row.target_code))]) };
   }
 
   async function linkRows(one, target) {
-    const answer = await answered(`/api/evidence?lens=${encodeURIComponent(one.code)}&target=${encodeURIComponent(target)}`);
+    const answer = await answered(`/api/v1/evidence?lens=${encodeURIComponent(one.code)}&target=${encodeURIComponent(target)}`);
     const rows = answer.rows.map((row) => [row, row.holder_name || row.holder_code || row.given_to,
       `${row.begins || "…"} – ${row.ends || "…"} · ${t(REASONS[row.verdict] || row.verdict)}`, ""]);
     return { heading: t("links"), total: rows.length, rows };

@@ -1,0 +1,183 @@
+"""What the interfaces say of themselves: OpenAPI, complete with every error, and its page.
+
+Belongs here: the documents that are made of the routes. Does not belong here: the routes.
+"""
+
+from __future__ import annotations
+
+import copy
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from gridmap import __version__
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+PROBLEM = "application/problem+json"
+
+STATUSES = {
+    400: "What was asked cannot be read",
+    401: "Nobody is signed in",
+    403: "The account may not do this",
+    404: "There is no such thing, or it lies outside the account's area",
+    409: "The store has changed meanwhile, or its rules refuse this",
+    412: "The row is no longer as the request has it",
+    422: "What was asked cannot be used",
+    429: "Too many requests",
+    500: "The server failed; its log has the request's id",
+    503: "The store is busy, took too long or cannot be reached; see Retry-After",
+}
+"""Every status of an error, and what it says; the body is a problem (RFC 9457)."""
+
+_OGC_STATUSES = (400, 401, 403, 404, 429, 500, 503)
+
+_SCHEMA = {
+    "type": "object",
+    "title": "Problem",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "description": "Stable; for programs."},
+        "request": {"type": ["string", "null"], "description": "The id in the server's log."},
+        "errors": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+router = APIRouter()
+
+
+def add_documents(app: FastAPI) -> None:
+    """Let an application's document name every error of every route.
+
+    Parameters
+    ----------
+    app
+        The application, with all its routes.
+    """
+    plain = app.openapi
+
+    def complete() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain()
+            document["info"]["license"] = {"name": "as the operator says"}
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            schemas["Problem"] = _SCHEMA
+            for path, operations in document["paths"].items():
+                for operation in operations.values():
+                    _with_problems(operation, ogc=path.startswith("/ogc"))
+        return app.openapi_schema or {}
+
+    app.openapi = complete  # type: ignore[method-assign]
+    app.include_router(router)
+
+
+def _with_problems(operation: dict[str, Any], *, ogc: bool) -> None:
+    answers = operation.setdefault("responses", {})
+    answers.pop("422", None)
+    body = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for status in _OGC_STATUSES if ogc else STATUSES:
+        answers[str(status)] = {"description": STATUSES[status], "content": body}
+
+
+def document_of(app: FastAPI, prefix: str, version: str = "3.1.0") -> dict[str, Any]:
+    """Return the part of an application's document below a path, as a document of its own.
+
+    Parameters
+    ----------
+    app
+        After `add_documents`.
+    prefix
+        Of the paths; they are written without it, and the server with it.
+    version
+        ``3.1.0``, or ``3.0.3`` for programs that read no newer one.
+
+    Returns
+    -------
+    dict
+        OpenAPI.
+    """
+    whole = app.openapi()
+    paths = {
+        path.removeprefix(prefix) or "/": operations
+        for path, operations in whole["paths"].items()
+        if path == prefix or path.startswith(prefix + "/")
+    }
+    document = copy.deepcopy({**whole, "openapi": version, "paths": paths})
+    document["servers"] = [{"url": prefix}]
+    used = repr(paths)
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    for name in [name for name in schemas if f"schemas/{name}'" not in used]:
+        if not any(f"schemas/{name}'" in repr(schema) for schema in schemas.values()):
+            del schemas[name]
+    return _older(document) if version.startswith("3.0") else document
+
+
+def _older(part: Any) -> Any:
+    """Return a part of a document in the words of OpenAPI 3.0, where null is no type."""
+    if isinstance(part, list):
+        return [_older(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    told = {key: _older(value) for key, value in part.items()}
+    if isinstance(told.get("type"), list):
+        told["nullable"] = "null" in told["type"]
+        told["type"] = next(kind for kind in told["type"] if kind != "null")
+    some = told.get("anyOf")
+    if isinstance(some, list) and {"type": "null"} in some:
+        others = [one for one in some if one != {"type": "null"}]
+        del told["anyOf"]
+        told |= {"nullable": True, **(others[0] if len(others) == 1 else {"anyOf": others})}
+    return told
+
+
+@router.get("/api/v1/openapi.json", include_in_schema=False)
+def openapi(request: Request) -> JSONResponse:
+    """Describe the interface for programs, in OpenAPI 3.1."""
+    return JSONResponse(document_of(request.app, "/api/v1"))
+
+
+@router.get("/api/docs", include_in_schema=False, response_class=HTMLResponse)
+def docs(_request: Request) -> HTMLResponse:
+    """Show the interface as a page; its script is our own server's, and runs under its nonce."""
+    nonce = secrets.token_urlsafe(16)
+    policy = (
+        "default-src 'none'; connect-src 'self'; img-src 'self' data:; "
+        f"script-src 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; font-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )
+    return HTMLResponse(
+        _PAGE.replace("{nonce}", nonce).replace("{version}", __version__),
+        headers={"Content-Security-Policy": policy},
+    )
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>gridmap API {version}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/static/vendor/swagger-ui/swagger-ui.css">
+</head>
+<body>
+<main id="docs"></main>
+<script nonce="{nonce}" src="/static/vendor/swagger-ui/swagger-ui-bundle.js"></script>
+<script nonce="{nonce}">
+SwaggerUIBundle({
+  url: "/api/v1/openapi.json", dom_id: "#docs", validatorUrl: null, deepLinking: true,
+  supportedSubmitMethods: ["get"], docExpansion: "list", defaultModelsExpandDepth: -1,
+});
+</script>
+</body>
+</html>
+"""
