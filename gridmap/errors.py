@@ -35,6 +35,12 @@ class FileUnreadable(InputError):
     code = "file_unreadable"
 
 
+class TooLarge(InputError):
+    """What was sent is larger than the server takes."""
+
+    code = "too_large"
+
+
 class CrsError(InputError):
     """A frame has no coordinate reference system, or not the kind that is needed."""
 
@@ -121,6 +127,24 @@ class BatchNotFound(NotFound):
     code = "batch_not_found"
 
 
+class RowNotFound(NotFound):
+    """No row of the layer has this code on this date."""
+
+    code = "row_not_found"
+
+
+class JobNotFound(NotFound):
+    """No job of this account has this id."""
+
+    code = "job_not_found"
+
+
+class CorrectionNotFound(NotFound):
+    """No correction has this number."""
+
+    code = "correction_not_found"
+
+
 class AccountNotFound(NotFound):
     """No account has this name."""
 
@@ -131,6 +155,18 @@ class Conflict(GridmapError):
     """The request contradicts the present state of the store."""
 
     code = "conflict"
+
+
+class StaleVersion(Conflict):
+    """What is to be changed was changed meanwhile: read it again, then decide again."""
+
+    code = "stale_version"
+
+
+class VersionNeeded(GridmapError):
+    """A write does not say which version of the row it is based on."""
+
+    code = "version_needed"
 
 
 class Forbidden(GridmapError):

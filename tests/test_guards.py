@@ -51,6 +51,14 @@ def superuser(url):
                 ),
                 {"code": f"trap{number}", "host": host},
             )
+        for unit in (GRID, SIBLING, None):
+            conn.execute(
+                sa.text(
+                    "INSERT INTO correction (layer, code, unit_code, version, account, sha256)"
+                    " VALUES ('building', 'T1', :unit, 1, 'wang', 'x')"
+                ),
+                {"unit": unit},
+            )
     yield engine
     engine.dispose()
 

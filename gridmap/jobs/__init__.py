@@ -40,6 +40,13 @@ if TYPE_CHECKING:
     from gridmap.jobs.book import batch_rows, batches, undo
     from gridmap.jobs.books import reconcile
     from gridmap.jobs.cameras import refresh_camera_coverage
+    from gridmap.jobs.change_sets import (
+        book_of_batches,
+        change,
+        change_row,
+        stored_row,
+        undo_change,
+    )
     from gridmap.jobs.collections import (
         MAX_ZOOM,
         Asked,
@@ -56,6 +63,7 @@ if TYPE_CHECKING:
         tile_fields,
     )
     from gridmap.jobs.connection import database, service
+    from gridmap.jobs.corrections import accept, decline, list_corrections, suggest
     from gridmap.jobs.coverage import refresh_org_coverage
     from gridmap.jobs.days_apart import Difference, diff
     from gridmap.jobs.demo import build_demo
@@ -67,6 +75,8 @@ if TYPE_CHECKING:
     from gridmap.jobs.matters import triage_matters
     from gridmap.jobs.numbers import number_grids
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
+    from gridmap.jobs.queue import Queue, job_of, short_report
+    from gridmap.jobs.refreshes import refreshed
     from gridmap.jobs.reports import require_report, write_report
     from gridmap.jobs.sessions import (
         SignedIn,
@@ -85,6 +95,19 @@ if TYPE_CHECKING:
     from gridmap.jobs.views import Source, write_views
 
 _MODULES = {
+    "change": "change_sets",
+    "change_row": "change_sets",
+    "stored_row": "change_sets",
+    "book_of_batches": "change_sets",
+    "undo_change": "change_sets",
+    "suggest": "corrections",
+    "list_corrections": "corrections",
+    "accept": "corrections",
+    "decline": "corrections",
+    "job_of": "queue",
+    "Queue": "queue",
+    "short_report": "queue",
+    "refreshed": "refreshes",
     **dict.fromkeys(
         (
             "DEMO_ACCOUNTS",
@@ -191,8 +214,10 @@ __all__ = [
     "Difference",
     "Finding",
     "Page",
+    "Queue",
     "SignedIn",
     "Source",
+    "accept",
     "add_account",
     "add_token",
     "audit_events",
@@ -200,9 +225,12 @@ __all__ = [
     "batches",
     "blank_spots",
     "blind_areas",
+    "book_of_batches",
     "build_demo",
     "camera_issues",
+    "change",
     "change_password",
+    "change_row",
     "collection_extent",
     "collection_fields",
     "collection_item",
@@ -211,6 +239,7 @@ __all__ = [
     "coverage_trend",
     "database",
     "days_of",
+    "decline",
     "demo_links",
     "diff",
     "disable_account",
@@ -223,9 +252,11 @@ __all__ = [
     "failure_losses",
     "features",
     "import_layer",
+    "job_of",
     "lens_targets",
     "lenses_of",
     "list_accounts",
+    "list_corrections",
     "list_snapshots",
     "list_tokens",
     "locate",
@@ -239,6 +270,7 @@ __all__ = [
     "reconcile",
     "refresh_camera_coverage",
     "refresh_org_coverage",
+    "refreshed",
     "require_guarded",
     "require_report",
     "reset_password",
@@ -247,15 +279,19 @@ __all__ = [
     "session_scope",
     "shaped_layers",
     "shifted_shapes",
+    "short_report",
     "sign_in",
     "sign_in_foreign",
     "sign_out",
+    "stored_row",
+    "suggest",
     "take_snapshot",
     "tile_fields",
     "token_scope",
     "triage_matters",
     "uncovered_buildings",
     "undo",
+    "undo_change",
     "unit_coverage",
     "use_link",
     "verify_audit",

@@ -6,7 +6,7 @@ import datetime as dt
 import time
 from collections import Counter
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import geopandas as gpd
 import pandas as pd
@@ -17,7 +17,11 @@ from gridmap.jobs.checks import ASSIGNED_LAYERS, assigned_to
 from gridmap.model import LAYERS, Batch, Change, ImportReport, LayerSpec, Level
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from sqlalchemy import Connection, Engine
+
+Found = TypeVar("Found")
 
 LOOK_UP_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 """After a lost connection the book is looked up after these waits: a server needs up to 5 s to
@@ -65,6 +69,9 @@ def applied(
     staged: store.Staged,
     rows: pd.DataFrame,
     actor: str | None,
+    *,
+    action: str = "import",
+    told: Mapping[str, Any] | None = None,
 ) -> ImportReport:
     """Write compared rows as one batch, with what follows from them.
 
@@ -82,6 +89,10 @@ def applied(
         The same rows.
     actor
         Who writes.
+    action
+        What the book calls it.
+    told
+        What its event says beside counts and source.
 
     Returns
     -------
@@ -101,6 +112,7 @@ def applied(
         rows=report.rows,
         key=report.key,
         actor=actor,
+        action=action,
     )
     store.write_counts(conn, batch_id, **counts)
     if report.changes:
@@ -111,7 +123,8 @@ def applied(
             _reassign(conn, effective, batch_id)
         store.write_target_units(conn)
     details = {"batch": batch_id, "source": report.source, "sha256": report.sha256, **counts}
-    store.write_event(conn, "import", subject=spec.name, actor=actor, details=details)
+    details |= told or {}
+    store.write_event(conn, action, subject=spec.name, actor=actor, details=details)
     return replace(report, committed=True, batch_id=batch_id)
 
 
@@ -235,10 +248,37 @@ def settled(engine: Engine, report: ImportReport, cause: StoreUnavailable) -> Im
     Conflict, StoreError
         See `done_before`.
     """
+    return looked_up(
+        lambda: done_before(engine, report), cause, f"run it again with --key {report.key}"
+    )
+
+
+def looked_up(look: Callable[[], Found | None], cause: StoreUnavailable, again: str) -> Found:
+    """Look up what became of a write whose connection was lost, until it can be told.
+
+    Parameters
+    ----------
+    look
+        Looks it up once, after every writer has finished.
+    cause
+        What was seen.
+    again
+        How to do it again without doing it twice.
+
+    Returns
+    -------
+    Found
+        What was written.
+
+    Raises
+    ------
+    StoreUnavailable
+        Nothing was written, or nobody can tell yet; the message says which.
+    """
     for wait in LOOK_UP_S:
         time.sleep(wait)
         try:
-            found = done_before(engine, report)
+            found = look()
         except StoreUnavailable:
             continue
         if found:
@@ -247,8 +287,8 @@ def settled(engine: Engine, report: ImportReport, cause: StoreUnavailable) -> Im
             "the connection to the database was lost and nothing was written; run it again"
         ) from cause
     raise StoreUnavailable(
-        "the connection to the database was lost, and whether the import was written cannot be "
-        f"told yet; run it again with --key {report.key}: it is not written twice"
+        "the connection to the database was lost, and whether it was written cannot be told yet; "
+        f"{again}: it is not written twice"
     ) from cause
 
 
@@ -350,31 +390,68 @@ def undo(engine: Engine, batch_id: int, *, actor: str | None = None) -> dict[str
     until the next refresh.
     """
     with store.transaction(engine, writes=True) as conn:
-        batch = _batch(conn, batch_id)
-        if batch.undone_by:
-            raise Conflict(f"batch {batch_id} was undone already, by batch {batch.undone_by}")
-        if batch.undoes:
-            raise Conflict(
-                f"batch {batch_id} undoes batch {batch.undoes}; to have that back, import "
-                f"{batch.source} again"
-            )
-        by = store.write_batch(
-            conn,
-            layer=batch.layer,
-            source=batch.source,
-            sha256=batch.sha256,
-            effective=batch.effective,
-            rows=0,
-            action="undo",
-            undoes=batch_id,
-            actor=actor,
+        return undone(conn, batch_id, actor=actor)
+
+
+def undone(
+    conn: Connection,
+    batch_id: int,
+    *,
+    actor: str | None,
+    key: str | None = None,
+    told: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Take back what a write changed, in a transaction that writes.
+
+    Parameters
+    ----------
+    conn
+        An open connection that writes.
+    batch_id
+        Which write.
+    actor
+        Who does it.
+    key
+        Names the undoing in the book.
+    told
+        What its event says beside counts.
+
+    Returns
+    -------
+    dict
+        As `undo`.
+
+    Raises
+    ------
+    BatchNotFound, Conflict
+        See `undo`.
+    """
+    batch = _batch(conn, batch_id)
+    if batch.undone_by:
+        raise Conflict(f"batch {batch_id} was undone already, by batch {batch.undone_by}")
+    if batch.undoes:
+        raise Conflict(
+            f"batch {batch_id} undoes batch {batch.undoes}; to have that back, import "
+            f"{batch.source} again"
         )
-        counts = store.undo_batch(conn, batch)
-        store.write_target_units(conn)
-        store.write_counts(conn, by, **counts)
-        _require_nothing_left(conn, batch)
-        details = {"batch": by, "undoes": batch_id, **counts}
-        store.write_event(conn, "undo", subject=batch.layer, actor=actor, details=details)
+    by = store.write_batch(
+        conn,
+        layer=batch.layer,
+        source=batch.source,
+        sha256=batch.sha256,
+        effective=batch.effective,
+        rows=0,
+        action="undo",
+        undoes=batch_id,
+        actor=actor,
+        key=key,
+    )
+    counts = store.undo_batch(conn, batch)
+    store.write_target_units(conn)
+    store.write_counts(conn, by, **counts)
+    _require_nothing_left(conn, batch)
+    details = {"batch": by, "undoes": batch_id, **counts, **(told or {})}
+    store.write_event(conn, "undo", subject=batch.layer, actor=actor, details=details)
     return {"batch": asdict(batch), "undone_by": by, **counts}
 
 

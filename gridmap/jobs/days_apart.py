@@ -14,6 +14,7 @@ from gridmap.errors import InputError, UnitNotFound
 from gridmap.jobs.cameras import write_camera_coverage
 from gridmap.jobs.coverage import write_org_coverage
 from gridmap.jobs.rates import stored_rates
+from gridmap.jobs.records import records
 from gridmap.model import DIVISION_LEVELS, Level
 
 if TYPE_CHECKING:
@@ -49,6 +50,16 @@ class Difference:
         """Return the frames by name, as layers of a file."""
         names = ("divisions", "buildings", "coverage", "ground", "rates", "lineage")
         return {name: getattr(self, name) for name in names}
+
+    def as_dict(self, limit: int) -> dict[str, Any]:
+        """Return the difference for JSON: of each frame the first rows, and how many there are."""
+        parts = {}
+        for name, frame in self.layers().items():
+            index = [one for one in frame.index.names if one is not None]
+            plain = pd.DataFrame(frame.drop(columns="geometry", errors="ignore"))
+            rows = records(plain.reset_index(drop=not index).head(limit))
+            parts[name] = {"total": len(frame), "rows": rows}
+        return {"from": self.before, "to": self.after, **parts}
 
 
 @dataclass(frozen=True)

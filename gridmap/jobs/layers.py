@@ -67,6 +67,7 @@ def import_layer(
     commit: bool = False,
     key: str | None = None,
     actor: str | None = None,
+    source_name: str | None = None,
     today: dt.date | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
@@ -106,6 +107,8 @@ def import_layer(
         if none is given.
     actor
         Who imports, for the book.
+    source_name
+        What the book calls the file; its own name if not given.
     today
         The day after which no row may begin; the present day if not given.
     progress
@@ -161,7 +164,7 @@ def import_layer(
     issues = with_places(issues, _shapes(frame))
     report = ImportReport(
         layer=name,
-        source=path.name,
+        source=source_name or path.name,
         sha256=source.sha256,
         effective=effective.isoformat(),
         rows=len(frame),
@@ -176,7 +179,7 @@ def import_layer(
         return earlier
     if any(issue.rule == "F01" for issue in issues):
         raise _rejected(_with_frames(engine, report, spec, frame, source_crs))
-    how = _Import(
+    how = Import(
         spec, effective, source_crs, tolerance_m, snap_m, band, repair, only, commit, actor, tell
     )
     try:
@@ -188,8 +191,8 @@ def import_layer(
 
 
 @dataclass(frozen=True)
-class _Import:
-    """How a file is to be checked and written; see `import_layer`."""
+class Import:
+    """How rows are to be checked and written; see `import_layer`."""
 
     spec: LayerSpec
     effective: dt.date
@@ -225,42 +228,73 @@ def _with_frames(
 
 
 def _against_store(
-    engine: Engine, report: ImportReport, frame: pd.DataFrame, how: _Import
+    engine: Engine, report: ImportReport, frame: pd.DataFrame, how: Import
 ) -> ImportReport:
     """Check rows against what is stored, compare them with it, and write them if told to."""
     spec, effective, only = how.spec, how.effective, how.only
     rows = spec.parse(frame)
     if spec.kinds:
         rows = crs.to_storage(rows)
-    issues = list(report.issues)
     with store.transaction(engine, writes=how.commit) as conn:
-        rows = _unrounded(conn, spec, rows, effective)
-        found = frame_issues(conn, spec, _shapes(frame), rows, how.source_crs, effective)
-        issues += one_cause(found, reference_issues(conn, spec, rows, effective, only))
-        misplaced = any(issue.severity is Severity.ERROR for issue in found)
-        if spec.level and not misplaced:
-            rows, borders = tiled(
-                conn,
-                spec.level,
-                rows,
-                effective,
-                tolerance_m=how.tolerance_m,
-                snap_m=how.snap_m,
-                repair=how.repair,
-                only=only,
-            )
-            issues += borders
-        rows, assignment = derived_columns(conn, spec, rows, effective)
-        if not misplaced:
-            assignment += household_issues(conn, spec, rows, effective, only, how.band)
-        told = with_places(issues + assignment, rows.geometry if spec.kinds else None)
-        report = replace(report, issues=tuple(told))
+        report, rows = judged(conn, report, frame, rows, how)
         if report.errors:
             raise _rejected(report)
         how.tell("writing" if how.commit else "comparing", 0.0)
         with store.staged_layer(conn, spec.name, rows, effective=effective, only=only) as staged:
             report = compared(conn, report, staged)
             return applied(conn, report, spec, staged, rows, how.actor) if how.commit else report
+
+
+def judged(
+    conn: Connection,
+    report: ImportReport,
+    frame: pd.DataFrame,
+    rows: pd.DataFrame,
+    how: Import,
+) -> tuple[ImportReport, pd.DataFrame]:
+    """Check rows against what is stored, and derive what follows from it.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    report
+        With what the rows show by themselves.
+    frame
+        The rows as they were given, index: row number.
+    rows
+        The same, parsed; geometry in EPSG:4490.
+    how
+        What is to be done with them.
+
+    Returns
+    -------
+    ImportReport, DataFrame or GeoDataFrame
+        The report with all issues; the rows as they would be stored.
+    """
+    spec, effective, only = how.spec, how.effective, how.only
+    issues = list(report.issues)
+    rows = _unrounded(conn, spec, rows, effective)
+    found = frame_issues(conn, spec, _shapes(frame), rows, how.source_crs, effective)
+    issues += one_cause(found, reference_issues(conn, spec, rows, effective, only))
+    misplaced = any(issue.severity is Severity.ERROR for issue in found)
+    if spec.level and not misplaced:
+        rows, borders = tiled(
+            conn,
+            spec.level,
+            rows,
+            effective,
+            tolerance_m=how.tolerance_m,
+            snap_m=how.snap_m,
+            repair=how.repair,
+            only=only,
+        )
+        issues += borders
+    rows, assignment = derived_columns(conn, spec, rows, effective)
+    if not misplaced:
+        assignment += household_issues(conn, spec, rows, effective, only, how.band)
+    told = with_places(issues + assignment, rows.geometry if spec.kinds else None)
+    return replace(report, issues=tuple(told)), rows
 
 
 def _unrounded(

@@ -48,6 +48,38 @@ RULES: dict[str, Rule] = {
         "the file does not say its coordinate reference system; name it: --source-crs EPSG:4490",
         "文件未声明坐标系，请用 --source-crs EPSG:4490 等参数指明",
     ),
+    # E: what is said of single rows over the network
+    "E01.exists": Rule(
+        _E,
+        "a {layer} with the code {value!r} exists already; update it, or give another code",
+        "编码为 {value!r} 的{layer}已存在，请改为更新，或使用其他编码",
+    ),
+    "E01.unknown": Rule(
+        _E,
+        "there is no {layer} with the code {value!r} on {date}",
+        "{date} 没有编码为 {value!r} 的{layer}",
+    ),
+    "E01.twice": Rule(
+        _E,
+        "{value!r} is edited twice, in edits {rows}; say once what it shall be",
+        "{value!r} 在第 {rows} 条修改中重复出现，请合并为一条",
+    ),
+    "E01.field": Rule(
+        _E,
+        "a {layer} has no field {field!r} that can be written; it has {choices}",
+        "{layer}没有可写的字段“{field}”，可写字段：{choices}",
+    ),
+    "E01.key": Rule(
+        _E,
+        "{field} is part of the code {value!r}, which stays; end the row and create another",
+        "{field}是编码 {value!r} 的一部分，不能修改；请终止原记录并新建",
+    ),
+    "E02.person": Rule(
+        _E,
+        "{field} holds what looks like the number of an identity card or a mobile telephone; "
+        "gridmap keeps places, never persons: take it out",
+        "“{field}”中含有疑似身份证号或手机号；系统只记录地点，不记录个人信息，请删除",
+    ),
     "F02.null": Rule(
         _E,
         "{field} is empty; every {layer} needs one",

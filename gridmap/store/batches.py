@@ -64,7 +64,12 @@ def write_counts(conn: Connection, batch_id: int, **counts: int) -> None:
 
 
 def read_batches(
-    conn: Connection, *, batch_id: int | None = None, key: str | None = None, limit: int = 1000
+    conn: Connection,
+    *,
+    batch_id: int | None = None,
+    key: str | None = None,
+    before: int | None = None,
+    limit: int = 1000,
 ) -> list[Batch]:
     """Read the book of writes, the last first.
 
@@ -76,6 +81,8 @@ def read_batches(
         Only this batch.
     key
         Only the batch with this idempotency key.
+    before
+        Only batches with a lower id.
     limit
         The most rows to return.
 
@@ -92,6 +99,8 @@ def read_batches(
         query = query.where(b.id == batch_id)
     if key is not None:
         query = query.where(b.key == key)
+    if before is not None:
+        query = query.where(b.id < before)
     rows = conn.execute(query.order_by(b.id.desc()).limit(limit))
     return [Batch(**row._mapping) for row in rows]
 

@@ -59,6 +59,7 @@ from gridmap.tables.results import (
     snapshot_lens,
     unit_coverage,
 )
+from gridmap.tables.work import change_set, correction, web_job
 
 __all__ = [
     "CAMERAS",
@@ -77,6 +78,8 @@ __all__ = [
     "camera",
     "camera_issue",
     "camera_view",
+    "change_set",
+    "correction",
     "courtyard",
     "coverage_rate",
     "coverage_run",
@@ -108,4 +111,5 @@ __all__ = [
     "snapshot",
     "snapshot_lens",
     "unit_coverage",
+    "web_job",
 ]

@@ -46,6 +46,7 @@ from gridmap.tables.results import (
     snapshot_lens,
     unit_coverage,
 )
+from gridmap.tables.work import correction
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -85,6 +86,7 @@ UNIT_COLUMN: dict[Table, str] = {
     **_OF_LAYERS,
     **{HISTORY[table]: column for table, column in _OF_LAYERS.items()},
     **dict.fromkeys(_OF_RESULTS, "unit_code"),
+    correction: "unit_code",
 }
 """The column that says in which unit a row is; null or empty is no unit, seen by the whole only."""
 

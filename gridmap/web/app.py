@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from gridmap import __version__, credentials, jobs
 from gridmap.settings import Settings
-from gridmap.web import api, ogc, ogc_tiles, pages, v1
+from gridmap.web import api, changes, corrections, ogc, ogc_tiles, pages, uploads, v1
 from gridmap.web.documents import add_documents
 from gridmap.web.fresh import Kept
 from gridmap.web.limits import Limits
@@ -62,12 +62,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with jobs.service(chosen) as logins:
+        with jobs.service(chosen) as logins, uploads.uploads() as folder:
             jobs.require_guarded(logins.app, host=chosen.host, secret=chosen.secret)
             app.state.logins = logins
             app.state.engine = logins.app
             open_doors(app, credentials.signing_secret(chosen.secret, chosen.data_dir))
-            yield
+            app.state.uploads = folder
+            with closing(jobs.Queue(logins.app)) as app.state.queue:
+                yield
 
     # FastAPI's own pages of documentation load scripts from a foreign host (web.md 1.1), and ask
     # nobody who it is: ``documents`` has ours.
@@ -95,6 +97,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_problems(app)
     app.include_router(api.router)
     app.include_router(v1.router)
+    app.include_router(corrections.router)
+    app.include_router(uploads.router)
+    app.include_router(changes.router)
     app.include_router(ogc.router)
     app.include_router(ogc_tiles.router)
     app.include_router(pages.router)

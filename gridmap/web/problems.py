@@ -18,12 +18,16 @@ from gridmap.errors import (
     Forbidden,
     GridmapError,
     InputError,
+    LayerRejected,
     NotFound,
     SignInNeeded,
+    StaleVersion,
     StoreError,
     StoreUnavailable,
+    TooLarge,
     TooManyTries,
     TooMuch,
+    VersionNeeded,
 )
 
 if TYPE_CHECKING:
@@ -33,8 +37,11 @@ if TYPE_CHECKING:
 
 STATUSES: dict[type[GridmapError], int] = {
     InputError: 422,
+    TooLarge: 413,
     NotFound: 404,
     Conflict: 409,
+    StaleVersion: 412,
+    VersionNeeded: 428,
     Forbidden: 403,
     SignInNeeded: 401,
     TooManyTries: 429,
@@ -46,6 +53,25 @@ STATUSES: dict[type[GridmapError], int] = {
 """The most special class that fits gives the status."""
 
 RETRY_AFTER_S = 5
+MOST_ISSUES = 1000
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return how the problems that a route may answer with are described.
+
+    Parameters
+    ----------
+    *statuses
+        Which.
+
+    Returns
+    -------
+    dict
+        For ``responses`` of a route.
+    """
+    content = {"application/problem+json": {"schema": {"type": "object"}}}
+    every = sorted({*statuses, 401, 403, 503})
+    return {one: {"description": HTTPStatus(one).phrase, "content": content} for one in every}
 
 
 def add_problems(app: FastAPI) -> None:
@@ -89,7 +115,15 @@ def problem_of(request: Request, error: GridmapError) -> JSONResponse:
     if isinstance(error, SignInNeeded):
         headers["WWW-Authenticate"] = "Bearer"
     status = _as_the_standard_has_it(request, status_of(error))
-    return _problem(request, status, error.code, str(error), headers=headers)
+    more = _issues(error) if isinstance(error, LayerRejected) else {}
+    return _problem(request, status, error.code, str(error), headers=headers, **more)
+
+
+def _issues(error: LayerRejected) -> dict[str, Any]:
+    """Return what rows have wrong, the first of it where that is much."""
+    issues = error.report.issues
+    shown = [issue.as_dict() for issue in issues[:MOST_ISSUES]]
+    return {"issues": shown, "issue_count": len(issues)}
 
 
 def status_of(error: GridmapError) -> int:
