@@ -2,6 +2,7 @@
 
 import datetime as dt
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -443,6 +444,37 @@ def test_a_link_opens_once_and_not_for_long(engine):
     fresh = jobs.change_password(engine, token, current=None, new=OTHER, now=NOON)
     assert jobs.session_scope(engine, fresh, now=NOON)
     assert jobs.sign_in(engine, "li", OTHER, now=NOON)
+
+
+def test_of_many_who_use_a_link_at_once_one_gets_in(engine):
+    add(engine)
+    link = jobs.one_time_link(engine, "li", now=NOON, actor=None)
+
+    def use(_number):
+        try:
+            return jobs.use_link(engine, link, now=NOON)
+        except SignInRefused:
+            return None
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(one is not None for one in pool.map(use, range(12))) == 1
+    assert len(events(engine, "sign_in")) == 1
+
+
+def test_guesses_at_once_are_all_counted(engine):
+    add(engine)
+
+    def guess(number):
+        try:
+            return jobs.sign_in(engine, "li", f"guess number {number}", now=NOON)
+        except SignInRefused:
+            return None
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(guess, range(6))) == [None] * 6
+    with store.transaction(engine) as conn:
+        account = store.read_account(conn, "li")
+    assert (account["failed_count"], account["locked_until"]) == (5, NOON + 15 * MINUTE)
 
 
 def test_links_end_with_a_new_password_and_with_the_account(engine):

@@ -1,3 +1,4 @@
+import io
 import json
 import re
 
@@ -7,9 +8,11 @@ from typer.testing import CliRunner
 
 from gridmap import cli, model
 from gridmap.cli import words as names
+from gridmap.cli.accounts import link_address
 from gridmap.errors import GridmapError
 from gridmap.jobs.rates import UNIT_OF_MEASURE
 from gridmap.maps import LENSES
+from gridmap.settings import Settings
 
 pytestmark = pytest.mark.db
 
@@ -149,6 +152,70 @@ def test_a_network_is_not_served_without_a_secret(run, monkeypatch):
     code, _, err = run("demo")
     assert code == 2
     assert "for this machine only" in err.replace("\n", " ")
+
+
+def test_accounts_are_made_listed_and_closed(run, monkeypatch):
+    code, out, err = run(
+        "account", "add", "Longmenhao", "--role", "officer", "--range", "990101001"
+    )
+    assert code == 0
+    assert len(out.strip()) == 43, "the password alone, to be taken by a program"
+    assert "to be changed at the first sign-in" in err
+    monkeypatch.setattr("sys.stdin", io.StringIO("plum tree by the gate\n"))
+    words = ("account", "add", "chief", "--role", "admin", "--whole")
+    assert run(*words, "--password-stdin")[:2] == (0, "")
+    code, out, _ = run("account", "list")
+    assert code == 0
+    for told in ("longmenhao", "990101001", "Street or community officer", "first password",
+                 "The whole district", "Administrator"):  # fmt: skip
+        assert told in out
+    listed = json.loads(run("account", "list", "--json")[1])
+    assert [row["name"] for row in listed] == ["chief", "longmenhao"]
+    assert "password_hash" not in listed[0]
+    code, out, _ = run("account", "token", "add", "longmenhao", "QGIS", "--days", "7")
+    assert re.fullmatch(r"gm_[\w-]{43}", out.strip())
+    code, out, _ = run("account", "token", "list", "longmenhao")
+    assert "QGIS" in out
+    assert json.loads(run("account", "token", "list", "--json")[1])[0]["id"] == 1
+    assert run("account", "token", "revoke", "1")[0] == 0
+    assert "revoked" in run("account", "token", "list")[1]
+    code, out, _ = run("account", "link", "longmenhao")
+    assert re.fullmatch(r"http://127.0.0.1:8000/sign-in/link/[\w-]{43}", out.strip())
+    assert run("account", "disable", "longmenhao")[0] == 0
+    assert "disabled" in run("account", "list")[1]
+    assert run("account", "enable", "longmenhao")[0] == 0
+    code, out, _ = run("account", "password", "longmenhao")
+    assert (code, len(out.strip())) == (0, 43)
+    told = run("audit", "list", "--limit", 50)[1]
+    for action in ("account_added", "token_added", "token_revoked", "link_added",
+                   "account_disabled", "account_enabled", "password_changed"):  # fmt: skip
+        assert action in told
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("add", "a", "--role", "admin"), 2, "--range CODE, once or more, or --whole"),
+        (("add", "a", "--role", "admin", "--whole", "--range", "990101"), 2, "or --whole"),
+        (("add", "a b", "--role", "admin", "--whole"), 2, "letters and digits"),
+        (("add", "a", "--role", "leader", "--range", "9901010010"), 2, "no code of a division"),
+        (("add", "a", "--role", "admin", "--whole", "--password-stdin"), 2, "standard input"),
+        (("disable", "nobody"), 4, "no account 'nobody'"),
+        (("token", "add", "nobody", "x"), 4, "no account 'nobody'"),
+        (("token", "revoke", "7"), 4, "no token 7"),
+    ],
+)
+def test_what_no_account_can_be_is_said(run, monkeypatch, words, code, message):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    found, _, err = run("account", *words)
+    assert found == code
+    assert message in err.replace("\n", " ")
+
+
+def test_the_links_of_a_network_are_on_tls_under_its_name():
+    network = Settings(host="0.0.0.0", allowed_hosts="map.example,other.example", secret="s" * 32)
+    assert link_address(network, "x") == "https://map.example/sign-in/link/x"
+    assert link_address(Settings(host="::1", port=81), "x") == "http://[::1]:81/sign-in/link/x"
 
 
 def test_chinese_is_the_first_language(run, monkeypatch, tmp_path):

@@ -28,6 +28,7 @@ from gridmap.settings import Settings
 from gridmap.web import create_app
 from gridmap.web import signed as signed_module
 from gridmap.web.forms import local_path
+from gridmap.web.signed import Seal
 from gridmap.web.throttle import BY_ADDRESS, BY_NAME, Throttle, network_of
 
 GOOD = "plum tree by the gate"
@@ -102,6 +103,29 @@ def test_an_address_has_one_form():
     assert network_of(None) == network_of("a socket") == "none"
 
 
+# --- signatures
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_what_was_not_signed_here_opens_nothing(cookie, token):
+    seal = Seal("s" * 32)
+    assert seal.opened(cookie) is None
+    assert not seal.is_form_token("browser", token)
+    assert not Seal("t" * 32).is_form_token("browser", seal.form_token("browser"))
+    assert Seal("t" * 32).opened(seal.closed("session")) is None
+
+
+def test_a_form_token_is_another_each_time_and_of_one_browser():
+    seal = Seal("s" * 32)
+    tokens = {seal.form_token("browser") for _ in range(20)}
+    assert len(tokens) == 20
+    assert all(seal.is_form_token("browser", token) for token in tokens)
+    assert not any(seal.is_form_token("browse", token) for token in tokens)
+    # What is bound to nobody is not taken for what is bound to somebody.
+    assert not seal.is_form_token("x.browser", seal.form_token("browser").replace(".", ".x."))
+    assert seal.opened(seal.closed("session")) == "session"
+
+
 # --- the doors
 
 pytestmark = pytest.mark.db
@@ -163,7 +187,12 @@ OPEN = {"/health", "/health/live", "/sign-in", "/sign-in/link/{link}", "/sign-in
         "/sign-in/oidc/back", "/sign-out"}  # fmt: skip
 """What answers anybody; /sign-out does nothing for nobody."""
 
-FILL = {"code": "990101", "layer": "building", "link": "x" * 43, "z": "15", "x": "1", "y": "1"}
+DOCUMENTS = {"/api/docs", "/api/v1/openapi.json", "/ogc", "/ogc/", "/ogc/api", "/ogc/conformance",
+             "/ogc/tileMatrixSets", "/ogc/tileMatrixSets/{matrix_set}"}  # fmt: skip
+"""What the interfaces are, not what is in them."""
+
+FILL = {"code": "990101", "layer": "building", "collection": "building", "matrix_set":
+        "WebMercatorQuad"}  # fmt: skip
 
 
 def routes_of(app):
@@ -181,7 +210,8 @@ def routes_of(app):
 
 
 def test_every_route_asks_who_it_is(client):
-    seen = set()
+    """A new route that answers anybody must be named in `OPEN` or `DOCUMENTS`."""
+    seen, answered = set(), set()
     for route in routes_of(client.app):
         seen.add(route.path)
         if route.path in OPEN:
@@ -192,18 +222,25 @@ def test_every_route_asks_who_it_is(client):
             closed = answer.status_code in (401, 403) or (
                 answer.status_code == 303 and answer.headers["location"].startswith("/sign-in")
             )
-            assert closed, f"{method} {path}: {answer.status_code}"
-    assert {"/", "/api/locate", "/metrics", "/password", "/account"} <= seen
+            if not closed:
+                answered.add(route.path)
+                for told in ("9901", "玩具区", "积木街道"):
+                    assert told not in answer.text, f"{method} {path} tells of the district"
+    assert answered == DOCUMENTS
+    assert {"/", "/api/v1/locate", "/metrics", "/password", "/account"} <= seen
     assert seen >= OPEN
 
 
 def test_programs_are_told_and_people_are_sent(client):
-    told = client.get("/api/coverage/990101")
+    told = client.get("/api/v1/coverage/990101")
     assert (told.status_code, told.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert told.json()["code"] == "sign_in_needed"
     assert client.get("/").headers["location"] == "/sign-in"
     sent = client.get("/?lang=en")
-    assert (sent.status_code, sent.headers["location"]) == (303, "/sign-in?next=%2F%3Flang%3Den")
+    assert (sent.status_code, sent.headers["location"]) == (
+        303,
+        "/sign-in?lang=en&next=%2F%3Flang%3Den",
+    )
     for path in ("/health", "/health/live", "/sign-in", "/static/gridmap.css"):
         assert client.get(path).status_code == 200
 
@@ -216,8 +253,11 @@ def test_signing_in_changing_the_first_password_and_out(client, officer):
         assert flag in cookie
     assert "Secure" not in cookie
     assert client.get("/").headers["location"] == "/password"
-    assert client.get("/account").headers["location"] == "/password"
-    api = client.get("/api/locate?lon=1&lat=1")
+    onward = client.get("/?lang=en").headers["location"]
+    assert onward == "/password?lang=en&next=%2F%3Flang%3Den"
+    assert 'name="next" value="/?lang=en"' in client.get(onward).text
+    assert client.get("/account").headers["location"] == "/password?next=%2Faccount"
+    api = client.get("/api/v1/locate?lon=1&lat=1")
     assert (api.status_code, api.json()["code"]) == (403, "password_change_needed")
     assert post(client, "/password", current=GOOD, new=OTHER, again=OTHER).status_code == 303
     assert client.get("/").status_code == 200
@@ -309,14 +349,14 @@ def test_a_new_password_ends_other_sessions_at_once(client, url, officer):
 def test_an_account_disabled_by_another_program_is_out_after_seconds(client, url, monkeypatch):
     token = token_of(url)
     ask = {"Authorization": f"Bearer {token}"}
-    assert client.get("/api/lenses", headers=ask).status_code == 200
+    assert client.get("/api/v1/lenses", headers=ask).status_code == 200
     engine = store.connect(url)
     jobs.disable_account(engine, ADMIN, now=now(), actor=None)
     engine.dispose()
-    assert client.get("/api/lenses", headers=ask).status_code == 200, "remembered"
+    assert client.get("/api/v1/lenses", headers=ask).status_code == 200, "remembered"
     late = signed_module.time.monotonic() + signed_module.REMEMBERED_S
     monkeypatch.setattr(signed_module.time, "monotonic", lambda: late)
-    assert client.get("/api/lenses", headers=ask).status_code == 401
+    assert client.get("/api/v1/lenses", headers=ask).status_code == 401
     assert signed_module.REMEMBERED_S <= 5
 
 
@@ -329,7 +369,7 @@ def test_who_asks_is_looked_up_once_in_a_while(url, monkeypatch):
             lambda *args, **options: asked.append(1) or real(*args, **options),
         )
         for _ in range(5):
-            assert client.get("/api/lenses").status_code == 200
+            assert client.get("/api/v1/lenses").status_code == 200
     assert len(asked) == 1
 
 
@@ -339,9 +379,9 @@ def test_who_asks_is_looked_up_once_in_a_while(url, monkeypatch):
 )
 def test_a_bad_token_is_not_made_good_by_a_cookie(client, officer, sent):
     settle(client)
-    answer = client.get("/api/lenses", headers={"Authorization": sent})
+    answer = client.get("/api/v1/lenses", headers={"Authorization": sent})
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
-    assert client.get("/api/lenses").status_code == 200
+    assert client.get("/api/v1/lenses").status_code == 200
 
 
 def test_a_token_may_not_change_the_password_of_its_account(client, url):
@@ -381,7 +421,7 @@ def test_a_form_of_another_site_is_refused(client, officer, headers):
     assert client.post("/sign-in", data=filled, headers={"Referer": SITE + "/sign-in"}).is_redirect
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/password", "/api/whatever"])
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/password", "/api/v1/whatever"])
 @pytest.mark.parametrize("token", [None, "", "x", "anothers"])
 def test_without_its_token_nothing_is_done(client, url, officer, path, token):
     settle(client)
@@ -418,14 +458,14 @@ def test_scripts_of_our_pages_bring_the_token_as_a_header(client, officer, metho
         ({"Origin": "https://evil.example", "X-CSRF-Token": token}, "cross_site"),
         ({"Origin": SITE, "X-CSRF-Token": token}, "http"),
     ):
-        answer = client.request(method, "/api/locate", headers=headers, json={"a": 1})
+        answer = client.request(method, "/api/v1/locate", headers=headers, json={"a": 1})
         assert answer.json()["code"] == code
     assert answer.status_code == 405, "past the guard"
 
 
 def test_programs_with_a_token_need_no_form(client, url):
     ask = {"Authorization": f"Bearer {token_of(url)}"}
-    assert client.post("/api/locate", headers=ask, json={}).status_code == 405
+    assert client.post("/api/v1/locate", headers=ask, json={}).status_code == 405
 
 
 def test_an_endless_form_is_refused(client):

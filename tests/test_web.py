@@ -146,6 +146,9 @@ def test_headers_and_health(client):
     answer = client.get("/health")
     assert answer.json()["status"] == "ok"
     assert answer.headers["x-content-type-options"] == "nosniff"
+    for path in ("/", "/api/lenses", "/api/coverage/123456"):
+        assert client.get(path).headers["cache-control"] == "no-store"
+    assert "cache-control" not in client.get("/static/gridmap.css").headers
     assert client.get("/static/vendor/leaflet/leaflet.js").status_code == 200
     assert client.get("/docs").status_code == 404, "its scripts would come from a foreign host"
     assert client.get("/openapi.json").status_code == 200

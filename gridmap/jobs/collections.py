@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 UNIT = store.UNIT
 
-FOR_ALL = frozenset({UNIT, "district", "street", "community", "grid"})
-"""Layers that every role sees: the divisions, whose figures every role reads."""
+FOR_ALL = frozenset({UNIT, store.GROUND, "district", "street", "community", "grid"})
+"""Layers that every role sees: the divisions and their figures."""
 
 _MAX_TEXT, _MAX_DIGITS = 500, 19
 
@@ -103,14 +103,14 @@ def collection_fields(layer: str) -> dict[str, Any]:
 
 
 def shaped_layers() -> list[str]:
-    """Return the layers of `LAYERS` whose rows have a shape.
+    """Return the layers whose rows have a shape.
 
     Returns
     -------
     list of str
-        In the order of `LAYERS`.
+        In the order of `LAYERS`; then `store.GROUND`, the grids with the figures of their ground.
     """
-    return [name for name in LAYERS if store.has_shape(name)]
+    return [*(name for name in LAYERS if store.has_shape(name)), store.GROUND]
 
 
 def collection_page(

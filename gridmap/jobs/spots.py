@@ -87,7 +87,9 @@ def blank_spots(
         day = day_of_figures(conn, "org")
         some = _asked(conn, lens, day)
         targets = _uncovered(conn, some, code, day)
-        metric = crs.metric_crs_of(store.read_units(conn, Level.DISTRICT, as_of=day))
+        # The unit's own frame: who asks may see no more than that.
+        ground = store.read_units(conn, unit.level, as_of=day, within=code)
+        metric = crs.metric_crs_of(ground if len(ground) else targets)
         holders = _holders(conn, some, day) if lens != COMBINED else None
         spots, members = org_coverage.blank_spots(
             targets.to_crs(metric),

@@ -81,6 +81,7 @@ from gridmap.store.expressions import parse_filter
 from gridmap.store.filters import day_of
 from gridmap.store.guards import APP_ROLE, READING_ROLES, read_faults, read_marks
 from gridmap.store.items import (
+    GROUND,
     UNIT,
     Item,
     Wanted,
@@ -170,6 +171,7 @@ from gridmap.store.work import (
 __all__ = [
     "APP_ROLE",
     "DETAIL_ZOOM",
+    "GROUND",
     "MAX_FEATURES",
     "MIGRATIONS",
     "READING_ROLES",

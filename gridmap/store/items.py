@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import shapely
@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import DATERANGE, distinct_on
 from gridmap import tables as t
 from gridmap.crs import STORAGE_SRID
 from gridmap.errors import InputError
-from gridmap.model import LAYERS, Field, Kind
+from gridmap.model import LAYERS, Field, Kind, Level
 from gridmap.store.conditions import holds, layer_table, undone
 from gridmap.store.filters import GEOMETRY, conditions_of, touches
 
@@ -39,16 +39,18 @@ if TYPE_CHECKING:
 UNIT = "unit"
 """The divisions of all levels as one layer; in `LAYERS` each level is one."""
 
-_PLACES = {
-    "organisation": "host_code",
-    "post": "host_code",
-    "proposal": "host_code",
-    "project": "community_code",
-    "duty": "unit_code",
-    "matter_item": "",
-    "lens": "",
+GROUND = "ground"
+"""The grids with what cameras see of the ground of each, in square metres: figures, no outlines."""
+
+_GROUND = {
+    "gross_area_m2": "area of the grid",
+    "building_area_m2": "area of its buildings",
+    "open_area_m2": "open ground",
+    "seen_area_m2": "open ground that a camera possibly sees",
+    "certain_area_m2": "open ground that a camera certainly sees",
+    "blind_area_m2": "open ground that no camera sees",
+    "camera_count": "cameras that see some of it",
 }
-"""The column by which a layer's rows lie in a unit; of others `grid_code`."""
 
 DECIMALS = {True: 9, False: 4}
 """Decimals of degrees and of metres: a tenth of a millimetre, as `crs.ROUNDING_DEG`."""
@@ -117,7 +119,10 @@ def shown_fields(layer: str) -> dict[str, Field]:
         ``valid_from``; without the shape.
     """
     table = _table(layer)
-    if layer == UNIT or LAYERS[layer].level:
+    if layer == GROUND:
+        fields = [Field("code", Kind.TEXT, "grid code"), Field("name", Kind.TEXT, "official name")]
+        fields += [Field(name, Kind.NUMBER, meaning) for name, meaning in _GROUND.items()]
+    elif layer == UNIT or LAYERS[layer].level:
         fields = [
             Field("code", Kind.TEXT, "division code"),
             Field("name", Kind.TEXT, "official name"),
@@ -154,7 +159,7 @@ def key_of(layer: str) -> tuple[str, ...]:
     tuple of str
         Names of columns.
     """
-    return ("code",) if layer == UNIT else LAYERS[layer].key
+    return ("code",) if layer in (UNIT, GROUND) else LAYERS[layer].key
 
 
 def has_shape(layer: str) -> bool:
@@ -289,14 +294,26 @@ def read_extent(conn: Connection, layer: str, *, day: dt.date) -> tuple[float, .
     return tuple(float(part) for pair in pairs for part in pair.split())
 
 
-def _table(layer: str) -> Table:
+def _table(layer: str) -> Table | sa.Subquery:
+    if layer == GROUND:
+        return _ground()
     return t.division if layer == UNIT else layer_table(layer)
 
 
+@cache
+def _ground() -> sa.Subquery:
+    """Return the grids with the figures of their ground, as if both were one table."""
+    d, g = t.division.c, t.ground_coverage.c
+    figures = (g[name] for name in _GROUND)
+    joined = t.division.join(t.ground_coverage, d.code == g.unit_code)
+    query = sa.select(d.code, d.name, d.valid, d.batch_id, *figures, d.geom).select_from(joined)
+    return query.where(d.level == str(Level.GRID)).subquery(GROUND)
+
+
 def _place(layer: str) -> str:
-    if layer == UNIT or LAYERS[layer].level:
-        return "code"
-    return _PLACES.get(layer, "grid_code")
+    """Return the column by which a layer's rows lie in a unit; empty where they lie in none."""
+    table = _table(layer)
+    return t.UNIT_COLUMN.get(table, "") if isinstance(table, sa.Table) else "code"
 
 
 def wanted_rows(wanted: Wanted) -> sa.Subquery:
@@ -397,7 +414,7 @@ def _rows(form: _Form, wanted: Wanted, *, limit: Any = None, bare: bool = False)
         return query if limit is None else query.order_by(*(keys if form.day else ())).limit(limit)
 
     parts = [_part(table, form, wanted, past=False, bare=bare)]
-    if "valid" not in table.c:
+    if isinstance(table, sa.Table) and "valid" not in table.c:
         parts.append(_part(t.HISTORY[table], form, wanted, past=True, bare=bare))
     selected = []
     for number, part in enumerate(parts):
@@ -407,7 +424,9 @@ def _rows(form: _Form, wanted: Wanted, *, limit: Any = None, bare: bool = False)
     return ordered(sa.select(both), both.c).subquery("page")  # type: ignore[no-any-return]
 
 
-def _part(table: Table, form: _Form, wanted: Wanted, *, past: bool, bare: bool) -> sa.Select[Any]:
+def _part(
+    table: Table | sa.Subquery, form: _Form, wanted: Wanted, *, past: bool, bare: bool
+) -> sa.Select[Any]:
     """Return what present or former rows of a layer have of what is wanted."""
     known = _columns(table, form.layer)
     key = key_of(form.layer)
@@ -423,7 +442,7 @@ def _part(table: Table, form: _Form, wanted: Wanted, *, past: bool, bare: bool) 
     return sa.select(*shown).where(*where)
 
 
-def _columns(table: Table, layer: str) -> dict[str, sa.ColumnElement[Any]]:
+def _columns(table: Table | sa.Subquery, layer: str) -> dict[str, sa.ColumnElement[Any]]:
     """Return what is shown of a table, by name: the only names that a filter can name."""
     periods = "valid" in table.c
     columns: dict[str, sa.ColumnElement[Any]] = {
@@ -438,7 +457,7 @@ def _columns(table: Table, layer: str) -> dict[str, sa.ColumnElement[Any]]:
     return columns
 
 
-def _days(table: Table, form: _Form, *, past: bool) -> list[sa.ColumnElement[bool]]:
+def _days(table: Table | sa.Subquery, form: _Form, *, past: bool) -> list[sa.ColumnElement[bool]]:
     """Return the condition that a row was true on a day, or on some day of a time."""
     first, last = (sa.bindparam(name, type_=sa.Date) for name in ("first", "last"))
     if "valid" in table.c:
@@ -455,11 +474,11 @@ def _days(table: Table, form: _Form, *, past: bool) -> list[sa.ColumnElement[boo
 
 
 def _conditions(
-    table: Table, form: _Form, known: dict[str, sa.ColumnElement[Any]]
+    table: Table | sa.Subquery, form: _Form, known: dict[str, sa.ColumnElement[Any]]
 ) -> list[sa.ColumnElement[bool]]:
     """Return what is asked of the rows beside their day, shapes by index first."""
     found: list[sa.ColumnElement[bool]] = []
-    if form.layer != UNIT and LAYERS[form.layer].level:
+    if form.layer not in (UNIT, GROUND) and LAYERS[form.layer].level:
         found.append(table.c.level == str(LAYERS[form.layer].level))
     if form.within:
         place = _place(form.layer)

@@ -71,9 +71,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             with closing(jobs.Queue(logins.app)) as app.state.queue:
                 yield
 
-    # The documentation pages of FastAPI load scripts from a foreign host (web.md 1.1): off.
+    # FastAPI's own pages of documentation load scripts from a foreign host (web.md 1.1), and ask
+    # nobody who it is: ``documents`` has ours.
     app = FastAPI(
-        title="gridmap", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="gridmap",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.settings = chosen
     app.state.maps = {}

@@ -141,9 +141,9 @@ def account_page(request: Request) -> Response:
 
 
 @router.get("/password")
-def password_page(request: Request) -> Response:
+def password_page(request: Request, next_path: Next = None) -> Response:
     """Show the form for a new password."""
-    return _password_form(request, _held(request))
+    return _password_form(request, _held(request), next_path)
 
 
 @router.post("/password")
@@ -151,6 +151,7 @@ def change_password(request: Request, filled: Filled) -> Response:
     """Change the password of whoever is signed in; their other sessions end."""
     signed, token = _held(request), session_token(request)
     new, again = filled.get("new", ""), filled.get("again", "")
+    next_path = local_path(filled.get("next"))
     try:
         request.app.state.throttle.count(_address(request), signed.scope.account)
         if new != again:
@@ -161,9 +162,9 @@ def change_password(request: Request, filled: Filled) -> Response:
     except (PasswordWeak, SignInRefused, Conflict, TooManyTries) as error:
         if not _wants_page(request):
             raise
-        return _password_form(request, signed, error=error)
+        return _password_form(request, signed, next_path, error=error)
     request.app.state.remembered.forget(signed.scope.account)
-    return _entered(request, fresh, local_path(filled.get("next")))
+    return _entered(request, fresh, next_path)
 
 
 @router.get("/sign-in/link/{link}")
@@ -271,7 +272,11 @@ def _door(
 
 
 def _password_form(
-    request: Request, signed: jobs.SignedIn, *, error: GridmapError | None = None
+    request: Request,
+    signed: jobs.SignedIn,
+    next_path: str | None,
+    *,
+    error: GridmapError | None = None,
 ) -> Response:
     headers = {}
     if isinstance(error, TooManyTries):
@@ -285,6 +290,8 @@ def _password_form(
         first=signed.must_change,
         ask_current=signed.method != "link",
         least=accounts.PASSWORD_LENGTH,
+        next=local_path(next_path),
+        query=urlencode({"next": local_path(next_path)}),
         error=error.reason if isinstance(error, PasswordWeak) else _code(error),
     )
 
@@ -356,16 +363,23 @@ def _is_page(request: Request) -> bool:
 async def _to_sign_in(request: Request, error: Exception) -> Response:
     """Show whoever opens a page where to sign in, and tell a program that it must."""
     if request.method in ("GET", "HEAD") and _is_page(request):
-        query = f"?{request.url.query}" if request.url.query else ""
-        to = local_path(request.url.path + query)
-        return _see("/sign-in?" + urlencode({"next": to}) if to != "/" else "/sign-in")
+        return _see(_by_way_of("/sign-in", request))
     return problem_of(request, _of_ours(error))
 
 
 async def _to_password(request: Request, error: Exception) -> Response:
     if request.method in ("GET", "HEAD") and _is_page(request):
-        return _see("/password")
+        return _see(_by_way_of("/password", request))
     return problem_of(request, _of_ours(error))
+
+
+def _by_way_of(path: str, request: Request) -> str:
+    """Return the address of a page that leads on to what was asked for, in its language."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    to = local_path(request.url.path + query)
+    said = {"lang": language_of(request)} if "lang" in request.query_params else {}
+    onward = {} if to == "/" else {"next": to}
+    return path + ("?" + urlencode({**said, **onward}) if said or onward else "")
 
 
 def _of_ours(error: Exception) -> GridmapError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import secrets
 import time
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -63,12 +64,18 @@ class Seal:
             return None
 
     def form_token(self, bound: str) -> str:
-        """Return what a form must bring back, for what binds it to a browser."""
-        return self._form.get_signature(bound).decode()
+        """Return what a form must bring back, for what binds it to a browser.
+
+        Another one each time: pages are compressed, and repeat what an address says, so that a
+        token that stayed the same could be guessed by the length of answers (BREACH).
+        """
+        salt = secrets.token_urlsafe(9)
+        return f"{salt}.{self._form.get_signature(f'{salt}.{bound}').decode()}"
 
     def is_form_token(self, bound: str, token: str) -> bool:
         """Tell whether a form brought back what it was given; compared in constant time."""
-        return self._form.verify_signature(bound, token)
+        salt, _, signature = token.partition(".")
+        return self._form.verify_signature(f"{salt}.{bound}", signature)
 
 
 class Remembered:
