@@ -21,7 +21,7 @@ from gridmap.errors import (
     StoreUnavailable,
 )
 from gridmap.jobs import change_sets
-from gridmap.jobs.change_sets import change, change_row, stored_row, undo_change
+from gridmap.jobs.change_sets import change, change_row, undo_change
 from gridmap.jobs.edits import ChangeSet, Edit
 
 pytestmark = pytest.mark.db
@@ -42,6 +42,15 @@ def spot(x, y):
 
 def ask(*edits, reason="补录", **options):
     return ChangeSet(edits, reason, "li", **{"effective": DAY, **options})
+
+
+def stored_row(engine, name, code, *, as_of):
+    """Return version and fields of a row, by the statement that writes go by."""
+    with store.transaction(engine) as conn:
+        row = store.read_rows(conn, name, [code], as_of=as_of).get(code)
+    if row is None:
+        raise RowNotFound(code)
+    return {"version": row.version, "fields": row.fields}
 
 
 def version(engine, name, code):

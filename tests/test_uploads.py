@@ -68,13 +68,13 @@ def test_a_file_is_checked_then_imported_once(client):
     job = ended(client, upload(client, HOUSE))
     assert (job["state"], job["kind"], job["subject"]) == ("done", "import", "building")
     assert (job["report"]["inserted"], job["report"]["committed"]) == (1, False)
-    assert client.get(f"{V1}/building/N1").status_code == 404
+    assert client.get(f"{V1}/buildings/N1").status_code == 404
 
     key = {"Idempotency-Key": "k"}
     first = upload(client, HOUSE, headers=key, commit=True)
     job = ended(client, first)
     assert (job["report"]["committed"], job["report"]["source"]) == (True, "building.csv")
-    assert client.get(f"{V1}/building/N1").json()["version"] == job["report"]["batch_id"]
+    assert client.get(f"{V1}/buildings/N1").json()["version"] == job["report"]["batch_id"]
     again = upload(client, HOUSE, headers=key, commit=True)
     assert (again.status_code, again.headers["Idempotent-Replay"]) == (202, "true")
     assert again.json()["id"] == first.json()["id"]

@@ -89,8 +89,8 @@ def test_a_change_set_is_answered_with_its_batches(client):
         "building",
     )
     assert answer.headers["Cache-Control"] == "private, no-store"
-    row = client.get(f"{V1}/building/N1").json()
-    assert (row["version"], row["fields"]["floors"]) == (told["batches"][0]["id"], 3)
+    row = client.get(f"{V1}/buildings/N1").json()
+    assert (row["version"], row["floors"]) == (told["batches"][0]["id"], 3)
     assert row["geometry"]["type"] == "MultiPolygon"
 
 
@@ -199,7 +199,7 @@ def test_a_body_is_counted_as_it_comes(shared):
 
 
 def test_a_write_says_on_which_version_it_is_based(client):
-    path = "building/T1"
+    path = "buildings/T1"
     etag = tag(client, path)
     missing = client.patch(f"{V1}/{path}", json={"fields": {}, "why": "x"})
     assert (missing.status_code, missing.json()["code"]) == (428, "version_needed")
@@ -211,16 +211,16 @@ def test_a_write_says_on_which_version_it_is_based(client):
     assert first.headers["ETag"] == tag(client, path) != etag
     late = patch(client, path, etag, {"name": "乙"})
     assert (late.status_code, late.json()["code"]) == (412, "stale_version")
-    row = client.get(f"{V1}/{path}").json()["fields"]
+    row = client.get(f"{V1}/{path}").json()
     assert (row["floors"], row["name"]) == (6, "1号楼")
 
 
 def test_two_clients_at_once_lose_nothing(client):
-    etag, barrier, answers = tag(client, "building/T1"), threading.Barrier(2), {}
+    etag, barrier, answers = tag(client, "buildings/T1"), threading.Barrier(2), {}
 
     def write(name):
         barrier.wait()
-        answers[name] = patch(client, "building/T1", etag, {"name": name}).status_code
+        answers[name] = patch(client, "buildings/T1", etag, {"name": name}).status_code
 
     threads = [threading.Thread(target=write, args=(name,)) for name in ("甲", "乙")]
     for thread in threads:
@@ -229,38 +229,38 @@ def test_two_clients_at_once_lose_nothing(client):
         thread.join()
     assert sorted(answers.values()) == [200, 412]
     won = next(name for name, status in answers.items() if status == 200)
-    assert client.get(f"{V1}/building/T1").json()["fields"]["name"] == won
+    assert client.get(f"{V1}/buildings/T1").json()["name"] == won
 
 
 def test_a_row_is_replaced_and_ended(client):
-    etag = tag(client, "building/T8")
+    etag = tag(client, "buildings/T8")
     body = {"fields": {"name": "新"}, "geometry": shape(410, 50, 430, 70), "effective": DAY}
     headers = {"If-Match": etag, "X-Change-Reason": urllib.parse.quote("重测 outline")}
-    put = client.put(f"{V1}/building/T8", json=body, headers=headers)
+    put = client.put(f"{V1}/buildings/T8", json=body, headers=headers)
     assert (put.status_code, put.json()["reason"]) == (200, "重测 outline")
-    assert client.get(f"{V1}/building/T8").json()["fields"]["floors"] is None
-    bare = client.delete(f"{V1}/building/T8", headers={"If-Match": put.headers["ETag"]})
+    assert client.get(f"{V1}/buildings/T8").json()["floors"] is None
+    bare = client.delete(f"{V1}/buildings/T8", headers={"If-Match": put.headers["ETag"]})
     assert (bare.status_code, bare.json()["detail"][:7]) == (422, "say why")
     headers["If-Match"] = put.headers["ETag"]
-    trial = client.delete(f"{V1}/building/T8?effective={DAY}&dry_run=true", headers=headers)
+    trial = client.delete(f"{V1}/buildings/T8?effective={DAY}&dry_run=true", headers=headers)
     assert (trial.json()["ended"], trial.json()["dry_run"]) == (1, True)
-    gone = client.delete(f"{V1}/building/T8?effective={DAY}", headers=headers)
+    gone = client.delete(f"{V1}/buildings/T8?effective={DAY}", headers=headers)
     assert (gone.status_code, gone.json()["ended"]) == (200, 1)
     assert "ETag" not in gone.headers
-    assert client.get(f"{V1}/building/T8").status_code == 404
-    again = client.delete(f"{V1}/building/T8?effective={DAY}", headers=headers)
+    assert client.get(f"{V1}/buildings/T8").status_code == 404
+    again = client.delete(f"{V1}/buildings/T8?effective={DAY}", headers=headers)
     assert (again.status_code, again.json()["code"]) == (404, "row_not_found")
 
 
 def test_a_row_with_a_key_of_several_columns_has_a_path(client):
-    path = "duty/G2/party_group/T2"
-    assert client.get(f"{V1}/{path}").json()["fields"]["mode"] == "joint"
+    path = "duties/G2/party_group/T2"
+    assert client.get(f"{V1}/{path}").json()["mode"] == "joint"
     assert patch(client, path, tag(client, path), {"mode": "own"}).status_code == 200
-    assert client.get(f"{V1}/{path}").json()["fields"]["mode"] == "own"
+    assert client.get(f"{V1}/{path}").json()["mode"] == "own"
 
 
 def test_only_layers_have_rows_and_no_other_route_is_hidden(shared):
-    for path in ("castle/T1", "building/none", "building/%00", "building/" + "x" * 300):
+    for path in ("castle/T1", "buildings/none", "buildings/%00", "buildings/" + "x" * 300):
         assert shared.get(f"{V1}/{path}").status_code in (404, 422), path
     assert shared.get(f"{V1}/batches/1").status_code == 200
     assert shared.get(f"{V1}/batches/x").status_code == 422
@@ -289,14 +289,14 @@ def test_whatever_is_written_is_text_and_comes_back_the_same(shared, text):
         assert answer.status_code == 201
         return
     assert answer.status_code == 201, answer.text
-    row = shared.get(f"{V1}/building/{code}").json()
-    assert (row["code"], row["fields"]["name"], row["fields"]["address"]) == (
+    row = shared.get(f"{V1}/buildings/{code}").json()
+    assert (row["code"], row["name"], row["address"]) == (
         text.strip()[:60],
         text,
         text,
     )
     assert shared.get(f"{V1}/batches?limit=1").json()[0]["reason"] == text
-    assert shared.get(f"{V1}/building/T1").status_code == 200
+    assert shared.get(f"{V1}/buildings/T1").status_code == 200
 
 
 def test_formulas_are_inert_in_every_export(client, tmp_path):
@@ -332,7 +332,7 @@ def test_one_key_gives_one_answer(client):
     mine = send(client, house("N5", 60), headers=key)
     assert mine.status_code == 201, "a key is of one account"
 
-    path = "building/T1"
+    path = "buildings/T1"
     etag = tag(client, path)
     one = patch(client, path, etag, {"floors": 6}, Idempotency_Key="k-2")
     two = patch(client, path, etag, {"floors": 6}, Idempotency_Key="k-2")
@@ -432,9 +432,9 @@ def test_exports_of_nothing_leave_nothing(shared, path, status):
 
 WRITES = [
     ("POST", "change-sets", {"why": "x", "edits": [house()]}),
-    ("PUT", "building/T1", {"why": "x"}),
-    ("PATCH", "building/T1", {"why": "x"}),
-    ("DELETE", "building/T1", None),
+    ("PUT", "buildings/T1", {"why": "x"}),
+    ("PATCH", "buildings/T1", {"why": "x"}),
+    ("DELETE", "buildings/T1", None),
     ("POST", "batches/1/undo", {"why": "x"}),
     ("POST", "corrections/1/accept", {}),
     ("POST", "corrections/1/decline", {}),
@@ -461,8 +461,8 @@ def test_who_may_not_write_writes_nothing(everybody, role):
 @pytest.mark.parametrize(
     ("path", "roles"),
     [
-        ("building/T1", {"admin", "planner", "officer", "leader", "integration"}),
-        ("camera/99010100001310000002", {"admin", "planner", "officer"}),
+        ("buildings/T1", {"admin", "planner", "officer", "leader", "integration"}),
+        ("cameras/99010100001310000002", {"admin", "planner", "officer"}),
         ("batches", {"admin", "planner", "officer", "leader", "integration"}),
         ("batches/1", {"admin", "planner", "officer"}),
         (f"diff?from=2026-05-01&to={DAY}", {"admin", "planner", "officer"}),
@@ -512,7 +512,7 @@ def test_nobody_corrects_or_hears_of_what_is_beyond_the_border(client):
     assert [one["code"] for one in client.get(f"{V1}/corrections").json()] == ["T1"]
     for code, status in (("T1", 201), ("T5", 404), ("T8", 404)):
         assert say(client, code=code, text="y").status_code == status
-        assert client.get(f"{V1}/building/{code}").status_code == (200 if status == 201 else 404)
+        assert client.get(f"{V1}/buildings/{code}").status_code == (200 if status == 201 else 404)
     exported = client.get(f"{V1}/exports/building.csv", params={"as_of": DAY}).text
     codes = {line.split(",")[0].lstrip("\ufeff") for line in exported.splitlines()}
     assert codes == {"code", "T1", "T2", "T3", "T4"}
@@ -529,15 +529,15 @@ def test_a_leader_says_and_a_planner_decides(client):
     told = taken.json()
     assert (taken.status_code, told["state"], told["unit_code"]) == (201, "open", GRID)
     assert (told["fields"], told["note"], told["account"]) == ({"floors": 6}, "数过", "wang")
-    assert client.get(f"{V1}/building/T1").json()["fields"]["floors"] == 5
+    assert client.get(f"{V1}/buildings/T1").json()["floors"] == 5
     number = told["id"]
     assert client.post(f"{V1}/corrections/{number}/accept", json={}).status_code == 403
 
     as_role(client, Role.PLANNER, "li")
     done = client.post(f"{V1}/corrections/{number}/accept", json={"effective": DAY})
     assert (done.status_code, done.json()["updated"]) == (200, 1)
-    row = client.get(f"{V1}/building/T1")
-    assert (row.json()["fields"]["floors"], row.headers["ETag"]) == (6, done.headers["ETag"])
+    row = client.get(f"{V1}/buildings/T1")
+    assert (row.json()["floors"], row.headers["ETag"]) == (6, done.headers["ETag"])
     listed = client.get(f"{V1}/corrections").json()[0]
     assert (listed["state"], listed["decided_by"]) == ("accepted", "li")
     assert listed["change_set"] == done.json()["change_set"]
@@ -557,7 +557,7 @@ def test_a_place_and_words_are_corrections_too(client):
     assert (mute.status_code, mute.json()["code"]) == (422, "input")
     said = {"effective": DAY, "fields": {"name": "北门楼"}, "why": "核对"}
     assert client.post(f"{V1}/corrections/{number}/accept", json=said).status_code == 200
-    assert client.get(f"{V1}/building/T2").json()["fields"]["name"] == "北门楼"
+    assert client.get(f"{V1}/buildings/T2").json()["name"] == "北门楼"
     first = moved.json()["id"]
     assert (
         client.post(f"{V1}/corrections/{first}/accept", json={"effective": DAY}).status_code == 200
@@ -567,11 +567,11 @@ def test_a_place_and_words_are_corrections_too(client):
 
 def test_a_correction_of_a_row_that_changed_is_looked_at_again(client):
     number = say(client, field="floors", value=6).json()["id"]
-    patch(client, "building/T1", tag(client, "building/T1"), {"floors": 7})
+    patch(client, "buildings/T1", tag(client, "buildings/T1"), {"floors": 7})
     stale = client.post(f"{V1}/corrections/{number}/accept", json={"effective": DAY})
     assert stale.status_code == 412
     assert client.get(f"{V1}/corrections?state=open").json()[0]["id"] == number
-    now = int(tag(client, "building/T1").strip('"'))
+    now = int(tag(client, "buildings/T1").strip('"'))
     said = {"effective": DAY, "version": now}
     assert client.post(f"{V1}/corrections/{number}/accept", json=said).status_code == 200
 
@@ -586,7 +586,7 @@ def test_a_correction_is_declined_once(client):
     assert other.status_code == 409
     none = client.post(f"{V1}/corrections/999/decline", json={})
     assert (none.status_code, none.json()["code"]) == (404, "correction_not_found")
-    assert client.get(f"{V1}/building/T1").json()["fields"]["floors"] == 5
+    assert client.get(f"{V1}/buildings/T1").json()["floors"] == 5
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
         book_of_batches,
         change,
         change_row,
-        stored_row,
         undo_change,
     )
     from gridmap.jobs.collections import (
@@ -97,7 +96,6 @@ if TYPE_CHECKING:
 _MODULES = {
     "change": "change_sets",
     "change_row": "change_sets",
-    "stored_row": "change_sets",
     "book_of_batches": "change_sets",
     "undo_change": "change_sets",
     "suggest": "corrections",
@@ -283,7 +281,6 @@ __all__ = [
     "sign_in",
     "sign_in_foreign",
     "sign_out",
-    "stored_row",
     "suggest",
     "take_snapshot",
     "tile_fields",

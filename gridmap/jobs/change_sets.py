@@ -7,13 +7,11 @@ belong here: the checks (``layers``, ``checks``), the book (``book``), statement
 from __future__ import annotations
 
 import datetime as dt
-import json
 import uuid
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import shapely
 
 from gridmap import loads, store, topology
 from gridmap.errors import Conflict, LayerRejected, RowNotFound, StoreUnavailable
@@ -589,47 +587,6 @@ def undo_change(
         return answer
 
     return once(engine, key, sha256, work)
-
-
-def stored_row(engine: Engine, name: str, code: str, *, as_of: dt.date) -> dict[str, Any]:
-    """Read one row with the version that a write of it has to name.
-
-    Parameters
-    ----------
-    engine
-        The store.
-    name
-        A layer's name.
-    code
-        The row's key, joined by ``/`` where it has several columns.
-    as_of
-        The date.
-
-    Returns
-    -------
-    dict
-        For JSON: layer, code, version, fields, geometry (GeoJSON, EPSG:4490), as_of.
-
-    Raises
-    ------
-    LayerNotFound, RowNotFound
-        There is no such layer, or row on that day.
-    StoreUnavailable, Conflict, StoreError
-        See `store.transaction`.
-    """
-    layer(name)
-    with store.transaction(engine) as conn:
-        row = store.read_rows(conn, name, [code], as_of=as_of).get(code)
-    if row is None:
-        raise RowNotFound(f"no {name} has the code {code[:80]!r} on {as_of}")
-    return {
-        "layer": name,
-        "code": row.key,
-        "version": row.version,
-        "fields": row.fields,
-        "geometry": None if row.geometry is None else json.loads(shapely.to_geojson(row.geometry)),
-        "as_of": as_of,
-    }
 
 
 def book_of_batches(engine: Engine, *, before: int | None, limit: int) -> list[dict[str, Any]]:

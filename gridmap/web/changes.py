@@ -19,20 +19,21 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from gridmap import jobs
 from gridmap.jobs.edits import ChangeSet, Edit
-from gridmap.model import LAYERS, Right
+from gridmap.model import Right, level_of
 from gridmap.model import layer as layer_of
 from gridmap.web.access import Asker, Store
 from gridmap.web.bodies import ChangeSetBody, RowBody, UndoBody
 from gridmap.web.problems import problems
+from gridmap.web.v1 import COLLECTIONS
 from gridmap.web.writing import BasedOn, Writer, Written, answered, require_whole, tolerances_of
 
 router = APIRouter(prefix="/api/v1", tags=["changes"])
 
 
-class LayerConvertor(Convertor[str]):
-    """Takes names of layers only: ``/api/v1/{layer}/…`` hides no other route."""
+class CollectionConvertor(Convertor[str]):
+    """Takes names of collections only: ``/api/v1/{name}/…`` hides no other route."""
 
-    regex = "|".join(LAYERS)
+    regex = "|".join(COLLECTIONS)
 
     def convert(self, value: str) -> str:
         """Return the name."""
@@ -43,9 +44,11 @@ class LayerConvertor(Convertor[str]):
         return value
 
 
-register_url_convertor("layer", LayerConvertor())
+register_url_convertor("collection", CollectionConvertor())
 
-LayerName = Annotated[str, Path(description="A layer.", json_schema_extra={"enum": list(LAYERS)})]
+Collection = Annotated[
+    str, Path(description="A collection.", json_schema_extra={"enum": list(COLLECTIONS)})
+]
 RowCode = Annotated[
     str,
     Path(
@@ -79,67 +82,62 @@ def write_change_set(
     return answered(answer, again=again, status=200 if dry_run else 201)
 
 
-@router.get("/{layer:layer}/{code:path}", responses=problems(404, 422))
-def read_row(
-    store: Store, asker: Asker, layer: LayerName, code: RowCode, as_of: AsOf = None
-) -> JSONResponse:
-    """Read one row, with the version that a write of it names."""
-    asker.require(Right.CAMERAS if layer == "camera" else Right.ROWS)
-    row = jobs.stored_row(store, layer, code, as_of=as_of or dt.date.today())
-    return answered(row, again=False, version=row["version"])
-
-
-@router.put("/{layer:layer}/{code:path}", responses=REFUSED)
+@router.put("/{collection:collection}/{code:path}", responses=REFUSED)
 def replace_row(
     request: Request,
     store: Store,
     writer: Written,
-    layer: LayerName,
+    collection: Collection,
     code: RowCode,
     version: BasedOn,
     body: RowBody,
     dry_run: Trial = False,  # noqa: FBT002
 ) -> JSONResponse:
     """Replace a row: fields that are not named become empty."""
-    edit = _edit(layer, "replace", code, version, body)
+    edit = _edit(collection, "replace", code, version, body)
     return _written(request, store, writer, edit, body, dry_run=dry_run)
 
 
-@router.patch("/{layer:layer}/{code:path}", responses=REFUSED)
+@router.patch("/{collection:collection}/{code:path}", responses=REFUSED)
 def update_row(
     request: Request,
     store: Store,
     writer: Written,
-    layer: LayerName,
+    collection: Collection,
     code: RowCode,
     version: BasedOn,
     body: RowBody,
     dry_run: Trial = False,  # noqa: FBT002
 ) -> JSONResponse:
     """Change what is named of a row, and leave the rest."""
-    edit = _edit(layer, "update", code, version, body)
+    edit = _edit(collection, "update", code, version, body)
     return _written(request, store, writer, edit, body, dry_run=dry_run)
 
 
-@router.delete("/{layer:layer}/{code:path}", responses=REFUSED)
+@router.delete("/{collection:collection}/{code:path}", responses=REFUSED)
 def end_row(
     request: Request,
     store: Store,
     writer: Written,
-    layer: LayerName,
+    collection: Collection,
     code: RowCode,
     version: BasedOn,
     effective: Annotated[dt.date | None, Query(description="First day without it.")] = None,
     dry_run: Trial = False,  # noqa: FBT002
 ) -> JSONResponse:
     """End a row; its past stays. The reason is in the header X-Change-Reason."""
-    edit = Edit(layer, "end", code, version)
+    edit = Edit(_layer(collection, code), "end", code, version)
     return _written(request, store, writer, edit, RowBody(effective=effective), dry_run=dry_run)
 
 
-def _edit(layer: str, action: str, code: str, version: int, body: RowBody) -> Edit:
+def _layer(collection: str, code: str) -> str:
+    """Return the layer of a row; that of a division follows from its code."""
+    return str(level_of(code)) if collection == "units" else COLLECTIONS[collection]
+
+
+def _edit(collection: str, action: str, code: str, version: int, body: RowBody) -> Edit:
     shape = None if body.geometry is None else body.geometry.shape()
-    return Edit(layer, action, code, version, body.fields, shape)
+    return Edit(_layer(collection, code), action, code, version, body.fields, shape)
 
 
 def _written(

@@ -304,7 +304,7 @@ def _add_routes() -> None:
             response_class=Response,
             openapi_extra={"parameters": _parameters(layer)},
         )
-        one = "/{holder_code}/{service}/{target_code}" if layer == "duty" else "/{code}"
+        one = "/{holder_code}/{service}/{target_code}" if layer == "duty" else "/{code:path}"
         router.add_api_route(
             f"/{name}{one}",
             duty if layer == "duty" else _row_of(layer),
