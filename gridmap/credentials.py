@@ -166,7 +166,7 @@ def signing_secret(given: str | None, folder: Path) -> str:
     """
     if given:
         return given
-    path = folder / "secret"
+    path = secret_file(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
@@ -181,6 +181,22 @@ def signing_secret(given: str | None, folder: Path) -> str:
     if len(secret) < SECRET_LENGTH:
         raise InputError(f"{path} has no secret of {SECRET_LENGTH} characters; remove it")
     return secret
+
+
+def secret_file(folder: Path) -> Path:
+    """Return where the secret is that nobody has set.
+
+    Parameters
+    ----------
+    folder
+        The data folder.
+
+    Returns
+    -------
+    Path
+        It need not exist.
+    """
+    return folder / "secret"
 
 
 def _write_once(path: Path) -> None:

@@ -245,6 +245,7 @@ def district_map(
     stale: bool = False,
     packed: Mapping[str, Any] | None = None,
     details: Collection[str] | None = None,
+    rows: bool = True,
 ) -> MapParts:
     """Compose the district's map, or that of the part of it that somebody sees.
 
@@ -267,6 +268,8 @@ def district_map(
         Details by layer from `pack`; without them the page asks the server.
     details
         Which of `DETAILS` it asks for; None for all.
+    rows
+        Whether the rows behind a figure can be listed.
 
     Returns
     -------
@@ -306,6 +309,7 @@ def district_map(
         "bounds": [west, south, east, north],
         "district": _properties(district.index[0], district["name"].iloc[0], by_unit),
         "packed": packed,
+        "rows": rows,
     }
     return MapParts(
         header=figure.header.render(),

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     access_log: bool = Field(
         default=False, description="A line of JSON for each request, on standard error."
     )
+    requests_per_minute: int = Field(
+        default=6000, ge=1, description="Requests one account may send in a minute."
+    )
     secret: str | None = Field(
         default=None,
         min_length=32,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import real_districts
 from playwright.sync_api import expect
-from toy_town import served, shared_data
+from toy_town import COOKIES, served, shared_data
 
 from gridmap import jobs, store
 
@@ -77,6 +77,7 @@ def test_tokyo_is_shown(tokyo, chromium):
     url, *_ = tokyo
     with served(url) as site:
         page = chromium.new_page()
+        page.context.add_cookies([{**COOKIES[site], "url": site}])
         page.goto(site + "/#map=17/35.7175/139.7525")
         page.wait_for_selector("html[data-ready=yes]")
         page.wait_for_timeout(3000)

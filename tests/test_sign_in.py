@@ -80,7 +80,7 @@ def test_a_path_with_its_query_leads_on():
 
 
 def test_tries_are_bounded_by_name_whatever_the_address():
-    throttle = Throttle()
+    throttle = Throttle(1000)
     for number in range(BY_NAME.amount):
         throttle.count(f"192.0.2.{number}", "li")
     with pytest.raises(TooManyTries) as caught:
@@ -90,7 +90,7 @@ def test_tries_are_bounded_by_name_whatever_the_address():
 
 
 def test_tries_are_bounded_by_address_whatever_the_name():
-    throttle = Throttle()
+    throttle = Throttle(1000)
     for number in range(BY_ADDRESS.amount):
         throttle.count(f"2001:db8::{number:x}", f"name{number}")
     with pytest.raises(TooManyTries):
@@ -216,7 +216,8 @@ def test_every_route_asks_who_it_is(client):
         seen.add(route.path)
         if route.path in OPEN:
             continue
-        path = re.sub(r"\{(\w+)(:\w+)?\}", lambda m: FILL.get(m[1], "1"), route.path)
+        named = route.path.replace("{collection:collection}", "buildings")
+        path = re.sub(r"\{(\w+)(:\w+)?\}", lambda m: FILL.get(m[1], "1"), named)
         for method in route.methods - {"HEAD", "OPTIONS"}:
             answer = client.request(method, path, headers={"Accept": "application/json"})
             closed = answer.status_code in (401, 403) or (

@@ -151,7 +151,7 @@ def test_headers_and_health(client):
     assert "cache-control" not in client.get("/static/gridmap.css").headers
     assert client.get("/static/vendor/leaflet/leaflet.js").status_code == 200
     assert client.get("/docs").status_code == 404, "its scripts would come from a foreign host"
-    assert client.get("/openapi.json").status_code == 200
+    assert client.get("/api/v1/openapi.json").status_code == 200
     assert client.get("/static/../app.py").status_code == 404
 
 

@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gridmap import audit, cluster, maps, store
+from gridmap import audit, cluster, credentials, maps, store
 from gridmap.errors import SchemaOutOfDate
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ TOLD = {
     "marked": "places are searched by index within a scope; statistics are hidden",
     "slower": "geometry_overlaps is not marked leakproof: searches within a scope are slower",
     "telling": "functions of PostGIS tell of the extent of rows outside a scope",
+    "secret_open": "others of this machine can read {file}: chmod 600",
+    "secret_made": "a file that only this account reads",
+    "secret_none": "made when the server first starts",
     "apart": "{seconds} s from the server's",
     "free": "{free} GB free",
     "installed": "installed",
@@ -51,7 +54,7 @@ TOLD = {
 
 NAMES = (
     *("postgresql", "postgis", "extensions", "schema", "application role", "guards"),
-    *("scopes", "marks", "trail", "clock", "disk", "scripts"),
+    *("scopes", "marks", "trail", "clock", "disk", "secret", "scripts"),
 )
 """What is looked at, in this order."""
 
@@ -95,7 +98,7 @@ def examine(engine: Engine, data_dir: Path | None) -> list[Finding]:
         found = [*_versions(server), _schema(conn), _role(server), _guards(conn)]
         found += [_scopes(conn), _marks(conn), _trail(conn), _clock(server["now"])]
     if data_dir is not None:
-        found.append(_disk(data_dir))
+        found += [_disk(data_dir), _secret(data_dir)]
     return [*found, _scripts()]
 
 
@@ -191,6 +194,16 @@ def _disk(data_dir: Path) -> Finding:
     free = shutil.disk_usage(data_dir).free / 1e9
     bad = "warning" if free < FREE_GB else None
     return _judged("disk", bad, TOLD["free"], free=f"{free:.1f}")
+
+
+def _secret(data_dir: Path) -> Finding:
+    """Look at the file that cookies are signed with, where no setting has the secret."""
+    file = credentials.secret_file(data_dir)
+    if not file.exists():
+        return Finding("secret", "ok", TOLD["secret_none"])
+    if file.stat().st_mode & 0o077:
+        return Finding("secret", "error", TOLD["secret_open"], {"file": str(file)})
+    return Finding("secret", "ok", TOLD["secret_made"])
 
 
 def _scripts() -> Finding:

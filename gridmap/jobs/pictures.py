@@ -54,7 +54,12 @@ def version(engine: Engine) -> str:
 
 
 def map_parts(
-    engine: Engine, *, language: str, as_of: dt.date, details: Collection[str] | None = None
+    engine: Engine,
+    *,
+    language: str,
+    as_of: dt.date,
+    details: Collection[str] | None = None,
+    rows: bool = True,
 ) -> maps.MapParts:
     """Compose the map of the stored district, or of what a scope sees of it.
 
@@ -68,6 +73,8 @@ def map_parts(
         The date of the divisions; the figures say theirs.
     details
         Which of `maps.DETAILS` the page asks the server for; None for all.
+    rows
+        Whether the rows behind a figure can be listed.
 
     Returns
     -------
@@ -82,7 +89,7 @@ def map_parts(
         See `store.transaction`.
     """
     with store.transaction(engine, snapshot=True) as conn:
-        return _parts(conn, language, as_of, None, details)
+        return _parts(conn, language, as_of, None, details, rows=rows)
 
 
 def _parts(
@@ -91,6 +98,8 @@ def _parts(
     as_of: dt.date,
     packed: dict[str, Any] | None,
     details: Collection[str] | None = None,
+    *,
+    rows: bool = True,
 ) -> maps.MapParts:
     """Compose the map from what a transaction sees."""
     units = {level: store.read_units(conn, level, as_of=as_of) for level in DIVISION_LEVELS}
@@ -114,6 +123,7 @@ def _parts(
         stale=stale,
         packed=packed,
         details=details,
+        rows=rows,
     )
 
 

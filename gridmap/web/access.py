@@ -10,9 +10,12 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import Engine
+from starlette.concurrency import run_in_threadpool
 
+from gridmap.errors import SignInNeeded
 from gridmap.model import Right, Scope
-from gridmap.web.sign_in import asker
+from gridmap.web.signed import asker, recalled
+from gridmap.web.throttle import Throttle
 
 NEEDED: dict[str, Right | None] = {
     "road": None,
@@ -25,9 +28,21 @@ NEEDED: dict[str, Right | None] = {
 where cameras stand."""
 
 
-def scope_of(request: Request) -> Scope:
-    """Return what the one who asks may see and do."""
-    scope = asker(request)
+async def scope_of(request: Request) -> Scope:
+    """Return what the one who asks may see and do.
+
+    What is remembered needs no thread; who is looked up in the store gets one.
+    """
+    throttle: Throttle = request.app.state.throttle
+    signed = recalled(request)
+    try:
+        known = signed is not None and not signed.must_change
+        scope = signed.scope if signed and known else await run_in_threadpool(asker, request)
+    except SignInNeeded:
+        if "authorization" in request.headers:
+            throttle.count_stranger(request.client.host if request.client else None)
+        raise
+    throttle.count_request(scope.account)
     request.state.asker = scope  # for the trail, when the answer is known
     return scope
 
@@ -35,7 +50,7 @@ def scope_of(request: Request) -> Scope:
 Asker = Annotated[Scope, Depends(scope_of)]
 
 
-def store_of(request: Request, scope: Asker) -> Engine:
+async def store_of(request: Request, scope: Asker) -> Engine:
     """Return the store as the one who asks sees it."""
     engine: Engine = request.app.state.logins.seen_by(scope)
     return engine
@@ -55,7 +70,7 @@ def needs(right: Right) -> Any:
         It raises `OutsideScope`.
     """
 
-    def check(scope: Asker) -> None:
+    async def check(scope: Asker) -> None:
         scope.require(right)
 
     return Depends(check)

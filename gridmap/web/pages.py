@@ -76,7 +76,9 @@ def _parts(request: Request, engine: Engine, asker: Scope, language: str) -> Map
         while len(kept) >= MAPS_KEPT:
             kept.pop(next(iter(kept)), None)
         details = [name for name, right in NEEDED.items() if right is None or right in asker.rights]
-        parts = jobs.map_parts(engine, language=language, as_of=today, details=details)
+        parts = jobs.map_parts(
+            engine, language=language, as_of=today, details=details, rows=Right.ROWS in asker.rights
+        )
         kept[mine] = (state, parts)
     return kept[mine][1]
 

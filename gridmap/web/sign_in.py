@@ -70,7 +70,7 @@ def add_sign_in(app: FastAPI) -> None:
     app
         Before it starts; the guard is to stand behind what counts and names requests.
     """
-    app.state.throttle = Throttle()
+    app.state.throttle = Throttle(app.state.settings.requests_per_minute)
     app.state.remembered = Remembered()
     app.add_middleware(ForgeryGuard)
     app.add_exception_handler(SignInNeeded, _to_sign_in)

@@ -102,6 +102,11 @@ class Remembered:
                 self._kept.pop(key, None)
         return found
 
+    def peek(self, key: str) -> jobs.SignedIn | None:
+        """Return what is remembered, without a look."""
+        kept = self._kept.get(key)
+        return kept[1] if kept and time.monotonic() < kept[0] else None
+
     def forget(self, account: str) -> None:
         """Forget everything of an account."""
         with self._lock:
@@ -152,23 +157,43 @@ def signed_in(request: Request) -> jobs.SignedIn | None:
     SignedIn or None
         None where nobody is let in.
     """
-    sent = request.headers.get("authorization")
-    state = request.app.state
-    now = dt.datetime.now(dt.UTC)
-    if sent is not None:
-        scheme, _, token = sent.partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not credentials.is_token(token, credentials.TOKEN):
-            return None
-        look = lambda: jobs.token_scope(state.engine, token, now=now)  # noqa: E731
-    else:
-        held = session_token(request)
-        if held is None:
-            return None
-        token = held
-        look = lambda: jobs.session_scope(state.engine, token, now=now)  # noqa: E731
+    token = _token(request)
+    if token is None:
+        return None
+    state, now = request.app.state, dt.datetime.now(dt.UTC)
+    by_token = "authorization" in request.headers
+    look = jobs.token_scope if by_token else jobs.session_scope
     remembered: Remembered = state.remembered
-    return remembered.get(credentials.token_hash(token), look)
+    return remembered.get(credentials.token_hash(token), lambda: look(state.engine, token, now=now))
+
+
+def recalled(request: Request) -> jobs.SignedIn | None:
+    """Return who asks as far as it is remembered, without a look into the store.
+
+    Parameters
+    ----------
+    request
+        See `asker`.
+
+    Returns
+    -------
+    SignedIn or None
+        None where that is to be looked up, or nobody is let in.
+    """
+    token = _token(request)
+    remembered: Remembered = request.app.state.remembered
+    return remembered.peek(credentials.token_hash(token)) if token else None
+
+
+def _token(request: Request) -> str | None:
+    """Return the token that a request brings: where there is a header, that of no cookie."""
+    sent = request.headers.get("authorization")
+    if sent is None:
+        return session_token(request)
+    scheme, _, token = sent.partition(" ")
+    token = token.strip()
+    good = scheme.lower() == "bearer" and credentials.is_token(token, credentials.TOKEN)
+    return token if good else None
 
 
 def cookie_name(request: Request, name: str) -> str:

@@ -1,7 +1,7 @@
-"""How often signing in may be tried, by account and by address.
+"""How often signing in may be tried, and how much one account may ask.
 
-Belongs here: counting tries, in this process's memory. Does not belong here: locking an account
-after wrong passwords, which the store keeps (``accounts``).
+Belongs here: counting tries and requests, in this process's memory. Does not belong here: locking
+an account after wrong passwords, which the store keeps (``accounts``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
 from gridmap.errors import TooManyTries
 
@@ -24,11 +24,53 @@ BY_ADDRESS = RateLimitItemPerMinute(60, 5)
 """Sixty from one address: an office behind one address signs in in the morning."""
 
 
+BY_STRANGER = RateLimitItemPerMinute(60)
+"""Sixty tokens a minute from one address that are nobody's: each costs a statement."""
+
+
 class Throttle:
     """The counts of one server; it has one worker."""
 
-    def __init__(self) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+    def __init__(self, requests_per_minute: int) -> None:
+        storage = MemoryStorage()
+        self._limiter = MovingWindowRateLimiter(storage)
+        self._requests = FixedWindowRateLimiter(storage)
+        self._by_account = RateLimitItemPerMinute(requests_per_minute)
+
+    def count_request(self, account: str) -> None:
+        """Count a request of somebody who is signed in.
+
+        Parameters
+        ----------
+        account
+            Whose.
+
+        Raises
+        ------
+        TooManyTries
+            One too many in this minute.
+        """
+        if not self._requests.hit(self._by_account, "request", account):
+            again = self._requests.get_window_stats(self._by_account, "request", account).reset_time
+            raise TooManyTries(
+                "this account has asked too much in this minute; go on in the next",
+                max(1, math.ceil(again - time.time())),
+            )
+
+    def count_stranger(self, address: str | None) -> None:
+        """Count a token that is nobody's.
+
+        Parameters
+        ----------
+        address
+            Of the client.
+
+        Raises
+        ------
+        TooManyTries
+            One too many in this minute.
+        """
+        self._hit(BY_STRANGER, "stranger", network_of(address))
 
     def count(self, address: str | None, name: str = "") -> None:
         """Count a try.

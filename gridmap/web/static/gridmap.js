@@ -176,6 +176,7 @@ const gridmap = (() => {
   async function fetchDetails(name, bounds, signal) {
     const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
     const response = await fetch(`/api/v1/features/${name}?bbox=${box.map((v) => v.toFixed(6)).join(",")}`, { signal });
+    if (response.status === 401) signInAgain();
     if (!response.ok) throw new Error(String(response.status));
     return response.json();
   }
@@ -420,7 +421,7 @@ const gridmap = (() => {
     fill("unit", el("div", { class: "crumbs" }, crumbs(code)),
       el("h2", {}, `${properties.name} · ${code}`),
       ...config.lenses.map((one) => figure(one.measure, properties)),
-      el("button", { class: "more", onclick: () => evidence(rows, () => uncoveredRows(code)) }, t("List the uncovered buildings")),
+      config.rows ? el("button", { class: "more", onclick: () => evidence(rows, () => uncoveredRows(code)) }, t("List the uncovered buildings")) : null,
       config.packed || !rateOf(properties, "camera.open_ground") ? null
         : el("button", { class: "more", onclick: () => evidence(rows, () => blindRows(code)) }, t("List the blind areas")), rows,
       config.packed ? null : everyLens(code));
@@ -436,8 +437,14 @@ const gridmap = (() => {
     return more;
   }
 
+  /* The session has ended: the way back leads to this very view. */
+  function signInAgain() {
+    location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}${location.hash}`);
+  }
+
   async function answered(path) {
     const response = await fetch(path);
+    if (response.status === 401) signInAgain();
     if (!response.ok) throw new Error(String(response.status));
     return response.json();
   }
@@ -484,7 +491,7 @@ const gridmap = (() => {
     box.replaceChildren(el("ul", { class: "rows" }, ...rows.filter(([, rate]) => rate).map(([one, rate]) => {
       const list = el("ul", { class: "rows inner" });
       const below = `${number(rate.covered)} / ${number(rate.total)} ${word(rate.unit_of_measure)} · ${rate.as_of}`;
-      return el("li", {}, el("button", { onclick: () => fold(list, () => lensRows(one, code)) },
+      return el("li", {}, el("button", { ...(config.rows ? {} : { disabled: "" }), onclick: () => fold(list, () => lensRows(one, code)) },
         el("span", {}, lensName(one), el("br"), el("span", { class: "small" }, below)),
         el("span", { class: "many" }, percent(rate.share))), list);
     })));
