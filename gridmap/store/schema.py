@@ -74,12 +74,16 @@ def connect(url: str, *, login: str | None = None) -> Engine:
     return sa.create_engine(
         parsed,
         pool_pre_ping=True,
-        pool_size=4,
-        max_overflow=2,
+        # None beside: those would be opened and closed with each question of a busy minute.
+        pool_size=POOL,
+        max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
         connect_args={"application_name": "gridmap", "options": options},
     )
 
+
+POOL = 6
+"""Connections of one login: five logins of a server and its owner's fit into 40."""
 
 POOL_TIMEOUT_S = 5.0
 """So long a request waits for one of the connections before it is told to come again."""

@@ -30,6 +30,7 @@ READING = {
     "lock_timeout": "3s",
     "idle_in_transaction_session_timeout": "60s",
     "max_parallel_workers_per_gather": "0",
+    "enable_bitmapscan": "off",
     "jit": "off",
 }
 """How a request reads: not for long, and with one process (reliability.md 2)."""
