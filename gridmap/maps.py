@@ -30,7 +30,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 
 from gridmap.language import catalogue, translate
-from gridmap.model import DIVISION_LEVELS, Level
+from gridmap.model import CODE_LENGTH, DIVISION_LEVELS, Level
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -419,9 +419,12 @@ def page(parts: MapParts, *, nonce: str | None = None, inline: bool = False) -> 
     if nonce:
         header = header.replace("<script>", f'<script nonce="{nonce}">')
     template = _templates().get_template("map.html")
+    top = parts.config["district"]
     return template.render(
         title=f"{parts.heading} · gridmap",
         heading=parts.heading,
+        # Of whom: who sees a part of a district is not shown figures of all of it.
+        part=None if len(top["code"]) == CODE_LENGTH[Level.DISTRICT] else top["name"],
         language=parts.language,
         other="en" if parts.language == "zh" else "zh",
         synthetic=parts.synthetic,

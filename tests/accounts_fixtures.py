@@ -6,7 +6,9 @@ import datetime as dt
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from starlette.routing import Mount
 
 from gridmap import jobs, store
 from gridmap import tables as t
@@ -91,3 +93,17 @@ def open_client(url: str, *, site: str = SITE, **options: object) -> Iterator[Te
     app = create_app(settings_of(url, **options))
     with TestClient(app, base_url=site, follow_redirects=False) as client:
         yield client
+
+
+def routes_of(app):
+    """Yield every route of an application, those of its routers too."""
+    pending = list(app.routes)
+    while pending:
+        route = pending.pop()
+        if isinstance(route, APIRoute):
+            yield route
+        elif isinstance(route, Mount):
+            assert route.path in ("/static",), f"{route.path} asks nobody who it is"
+        else:
+            inner = getattr(route, "original_router", None) or getattr(route, "router", None)
+            pending += list(getattr(inner, "routes", []))

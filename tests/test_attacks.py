@@ -6,8 +6,7 @@ import time
 
 import pytest
 import sqlalchemy as sa
-from accounts_fixtures import settings_of, signed_client, token_of
-from fastapi.routing import APIRoute
+from accounts_fixtures import routes_of, settings_of, signed_client, token_of
 from fastapi.testclient import TestClient
 from sqlalchemy.engine import make_url
 from toy_town import served
@@ -62,17 +61,6 @@ def superuser(url):
     engine = sa.create_engine(make_url(url).set(username=cluster.SUPERUSER))
     yield engine
     engine.dispose()
-
-
-def routes_of(app):
-    pending = list(app.routes)
-    while pending:
-        route = pending.pop()
-        if isinstance(route, APIRoute):
-            yield route
-        else:
-            inner = getattr(route, "original_router", None) or getattr(route, "router", None)
-            pending += list(getattr(inner, "routes", []))
 
 
 def get_routes(app):

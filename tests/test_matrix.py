@@ -13,8 +13,7 @@ import mapbox_vector_tile
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from accounts_fixtures import settings_of, token_of
-from fastapi.routing import APIRoute
+from accounts_fixtures import routes_of, settings_of, token_of
 from fastapi.testclient import TestClient
 from sqlalchemy.engine import make_url
 
@@ -170,17 +169,6 @@ def foreign(truth, scope):
     catalogues = ("matter_item", "lens", "duty")
     every = {code for layer in truth if layer not in catalogues for code in truth[layer]}
     return every - own
-
-
-def routes_of(app):
-    pending = list(app.routes)
-    while pending:
-        route = pending.pop()
-        if isinstance(route, APIRoute):
-            yield route
-        else:
-            inner = getattr(route, "original_router", None) or getattr(route, "router", None)
-            pending += list(getattr(inner, "routes", []))
 
 
 def test_every_route_has_its_row(client):

@@ -10,16 +10,15 @@ from accounts_fixtures import (
     account,
     now,
     open_client,
+    routes_of,
     signed_client,
     token_of,
     without_accounts,
 )
-from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
-from starlette.routing import Mount
 
 from gridmap import jobs, store
 from gridmap.errors import TooManyTries
@@ -193,20 +192,6 @@ DOCUMENTS = {"/api/docs", "/api/v1/openapi.json", "/ogc", "/ogc/", "/ogc/api", "
 
 FILL = {"code": "990101", "layer": "building", "collection": "building", "matrix_set":
         "WebMercatorQuad"}  # fmt: skip
-
-
-def routes_of(app):
-    """Yield every route of an application, those of its routers too."""
-    pending = list(app.routes)
-    while pending:
-        route = pending.pop()
-        if isinstance(route, APIRoute):
-            yield route
-        elif isinstance(route, Mount):
-            assert route.path in ("/static",), f"{route.path} asks nobody who it is"
-        else:
-            inner = getattr(route, "original_router", None) or getattr(route, "router", None)
-            pending += list(getattr(inner, "routes", []))
 
 
 def test_every_route_asks_who_it_is(client):
@@ -626,3 +611,17 @@ def test_there_is_no_foreign_door_unless_it_is_set_up(client):
     assert "oidc" not in client.get("/sign-in").text
     assert client.get("/sign-in/oidc").status_code == 404
     assert client.get("/sign-in/oidc/back?code=1&state=2").status_code == 404
+
+
+def test_the_map_of_a_part_is_of_that_part(toy_url):
+    """The page of a grid leader: the grid's name above the grid's figures, and no neighbour."""
+    with signed_client(toy_url, name="gl", role=Role.LEADER, ranges=("990101001001001",)) as own:
+        text = own.get("/").text
+    assert "<h2>第1网格</h2>" in text
+    assert "全区" not in text.partition("<main")[0]
+    assert "990101001001001" in text
+    for beyond in ("990101001001002", "990101001002", "玩具区"):
+        assert beyond not in text
+    with signed_client(toy_url, name="ld", role=Role.LEADERSHIP) as lead:
+        config = lead.get("/").text
+    assert '"rows":false' in config.replace(" ", "")
