@@ -65,6 +65,13 @@ def new_database(cluster_url):
     def clone(template: str = "gridmap") -> str:
         name = f"t{next(numbers)}"
         with admin.connect() as conn:
+            # A site that is still served may hold connections; it takes new ones.
+            conn.execute(
+                sa.text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+                ),
+                {"name": template},
+            )
             conn.execute(
                 sa.text(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {cluster.ROLE}")
             )
