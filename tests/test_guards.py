@@ -12,6 +12,7 @@ from toy_town import TOY_DAY
 
 from gridmap import cluster, jobs, store
 from gridmap import tables as t
+from gridmap.cluster import database
 from gridmap.errors import CodeError, OutsideScope, UnitNotFound
 from gridmap.model import RIGHTS, WHOLE, Right, Role, Scope
 from gridmap.settings import Settings
@@ -433,6 +434,12 @@ def test_the_roles_of_the_cluster_are_those_of_the_store():
         cluster.APP_ROLE,
         tuple(cluster.READING_ROLES),
     ) == (guards.APP_ROLE, guards.READING_ROLES)
+
+
+def test_what_only_a_superuser_does_is_the_same_in_both_rooms():
+    """Neither room may use the other: cluster marks its own database, store another's."""
+    assert database._MARKS == guards.MARKS
+    assert all(f"'{name}'" in guards.MARKS for name in guards.STATISTICS)
 
 
 # --- through the jobs

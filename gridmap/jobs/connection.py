@@ -43,13 +43,8 @@ def database(settings: Settings) -> Iterator[Engine]:
     StoreError
         The schema cannot be brought up to date.
     """
-    with _url(settings) as url:
-        engine = store.connect(url)
-        try:
-            store.migrate(engine)
-            yield engine
-        finally:
-            engine.dispose()
+    with _url(settings) as url, _migrated(url) as engine:
+        yield engine
 
 
 @contextmanager
@@ -77,21 +72,19 @@ def service(settings: Settings) -> Iterator[store.Logins]:
     StoreError
         The schema cannot be brought up to date.
     """
-    with _url(settings, keep_up=True) as url, database(settings) as owner:
+    with _url(settings, keep_up=True) as url, _migrated(url) as owner:
         each = settings.role_logins or not settings.database_url
         roles = (store.APP_ROLE, *store.READING_ROLES)
         doors = {role: store.connect(url, login=role) for role in roles} if each else {}
         try:
             with store.transaction(owner) as conn:
                 key = store.read_scope_key(conn)
-            app = doors.pop(store.APP_ROLE, owner)
-            logins = store.Logins(app, doors, key)
+            logins = store.Logins(doors.get(store.APP_ROLE, owner), doors, key)
             _require_guards(logins)
             yield logins
         finally:
             for engine in doors.values():
                 engine.dispose()
-            app.dispose()
 
 
 def _require_guards(logins: store.Logins) -> None:
@@ -119,6 +112,17 @@ def _require_guards(logins: store.Logins) -> None:
         )
     if not marks["statistics"]:
         LOG.warning("functions of PostGIS tell of the extent of rows outside a scope")
+
+
+@contextmanager
+def _migrated(url: str) -> Iterator[Engine]:
+    """Open a store as its owner, brought up to date."""
+    engine = store.connect(url)
+    try:
+        store.migrate(engine)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 @contextmanager

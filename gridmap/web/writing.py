@@ -44,7 +44,7 @@ class Writer:
         return self.asker.account
 
     def require_write(self) -> None:
-        """Refuse who may not write, or not everywhere: checks of a write see the whole district.
+        """Refuse who may not write; who sees a part only has not that right (`Scope.rights`).
 
         Raises
         ------
@@ -52,7 +52,6 @@ class Writer:
             The role has not the right, or the account not the whole.
         """
         self.asker.require(Right.WRITE)
-        require_whole(self.asker)
 
     def why(self, given: str | None) -> str:
         """Return the reason, of the body or the header.
