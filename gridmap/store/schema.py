@@ -6,10 +6,12 @@ belong here: statements on its tables, the migrations themselves (``gridmap/migr
 
 from __future__ import annotations
 
+import select
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from alembic import command
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.pool import ConnectionPoolEntry
 
     from gridmap.model import Scope
 
@@ -48,7 +51,7 @@ def connect(url: str, *, login: str | None = None) -> Engine:
     Returns
     -------
     Engine
-        Checks a pooled connection before use, so that a restarted server is no error.
+        Looks at a pooled connection before use, so that a restarted server is no error.
 
     Raises
     ------
@@ -71,15 +74,17 @@ def connect(url: str, *, login: str | None = None) -> Engine:
         )
     reading = login in READING_ROLES
     options = " ".join(f"-c {name}={value}" for name, value in READING.items() if reading)
-    return sa.create_engine(
+    engine = sa.create_engine(
         parsed,
-        pool_pre_ping=True,
         # None beside: those would be opened and closed with each question of a busy minute.
         pool_size=POOL,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
         connect_args={"application_name": "gridmap", "options": options},
     )
+    sa.event.listen(engine, "checkin", _left)
+    sa.event.listen(engine, "checkout", _require_alive)
+    return engine
 
 
 POOL = 6
@@ -87,6 +92,29 @@ POOL = 6
 
 POOL_TIMEOUT_S = 5.0
 """So long a request waits for one of the connections before it is told to come again."""
+
+IDLE_S = 60.0
+"""A connection unused for longer is opened anew: a firewall may have dropped it without a word."""
+
+
+def _left(_: Any, record: ConnectionPoolEntry) -> None:
+    record.info["left"] = time.monotonic()
+
+
+def _require_alive(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+    """Have a pooled connection opened anew if its server is gone.
+
+    A server that ends, ends its connections: the socket has something to read, before anything
+    was asked. Looking at that takes no answer from the server, as a question before each would.
+    """
+    left = record.info.get("left")
+    if left is None:
+        return
+    look = select.poll()
+    look.register(connection, select.POLLIN)
+    if look.poll(0) or time.monotonic() - left > IDLE_S:
+        raise sa.exc.DisconnectionError
+
 
 _WRITERS = 500108  # the advisory lock of everything that writes
 _VIEW = "gridmap_view"

@@ -50,7 +50,7 @@ def health(request: Request) -> dict[str, str]:
 
 
 @router.get("/health/live")
-def live() -> dict[str, str]:
+async def live() -> dict[str, str]:
     """Say that the server runs, whatever its database does: for who would restart it."""
     return {"status": "ok"}
 

@@ -81,6 +81,7 @@ def main() -> None:
                         time.sleep(0.1)
                 measured("/health/live")
                 print("HTTP alone:", *measured("/health/live"))
+                measured("/", "-s", str(script))
                 for _ in range(3):
                     print("what is at a point:", *measured("/", "-s", str(script)))
             finally:
