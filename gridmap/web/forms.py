@@ -31,6 +31,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+LANGUAGE_COOKIE = "gridmap_language"
+
 FORM_S = 12 * 3600
 """How long a form may stay open before somebody is signed in."""
 
@@ -56,10 +58,38 @@ def language_of(request: Request) -> str:
     Returns
     -------
     str
-        One of `LANGUAGES`; the setting's where none or another is asked for.
+        One of `LANGUAGES`: what the address asks for, else what the browser remembers, else the
+        setting's.
     """
-    asked = request.query_params.get("lang", "")
-    return asked if asked in LANGUAGES else str(request.app.state.settings.language)
+    for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+        if asked in LANGUAGES:
+            return str(asked)
+    return str(request.app.state.settings.language)
+
+
+def drawn(template: str, language: str, **values: Any) -> str:
+    """Return a page's text.
+
+    Parameters
+    ----------
+    template
+        Its file.
+    language
+        One of `LANGUAGES`.
+    **values
+        For the template; escaped there.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return _DRAWN.get_template(template).render(
+        language=language,
+        other="en" if language == "zh" else "zh",
+        _=lambda message: translate(message, language),
+        **values,
+    )
 
 
 def form_page(
@@ -93,13 +123,7 @@ def form_page(
     language = language_of(request)
     bound = binding(request) or credentials.new_token()
     seal: Seal = request.app.state.seal
-    text = _DRAWN.get_template(template).render(
-        language=language,
-        other="en" if language == "zh" else "zh",
-        _=lambda message: translate(message, language),
-        csrf=(FIELD, seal.form_token(bound)),
-        **values,
-    )
+    text = drawn(template, language, csrf=(FIELD, seal.form_token(bound)), **values)
     response = HTMLResponse(text, status_code=status, headers={**HEADERS, **(headers or {})})
     if binding(request) is None:
         set_cookie(request, response, FORM, bound, lasts_s=FORM_S)

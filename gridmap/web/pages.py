@@ -13,6 +13,8 @@ from gridmap import jobs
 from gridmap.errors import UnitNotFound
 from gridmap.model import Right
 from gridmap.web.access import NEEDED, Asker, Store
+from gridmap.web.forms import language_of
+from gridmap.web.frame import remembering
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -33,14 +35,15 @@ def district_map(
     request: Request, asker: Asker, store: Store, lang: Language = None
 ) -> HTMLResponse:
     """Show the map of the district."""
-    state = request.app.state
-    language = lang or state.settings.language
+    language = lang or language_of(request)
     nonce = secrets.token_urlsafe(16)
     try:
         text = jobs.map_page(_parts(request, store, asker, language), nonce=nonce)
     except UnitNotFound:
         text = jobs.empty_page(language)
-    return HTMLResponse(text, headers={"Content-Security-Policy": _policy(nonce)})
+    return remembering(
+        request, HTMLResponse(text, headers={"Content-Security-Policy": _policy(nonce)})
+    )
 
 
 @router.get("/health")
