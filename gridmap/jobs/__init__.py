@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from gridmap.jobs.exports import export_layer
     from gridmap.jobs.figures_out import export_figures, party_coverage
     from gridmap.jobs.layers import import_layer
+    from gridmap.jobs.map_tiles import MAP_ZOOMS, draw_tiles, map_tile
     from gridmap.jobs.matters import triage_matters
     from gridmap.jobs.numbers import number_grids
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
@@ -171,6 +172,9 @@ _MODULES = {
     "camera_issues": "answers",
     "database": "connection",
     "diff": "days_apart",
+    "MAP_ZOOMS": "map_tiles",
+    "draw_tiles": "map_tiles",
+    "map_tile": "map_tiles",
     "empty_page": "pictures",
     "export_figures": "figures_out",
     "export_layer": "exports",
@@ -207,6 +211,7 @@ __all__ = [
     "DEMO_ACCOUNTS",
     "FAILURE_KINDS",
     "LOOPBACK",
+    "MAP_ZOOMS",
     "MAX_ZOOM",
     "Asked",
     "Difference",
@@ -241,6 +246,7 @@ __all__ = [
     "demo_links",
     "diff",
     "disable_account",
+    "draw_tiles",
     "empty_page",
     "enable_account",
     "evidence_of",
@@ -260,6 +266,7 @@ __all__ = [
     "locate",
     "map_page",
     "map_parts",
+    "map_tile",
     "needed_right",
     "note",
     "number_grids",

@@ -59,6 +59,13 @@ from gridmap.store.changes import (
     write_target_units,
 )
 from gridmap.store.conditions import derived_names
+from gridmap.store.drawn import (
+    DRAWN_LAYERS,
+    read_drawn_bounds,
+    read_drawn_tile,
+    read_map_tile,
+    write_drawn_tiles,
+)
 from gridmap.store.duties import (
     has_duties,
     read_changed_duties,
@@ -171,6 +178,7 @@ from gridmap.store.work import (
 __all__ = [
     "APP_ROLE",
     "DETAIL_ZOOM",
+    "DRAWN_LAYERS",
     "GROUND",
     "MAX_FEATURES",
     "MIGRATIONS",
@@ -230,6 +238,8 @@ __all__ = [
     "read_changes",
     "read_codes",
     "read_corrections",
+    "read_drawn_bounds",
+    "read_drawn_tile",
     "read_duties",
     "read_ended_codes",
     "read_events",
@@ -255,6 +265,7 @@ __all__ = [
     "read_lens_totals",
     "read_lineage",
     "read_losses",
+    "read_map_tile",
     "read_marks",
     "read_newest",
     "read_periods",
@@ -304,6 +315,7 @@ __all__ = [
     "write_changes",
     "write_correction",
     "write_counts",
+    "write_drawn_tiles",
     "write_event",
     "write_job",
     "write_lineage",

@@ -22,6 +22,7 @@ which a b-tree serves and which fails closed in a row policy (reliability.md 0.2
 from gridmap.tables.accounts import account, api_token, session, sign_in_link
 from gridmap.tables.book import audit_event, import_batch, lineage, scope_key
 from gridmap.tables.columns import metadata
+from gridmap.tables.drawn import building_shape, drawn_tile
 from gridmap.tables.guards import CAMERAS, ONLY_COLUMNS, OPEN, OWN, UNIT_COLUMN, WHOLE_ONLY
 from gridmap.tables.history import HISTORY
 from gridmap.tables.layers import (
@@ -75,6 +76,7 @@ __all__ = [
     "blind_area",
     "building",
     "building_frontage",
+    "building_shape",
     "camera",
     "camera_issue",
     "camera_view",
@@ -85,6 +87,7 @@ __all__ = [
     "coverage_run",
     "department_grid",
     "division",
+    "drawn_tile",
     "duty",
     "entrance",
     "entrance_coverage",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gridmap.tables.book import audit_event, import_batch, lineage
+from gridmap.tables.drawn import building_shape, drawn_tile
 from gridmap.tables.history import HISTORY
 from gridmap.tables.layers import (
     building,
@@ -87,13 +88,14 @@ UNIT_COLUMN: dict[Table, str] = {
     **{HISTORY[table]: column for table, column in _OF_LAYERS.items()},
     **dict.fromkeys(_OF_RESULTS, "unit_code"),
     correction: "unit_code",
+    building_shape: "grid_code",
 }
 """The column that says in which unit a row is; null or empty is no unit, seen by the whole only."""
 
 OPEN = (lens, matter_item, HISTORY[lens], HISTORY[matter_item], coverage_run)
 """Definitions and dates, which say nothing of a unit: for everybody."""
 
-WHOLE_ONLY = (lineage, snapshot, snapshot_lens, frozen_status)
+WHOLE_ONLY = (lineage, snapshot, snapshot_lens, frozen_status, drawn_tile)
 """What is of the whole district in each of its rows."""
 
 CAMERAS = (camera, HISTORY[camera], camera_view, camera_issue, failure_loss)

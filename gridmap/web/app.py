@@ -16,7 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from gridmap import __version__, credentials, jobs
 from gridmap.settings import Settings
-from gridmap.web import api, changes, corrections, ogc, ogc_tiles, pages, uploads, v1
+from gridmap.web import api, changes, corrections, map_tiles, ogc, ogc_tiles, pages, uploads, v1
 from gridmap.web.documents import add_documents
 from gridmap.web.fresh import Kept
 from gridmap.web.limits import Limits
@@ -92,9 +92,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = chosen
     app.state.maps = {}
     app.state.kept = Kept()
+    app.state.tiles = map_tiles.Tiles()
     app.state.watch = Watch()
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Noted)
+    app.add_middleware(map_tiles.Doubting, tiles=app.state.tiles)
     add_sign_in(app)
     app.add_middleware(Limits)
     app.add_middleware(Headers)
@@ -110,6 +112,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(changes.router)
     app.include_router(ogc.router)
     app.include_router(ogc_tiles.router)
+    app.include_router(map_tiles.router)
     app.include_router(pages.router)
     add_documents(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")

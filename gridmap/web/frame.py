@@ -74,7 +74,9 @@ def framed(
         template,
         language,
         here=request.url.path,
-        places=[(path, name) for path, name, right in PLACES if right is None or right in scope.rights],
+        places=[
+            (path, name) for path, name, right in PLACES if right is None or right in scope.rights
+        ],
         scope=scope,
         token=form_token(request) or "",
         **values,
