@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 WEB = Path(__file__).parent / "web"
 
+VECTOR_GRID = "Leaflet.VectorGrid.bundled.min.js"
+
 _ATTENTION = ("#99000d", "#e34a33", "#fc8d59", "#fdcc8a", "#fef0d9")
 _SEEN = ("#4a2574", "#7b52ab", "#a98bc9", "#d3c3e4", "#f2edf7")
 _FIFTHS = (0.2, 0.4, 0.6, 0.8)
@@ -609,8 +611,9 @@ def missing_assets() -> list[str]:
     list of str
         Their names, ascending; none after `make`.
     """
-    vendor = WEB / "static" / "vendor" / "leaflet"
-    return [name for name in ("leaflet.css", "leaflet.js") if not (vendor / name).is_file()]
+    vendor = WEB / "static" / "vendor"
+    names = ("leaflet/leaflet.css", "leaflet/leaflet.js", f"vectorgrid/{VECTOR_GRID}")
+    return [Path(name).name for name in names if not (vendor / name).is_file()]
 
 
 @cache

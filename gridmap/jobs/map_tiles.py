@@ -16,15 +16,15 @@ from gridmap.errors import NotFound
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     Place = tuple[int, int, int]
 
 MAP_ZOOMS = (13, 19)
 """The first and the last zoom of the map's own tiles: below, areas are coloured, not buildings."""
 
-DRAWN_LENS = "party_group"
-"""The question that the map opens with; tiles of others are drawn when somebody asks."""
+DRAWN = (("road", "building"), "party_group")
+"""What the map opens with: layers and question. Other tiles are drawn when somebody asks."""
 
 DRAWN_ZOOMS = (15, 16)
 """Tiles that take longest to draw; closer ones are small and many (web.md 3.1)."""
@@ -33,7 +33,13 @@ _HALF_M = 20037508.342789244
 
 
 def map_tile(
-    engine: Engine, layer: str, lens: str, place: Place, *, version: str, whole: bool
+    engine: Engine,
+    layers: tuple[str, ...],
+    lens: str,
+    place: Place,
+    *,
+    version: str,
+    whole: bool,
 ) -> store.Tile:
     """Draw a tile of the map, or find it drawn.
 
@@ -41,10 +47,10 @@ def map_tile(
     ----------
     engine
         The store, as the one who asks sees it.
-    layer
-        One of `store.DRAWN_LAYERS`.
+    layers
+        Some of `store.DRAWN_LAYERS`, in that order.
     lens
-        Code of a lens of buildings, or an empty text; of other layers none.
+        Code of a lens of buildings, or an empty text.
     place
         Zoom, column, row.
     version
@@ -60,26 +66,40 @@ def map_tile(
     Raises
     ------
     NotFound
-        There is no such layer, or no such tile.
+        There are no such layers, or no such tile.
     OutsideScope
-        The one who asks may not see this layer.
+        The one who asks may not see one of these layers.
     StoreUnavailable, Conflict, StoreError
         See `store.transaction`.
     """
     zoom, column, row = place
     first, last = MAP_ZOOMS
     inside = first <= zoom <= last and 0 <= column < 2**zoom and 0 <= row < 2**zoom
-    if layer not in store.DRAWN_LAYERS or not inside:
+    if layers != tuple(name for name in store.DRAWN_LAYERS if name in layers) or not inside:
         raise NotFound("there is no such tile")
     with store.transaction(engine) as conn:
-        if whole and layer == "building" and lens == DRAWN_LENS:
+        if whole and (layers, lens) == DRAWN:
             drawn = store.read_drawn_tile(
-                conn, lens, zoom=zoom, column=column, row=row, version=version
+                conn, _told(*DRAWN), zoom=zoom, column=column, row=row, version=version
             )
             if drawn is not None:
                 return drawn
-        tile = store.read_map_tile(conn, layer, lens, zoom=zoom, column=column, row=row)
-    return _compressed(tile)
+        return _tile(conn, layers, lens, place)
+
+
+def _told(layers: tuple[str, ...], lens: str) -> str:
+    return f"{','.join(layers)}:{lens}"
+
+
+def _tile(conn: Connection, layers: tuple[str, ...], lens: str, place: Place) -> store.Tile:
+    """Draw layers into one tile: vector tiles one after the other are one with all their layers."""
+    zoom, column, row = place
+    parts = [
+        store.read_map_tile(conn, layer, lens, zoom=zoom, column=column, row=row)
+        for layer in layers
+    ]
+    data = gzip.compress(b"".join(part.data for part in parts), 6, mtime=0)
+    return store.Tile(data, sum(p.features for p in parts), sum(p.dropped for p in parts))
 
 
 def draw_tiles(engine: Engine) -> int:
@@ -108,14 +128,10 @@ def draw_tiles(engine: Engine) -> int:
     with store.transaction(engine, snapshot=True) as conn:
         version = store.read_version(conn)
         bounds = store.read_drawn_bounds(conn)
-        tiles = []
-        for zoom, column, row in _places(bounds) if bounds else ():
-            tile = store.read_map_tile(
-                conn, "building", DRAWN_LENS, zoom=zoom, column=column, row=row
-            )
-            tiles.append(((zoom, column, row), _compressed(tile)))
+        places = list(_places(bounds)) if bounds else []
+        tiles = [(place, _tile(conn, *DRAWN, place)) for place in places]
     with store.transaction(engine, writes=True) as conn:
-        store.write_drawn_tiles(conn, DRAWN_LENS, tiles, version)
+        store.write_drawn_tiles(conn, _told(*DRAWN), tiles, version)
     return sum(1 for _, tile in tiles if tile.features)
 
 
@@ -129,7 +145,3 @@ def _places(bounds: tuple[float, float, float, float]) -> Iterator[Place]:
         for column in range(columns[0], columns[1] + 1):
             for row in range(rows[0], rows[1] + 1):
                 yield zoom, column, row
-
-
-def _compressed(tile: store.Tile) -> store.Tile:
-    return tile._replace(data=gzip.compress(tile.data, 6, mtime=0))

@@ -18,7 +18,6 @@ from geoalchemy2.functions import (
     ST_TileEnvelope,
     ST_Transform,
 )
-from sqlalchemy.dialects.postgresql import insert
 
 from gridmap import tables as t
 from gridmap.crs import STORAGE_SRID, TILE_SRID
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-DRAWN_LAYERS = ("road", "building", "seen", "blind", "view", "camera")
+DRAWN_LAYERS = ("road", "seen", "blind", "view", "building", "camera")
 """What there are tiles of, the lowest first."""
 
 _PIXELS = 256
@@ -154,16 +153,16 @@ def _rows(layer: str, wide: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 
 def read_drawn_tile(
-    conn: Connection, lens: str, *, zoom: int, column: int, row: int, version: str
+    conn: Connection, asked: str, *, zoom: int, column: int, row: int, version: str
 ) -> Tile | None:
-    """Read a tile of buildings that was drawn beforehand.
+    """Read a tile that was drawn beforehand.
 
     Parameters
     ----------
     conn
         An open connection, of somebody who sees the whole.
-    lens
-        As in `read_map_tile`.
+    asked
+        What is drawn, as `write_drawn_tiles` was told it.
     zoom, column, row
         Place in the pyramid.
     version
@@ -172,11 +171,11 @@ def read_drawn_tile(
     Returns
     -------
     Tile or None
-        Its data is compressed (gzip). None where there is none of that state.
+        Its data is compressed. None where there is none of that state.
     """
     d = t.drawn_tile.c
     query = sa.select(d.data, d.features, d.dropped).where(
-        d.lens == lens,
+        d.asked == asked,
         d.zoom == zoom,
         d.tile_column == column,
         d.tile_row == row,
@@ -187,24 +186,24 @@ def read_drawn_tile(
 
 
 def write_drawn_tiles(
-    conn: Connection, lens: str, tiles: Iterable[tuple[tuple[int, int, int], Tile]], version: str
+    conn: Connection, asked: str, tiles: Iterable[tuple[tuple[int, int, int], Tile]], version: str
 ) -> None:
-    """Put tiles of buildings in the place of those that were drawn before.
+    """Put tiles in the place of all that were drawn before.
 
     Parameters
     ----------
     conn
         An open connection that writes.
-    lens
-        As in `read_map_tile`.
+    asked
+        What is drawn.
     tiles
-        Zoom, column, row; data compressed (gzip).
+        Zoom, column, row; data compressed.
     version
         The state of the store that they show.
     """
     rows = [
         {
-            "lens": lens,
+            "asked": asked,
             "zoom": zoom,
             "tile_column": column,
             "tile_row": row,
@@ -217,7 +216,7 @@ def write_drawn_tiles(
     ]
     conn.execute(t.drawn_tile.delete())
     if rows:
-        conn.execute(insert(t.drawn_tile), rows)
+        conn.execute(t.drawn_tile.insert(), rows)
 
 
 def read_drawn_bounds(conn: Connection) -> tuple[float, float, float, float] | None:

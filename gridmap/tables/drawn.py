@@ -27,7 +27,7 @@ building_shape = Table(
 drawn_tile = Table(
     "drawn_tile",
     metadata,
-    Column("lens", Text, primary_key=True),
+    Column("asked", Text, primary_key=True),
     Column("zoom", Integer, primary_key=True),
     Column("tile_column", Integer, primary_key=True),
     Column("tile_row", Integer, primary_key=True),
@@ -35,5 +35,5 @@ drawn_tile = Table(
     Column("features", Integer, nullable=False),
     Column("dropped", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),
-    comment="Tiles of the buildings of the whole district, compressed, of one state of the store.",
+    comment="Tiles of the whole district, compressed, of one state of the store.",
 )

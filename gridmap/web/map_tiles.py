@@ -88,27 +88,29 @@ class Doubting:
                 self._tiles.doubt()
 
 
-@router.get("/tiles/{layer}/{zoom}/{column}/{row}")
+@router.get("/tiles/{layers}/{zoom}/{column}/{row}")
 async def map_tile(
     request: Request,
     store: Store,
     asker: Asker,
-    layer: Annotated[str, Path(pattern="^[a-z]{3,20}$")],
+    layers: Annotated[str, Path(pattern="^[a-z]{3,10}(,[a-z]{3,10}){0,5}$")],
     zoom: Annotated[int, Path(ge=0, le=30)],
     column: Annotated[int, Path(ge=0, lt=2**30)],
     row: Annotated[int, Path(ge=0, lt=2**30)],
     lens: Annotated[str, Query(max_length=64)] = "",
 ) -> Response:
     """Give a tile of the map, of all that the one who asks may see of it."""
-    right = Right.ROWS if layer == "building" else NEEDED.get(layer, Right.CAMERAS)
-    if right is not None:
-        asker.require(right)
+    names = tuple(layers.split(","))
+    for name in names:
+        right = NEEDED.get(name, Right.CAMERAS)
+        if right is not None:
+            asker.require(right)
     tiles: Tiles = request.app.state.tiles
     version = tiles.version()
     if version is None:
         version = await run_in_threadpool(_asked, tiles, request.app.state.engine)
-    lens = lens if layer == "building" else ""
-    asked = (version, layer, lens, zoom, column, row)
+    lens = lens if "building" in names else ""
+    asked = (version, layers, lens, zoom, column, row)
     tag = f'W/"{digest(asker, asked)}"'
     headers = {**HEADERS, "ETag": tag, "Vary": "Authorization, Cookie, Accept-Encoding"}
     if tag in request.headers.get("if-none-match", ""):
@@ -119,7 +121,7 @@ async def map_tile(
         tile = await run_in_threadpool(
             jobs.map_tile,
             store,
-            layer,
+            names,
             lens,
             (zoom, column, row),
             version=version,

@@ -222,10 +222,10 @@ def test_stored_text_never_runs(watch, town):
 def test_a_server_that_fails_is_told_and_tried_again(watch, toy_site):
     watched = watch()
     page = watched.open(toy_site)
-    page.route("**/api/v1/features/**", lambda route: route.fulfill(status=503, body="{}"))
+    page.route("**/tiles/**", lambda route: route.fulfill(status=503, body="{}"))
     go_to(page, watched, 250, 60, wait=None)
     expect(page.locator("#status")).to_contain_text("服务器无响应")
-    page.unroute("**/api/v1/features/**")
+    page.unroute("**/tiles/**")
     page.keyboard.press("Escape")
     page.mouse.move(*centre(page))
     page.mouse.down()

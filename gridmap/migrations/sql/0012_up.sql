@@ -42,7 +42,7 @@ CREATE TRIGGER draw_deleted AFTER DELETE ON building REFERENCING OLD TABLE AS ol
     FOR EACH STATEMENT EXECUTE FUNCTION draw_buildings();
 
 CREATE TABLE drawn_tile (
-    lens TEXT NOT NULL,
+    asked TEXT NOT NULL,
     zoom INTEGER NOT NULL,
     tile_column INTEGER NOT NULL,
     tile_row INTEGER NOT NULL,
@@ -50,10 +50,10 @@ CREATE TABLE drawn_tile (
     features INTEGER NOT NULL,
     dropped INTEGER NOT NULL,
     data BYTEA NOT NULL,
-    CONSTRAINT pk_drawn_tile PRIMARY KEY (lens, zoom, tile_column, tile_row)
+    CONSTRAINT pk_drawn_tile PRIMARY KEY (asked, zoom, tile_column, tile_row)
 );
 COMMENT ON TABLE drawn_tile IS
-    'Tiles of the buildings of the whole district, compressed, of one state of the store.';
+    'Tiles of the whole district, compressed, of one state of the store.';
 
 DO $$
 BEGIN

@@ -225,16 +225,21 @@ const gridmap = (() => {
 
   const STYLES = {
     road: (p) => ({ color: "#ffffff", weight: p.kind === "trunk" ? 6 : p.kind === "main" ? 4 : 2, opacity: 0.9, interactive: false }),
-    blind: () => ({ stroke: false, fillColor: "#3b3f46", fillOpacity: 0.35, interactive: false }),
-    view: (p) => ({ color: "#4a2574", weight: p.assumed ? 1 : 1.2, dashArray: p.assumed ? "4 3" : null, opacity: 0.7, fillColor: "#7b52ab", fillOpacity: 0.22 }),
-    building: (p) => {
-      if (aboutCameras()) return { color: "#5b6675", weight: 0.8, fillColor: "#dfe3e8", fillOpacity: 1 };
-      if (p.status === "own") return { color: "#2b6cb0", weight: 0.8, fillColor: "#2b6cb0", fillOpacity: 0.75 };
-      if (p.status === "joint") return { color: "#2b6cb0", weight: 0.8, fillColor: "#90bde8", fillOpacity: 0.85 };
-      if (p.status === "neighbour") return { color: "#6b1d00", weight: 2, dashArray: "4 3", fillColor: "#fbd0a6", fillOpacity: 0.9 };
-      if (p.status === "uncovered") return { color: "#6b1d00", weight: 2, fillColor: "#f58d4b", fillOpacity: 0.9 };
-      return { color: "#5b6675", weight: 0.8, fillColor: NO_DATA, fillOpacity: 0.8 };
-    },
+    blind: () => ({ stroke: false, fill: true, fillColor: "#3b3f46", fillOpacity: 0.35, interactive: false }),
+    seen: () => ({ stroke: false, fill: true, fillColor: "#7b52ab", fillOpacity: 0.3, interactive: false }),
+    camera: () => ({ radius: 4, weight: 1.5, color: "#ffffff", fill: true, fillColor: "#4a2574", fillOpacity: 1 }),
+    view: (p) => ({ color: "#4a2574", weight: p.assumed ? 1 : 1.2, dashArray: p.assumed ? "4 3" : null, opacity: 0.7, fill: true, fillColor: "#7b52ab", fillOpacity: 0.22 }),
+    building: (p) => ({ fill: true, ...(BUILDINGS[config.packed && aboutCameras() ? "plain" : p.status] || (config.packed ? BUILDINGS.none : BUILDINGS[buildingLens() ? "none" : "plain"])) }),
+  };
+
+  /* Buildings by what a lens says of them: uncovered is outlined too, never told by colour alone. */
+  const BUILDINGS = {
+    plain: { color: "#5b6675", weight: 0.8, fillColor: "#dfe3e8", fillOpacity: 1 },
+    none: { color: "#5b6675", weight: 0.8, fillColor: NO_DATA, fillOpacity: 0.8 },
+    own: { color: "#2b6cb0", weight: 0.8, fillColor: "#2b6cb0", fillOpacity: 0.75 },
+    joint: { color: "#2b6cb0", weight: 0.8, fillColor: "#90bde8", fillOpacity: 0.85 },
+    neighbour: { color: "#6b1d00", weight: 2, dashArray: "4 3", fillColor: "#fbd0a6", fillOpacity: 0.9 },
+    uncovered: { color: "#6b1d00", weight: 2, fillColor: "#f58d4b", fillOpacity: 0.9 },
   };
 
   const POPUPS = {
@@ -293,6 +298,8 @@ const gridmap = (() => {
       say(this.name, "");
     },
 
+    count() { return this.getLayers().reduce((n, l) => n + l.getLayers().length, 0); },
+
     async refresh() {
       if (!map || !map.hasLayer(this)) return;
       if (map.getZoom() < DETAIL_ZOOM) return void this.forget();
@@ -327,6 +334,78 @@ const gridmap = (() => {
       say(this.name, data.truncated ? t("Too much to draw at once: zoom in to see all.") : "");
     },
   });
+
+  /* --- details from the server: a switch of the layer control each, all in one grid of tiles ---- */
+
+  const DRAWN = ["road", "seen", "blind", "view", "building", "camera"]; // the lowest first
+  const wanted = new Set();
+  let grid = null;
+
+  const Switch = L.Layer.extend({
+    initialize(name) { this.name = name; details.push(this); },
+    onAdd() { wanted.add(this.name); draw(); },
+    onRemove() { wanted.delete(this.name); draw(); },
+    refresh() {},
+    eachLayer() {},
+    count() { return map.getZoom() >= DETAIL_ZOOM ? gridmapTiles.count(grid, this.name) : 0; },
+  });
+
+  /* The question that buildings are coloured by; none where it is not of buildings. */
+  const buildingLens = () => (/\.(buildings|households)$/.test(state.measure || "") ? state.measure.split(".")[0] : "");
+
+  /* Once for all that is switched at a time. The former tiles stay until the new ones are there. */
+  const formers = new Set();
+  let due = false;
+
+  function draw() {
+    if (!map || config.packed || due) return;
+    due = true;
+    queueMicrotask(() => { due = false; drawNow(); });
+  }
+
+  function drawNow() {
+    const layers = DRAWN.filter((name) => wanted.has(name));
+    const lens = layers.includes("building") ? buildingLens() : "";
+    const key = `${layers}:${lens}`;
+    if (grid ? grid.key === key : !layers.length) return;
+    if (grid) formers.add(grid);
+    const leave = () => { formers.forEach((one) => map.removeLayer(one)); formers.clear(); };
+    grid = layers.length ? gridmapTiles.grid({
+      layers, lens, zoom: DETAIL_ZOOM, styles: STYLES, clicked: tell, below, denied: signInAgain, pane: "details",
+      told: (failed) => say("tiles", failed ? t("The server does not answer. Trying again.") : ""),
+    }) : null;
+    if (!grid) return void leave();
+    grid.key = key;
+    if (map.getZoom() >= DETAIL_ZOOM) grid.once("load", leave);
+    else leave();
+    grid.addTo(map);
+  }
+
+  /* Nothing of ours was hit: what lies below is asked. */
+  function below(event) {
+    const units = levels[state.level] ? levels[state.level].getLayers() : [];
+    if (units.length && units[0]._renderer) units[0]._renderer._onClick(event);
+  }
+
+  /* Tiles tell what a colour needs; the rest is asked for when somebody wants to know. */
+  async function tell(tile, place) {
+    if (!POPUPS[tile.layer]) return;
+    const at = map.latLngToContainerPoint(place);
+    const [a, b] = [at.subtract([9, 9]), at.add([9, 9])].map((point) => map.containerPointToLatLng(point));
+    try {
+      const found = await fetchDetails(tile.layer, L.latLngBounds(a, b));
+      const hit = found.features.find((one) => one.properties.code === tile.code);
+      if (!hit) return void say("tell", t("This has changed meanwhile. Move the map to see it as it is now."));
+      say("tell", "");
+      const links = el("ul", { class: "rows" });
+      const lens = tile.layer === "building" ? tile.lens : "";
+      L.popup({ maxHeight: 420 }).setLatLng(place)
+        .setContent(el("div", {}, POPUPS[tile.layer](hit.properties), links)).openOn(map);
+      if (lens) evidence(links, () => linkRows({ code: lens }, tile.code));
+    } catch {
+      say("tell", t("The server does not answer. Move the map to try again."));
+    }
+  }
 
   /* One canvas for all: what is drawn later is on top and takes the click. */
   function stack() {
@@ -577,6 +656,7 @@ const gridmap = (() => {
     restyle();
     blankest();
     updateAddress();
+    draw();
   }
 
   /* --- the address holds the state --------------------------------------------------------------- */
@@ -644,11 +724,13 @@ const gridmap = (() => {
 
   function start(target, given) {
     map = target;
+    map.createPane("details").style.zIndex = 450; // above the units' canvas, below names and popups
     Object.assign(levels, given);
     state.measure = config.lenses[0].measure;
     const phone = window.innerWidth <= 720;
     map.fitBounds([[config.bounds[1], config.bounds[0]], [config.bounds[3], config.bounds[2]]],
       { animate: false, paddingBottomRight: phone ? [8, 150] : [130, 8], paddingTopLeft: [8, 8] });
+    map.options.zoomSnap = 1; // the first view fits closely; tiles are sharp at whole zooms only
     readAddress();
     L.control.scale({ imperial: false }).addTo(map);
     const control = L.control({ position: "bottomleft" });
@@ -690,8 +772,8 @@ const gridmap = (() => {
 
   return {
     configure(given) { config = given; },
-    detail: (name) => new Detail(name),
+    detail: (name) => (config.packed ? new Detail(name) : new Switch(name)),
     styleUnit, bindUnit, start,
-    state: () => ({ ...state, chosen: [...state.chosen], zoom: map.getZoom(), loaded: Object.fromEntries(details.map((d) => [d.name, d.getLayers().reduce((n, l) => n + l.getLayers().length, 0)])) }),
+    state: () => ({ ...state, chosen: [...state.chosen], zoom: map.getZoom(), loaded: Object.fromEntries(details.map((d) => [d.name, d.count()])) }),
   };
 })();
