@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 from gridmap import cluster
 from gridmap import tables as t
 from gridmap.model import LAYERS, RIGHTS, WHOLE, Right, Role, Scope
+from gridmap.store import DRAWN_LAYERS
 from gridmap.web import create_app
 from gridmap.web.noted import CAMERA_PATHS
 from gridmap.web.v1 import COLLECTIONS
@@ -55,6 +56,7 @@ MATRIX: dict[str, tuple[str, Right | None, str]] = {
     "/ogc/collections/{collection}/items": (FEATURES, None, "limit=10000"),
     "/ogc/collections/{collection}/items/{feature}": (FEATURE, None, ""),
     "/ogc/collections/{collection}/tiles/{matrix_set}/{matrix}/{row}/{column}": (TILE, None, ""),
+    "/tiles/{layers}/{zoom}/{column}/{row}": (TILE, None, "lens=party_group"),
     # Of a collection as a whole: its extent is told, of the rows that one sees.
     "/ogc/collections": (SAME, None, ""),
     "/ogc/collections/{collection}": (SAME, None, ""),
@@ -325,6 +327,31 @@ def test_tiles_have_the_rows_of_the_scope(ask, truth, role):
         if name in truth:
             assert shown <= seen(truth, name, scope), name
         assert not shown & foreign(truth, scope)
+
+
+@pytest.mark.parametrize("ranges", [(OWN,), (CHILD, SIBLING), ("110101",), WHOLE], ids=str)
+@pytest.mark.parametrize("role", Role)
+def test_tiles_of_the_map_have_the_rows_of_the_scope(ask, truth, role, ranges):
+    scope = Scope("x", role, ranges)
+    needed = {"building": Right.ROWS, "road": None}
+    for layer in DRAWN_LAYERS:
+        right = needed.get(layer, Right.CAMERAS)
+        path = f"/tiles/{layer}/13/%d/%d?lens=party_group"
+        if right is not None and right not in RIGHTS[role]:
+            assert ask(role, ranges, path % (6521, 3392)).status_code == 403
+            continue
+        found = set()
+        for row in range(3391, 3395):
+            for column in range(6520, 6524):
+                answer = ask(role, ranges, path % (column, row))
+                assert answer.status_code == 200, answer.text
+                for one in mapbox_vector_tile.decode(answer.content).values():
+                    found |= {feature["properties"]["code"] for feature in one["features"]}
+        source = {"view": "camera", "seen": "grid", "blind": "grid"}.get(layer, layer)
+        mine = seen(truth, source, scope)
+        assert found <= mine, layer
+        if layer in ("camera", "road"):
+            assert found == mine, layer
 
 
 # --- windows and points
