@@ -40,7 +40,7 @@ def messages_of_maps() -> set[str]:
     found = set(DETAILS.values()) | set(_LEVEL_LABELS.values())
     found |= {label for label, _ in _DIFFERENCES.values()} | set(CHANGE_COLOURS)
     for lens in LENSES:
-        found |= {lens.label, lens.blank, lens.note} - {""}
+        found |= {lens.label, lens.blank, lens.note, lens.group, lens.unit} - {"", "m", "m2"}
     return found | {"buildings", "households", "grids"} | {"Zoom in", "Zoom out"}
 
 

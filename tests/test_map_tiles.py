@@ -200,8 +200,10 @@ def test_shapes_follow_every_write(engine):
     assert_shapes_follow(engine, 7)
     for one in sorted(jobs.batches(engine, limit=100), key=lambda b: -b["id"]):
         jobs.undo(engine, one["id"])
-        if one["layer"] == "building":
+        if one["id"] == number:
             break
+        if one["layer"] == "building":
+            assert_shapes_follow(engine, 8)
     assert_shapes_follow(engine, 0)
 
 

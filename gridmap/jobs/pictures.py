@@ -110,9 +110,9 @@ def _parts(
     stale = is_stale(conn)
     if all(level.empty for level in units.values()):
         raise UnitNotFound("the store has no district; import one, or run `gridmap demo`")
-    subject = {"party_group": "org", "party_branch": "org", "camera": "camera"}
     dates = {
-        lens.measure: runs.get(subject[lens.measure.partition(".")[0]]) for lens in maps.LENSES
+        lens.measure: runs.get("camera" if lens.measure.startswith("camera.") else "org")
+        for lens in maps.LENSES
     }
     return maps.district_map(
         units,

@@ -34,6 +34,7 @@ const gridmap = (() => {
     inside_building: "it stands inside a building", on_wall: "it stands on a wall",
     no_range: "it has no range", no_angle: "it has no field angle", no_position: "it has no position",
     azimuth_deg: "azimuth", hfov_deg: "field angle", max_range_m: "range",
+    covered: "covered", covered_jointly: "covered jointly", not_covered: "not covered", not_asked: "not asked about, or no data", building: "Buildings",
     view: "Camera views", camera: "Cameras", blind: "Blind ground", street: "streets", community: "communities", grid: "grids", m2: "area", m: "length",
   };
 
@@ -100,7 +101,7 @@ const gridmap = (() => {
   const lens = () => config.lenses.find((one) => one.measure === state.measure);
 
   function rateOf(properties, measure) {
-    const pair = properties.rates[measure];
+    const pair = properties.rates[config.lenses.findIndex((one) => one.measure === measure)];
     if (!pair || !pair[1]) return null;
     return { covered: pair[0], total: pair[1], share: pair[0] / pair[1] };
   }
@@ -456,7 +457,10 @@ const gridmap = (() => {
     },
 
     symbols() {
-      const party = [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#fbd0a6", "neighbour", " outlined dashed"], ["#f58d4b", "uncovered", " outlined"]];
+      const party = buildingLens() === "party_group" || config.packed
+        ? [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#fbd0a6", "neighbour", " outlined dashed"], ["#f58d4b", "uncovered", " outlined"]]
+        : buildingLens() ? [["#2b6cb0", "covered"], ["#90bde8", "covered_jointly"], ["#f58d4b", "not_covered", " outlined"], [NO_DATA, "not_asked"]]
+          : [["#dfe3e8", "building"]];
       const camera = [["rgba(123,82,171,.5)", "view"], ["#4a2574", "camera"], ["rgba(59,63,70,.35)", "blind"]];
       const key = el("div", { class: "key" });
       for (const [colours, label, extra] of aboutCameras() ? camera : party) {
@@ -499,7 +503,7 @@ const gridmap = (() => {
     const rows = el("ul", { class: "rows", id: "evidence" });
     fill("unit", el("div", { class: "crumbs" }, crumbs(code)),
       el("h2", {}, `${properties.name} · ${code}`),
-      ...config.lenses.map((one) => figure(one.measure, properties)),
+      ...config.lenses.filter((one) => one.headline || one.measure === state.measure).map((one) => figure(one.measure, properties)),
       config.rows ? el("button", { class: "more", onclick: () => evidence(rows, () => uncoveredRows(code)) }, t("List the uncovered buildings")) : null,
       config.packed || !rateOf(properties, "camera.open_ground") ? null
         : el("button", { class: "more", onclick: () => evidence(rows, () => blindRows(code)) }, t("List the blind areas")), rows,
@@ -708,12 +712,19 @@ const gridmap = (() => {
 
   /* --- start ------------------------------------------------------------------------------------- */
 
+  /* The questions by group; the group of the one that is asked is open. */
   function lensChoice() {
-    fill("lenses", ...config.lenses.map((one) => {
-      const input = el("input", { type: "radio", name: "lens", value: one.measure });
-      input.checked = one.measure === state.measure;
-      input.addEventListener("change", () => choose(one.measure));
-      return el("label", {}, input, el("span", {}, t(one.label)));
+    const groups = [...new Set(config.lenses.map((one) => one.group))];
+    fill("lenses", ...groups.map((group) => {
+      const members = config.lenses.filter((one) => one.group === group);
+      const box = el("details", {}, el("summary", {}, t(group)), ...members.map((one) => {
+        const input = el("input", { type: "radio", name: "lens", value: one.measure });
+        input.checked = one.measure === state.measure;
+        input.addEventListener("change", () => choose(one.measure));
+        return el("label", {}, input, el("span", {}, t(one.label)));
+      }));
+      box.open = members.some((one) => one.measure === state.measure || one === config.lenses[0]) || group === "Cameras";
+      return box;
     }));
   }
 
@@ -763,7 +774,7 @@ const gridmap = (() => {
     onZoom();
     lensChoice();
     choose(state.measure);
-    fill("figures", ...config.lenses.map((one) => figure(one.measure, config.district)));
+    fill("figures", ...config.lenses.filter((one) => one.headline).map((one) => figure(one.measure, config.district)));
     if (state.selected) select(state.selected);
     details.forEach((one) => one.refresh());
     drawLabels();
