@@ -10,6 +10,7 @@ from gridmap.errors import Conflict
 from gridmap.jobs.cameras import refresh_camera_coverage
 from gridmap.jobs.checks import derived_columns
 from gridmap.jobs.coverage import refresh_org_coverage
+from gridmap.jobs.map_tiles import draw_tiles
 from gridmap.model import LAYERS
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def build_demo(engine: Engine, *, seed: int, as_of: dt.date, progress: Progress)
     progress("party groups and branches", 0.0)
     refresh_org_coverage(engine, as_of=as_of)
     refresh_camera_coverage(engine, as_of=as_of, progress=progress)
+    progress("drawing", 0.0)
+    draw_tiles(engine)
     return True
 
 

@@ -18,6 +18,7 @@ from geoalchemy2.functions import (
     ST_TileEnvelope,
     ST_Transform,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from gridmap import tables as t
 from gridmap.crs import STORAGE_SRID, TILE_SRID
@@ -79,14 +80,15 @@ def _tile_query(layer: str, coloured: bool, close: bool) -> sa.Select[Any]:  # n
     large: sa.ColumnElement[bool] = sa.true()
     if layer == "building" and not close:
         large = ST_Area(cells.c.plane) >= sa.bindparam("pixel", type_=sa.Double)
-    drawn = sa.select(*names, shape.label("geom")).where(large).subquery("drawn")
-    shapes = sa.select(drawn).where(drawn.c.geom.is_not(None)).subquery("shapes")
-    every = sa.select(sa.func.count()).select_from(cells).where(~large).scalar_subquery()
+    # Offset 0: so the shape is cut once, not for the tile and for each count again. Where nothing
+    # is left of it the tile has none.
+    drawn = sa.select(*names, shape.label("geom")).where(large).offset(0).subquery("drawn")
+    small = sa.select(sa.func.count()).select_from(cells).where(~large).scalar_subquery()
     return sa.select(
-        ST_AsMVT(shapes.table_valued(), layer, EXTENT, "geom", type_=sa.LargeBinary),
-        sa.func.count(),
-        sa.literal(0) if close else every,
-    ).select_from(shapes)
+        ST_AsMVT(drawn.table_valued(), layer, EXTENT, "geom", type_=sa.LargeBinary),
+        sa.func.count(drawn.c.geom),
+        sa.literal(0) if close else small,
+    ).select_from(drawn)
 
 
 def _world() -> sa.ColumnElement[Any]:
@@ -97,8 +99,9 @@ def _world() -> sa.ColumnElement[Any]:
 def _buildings(wide: sa.ColumnElement[Any], *, coloured: bool) -> sa.Select[Any]:
     """Return the buildings of a square, each with its status under a lens.
 
-    A unit's statuses stand in one row (`conditions.target_rows`): those of the square's units are
-    opened, once each.
+    A unit's statuses stand in one row (`conditions.target_rows`). Opened into rows they would be
+    gone through for each building, since the planner takes them for few: as an object of JSON each
+    is found by its code.
     """
     b = t.building_shape.c
     here = sa.select(
@@ -109,21 +112,19 @@ def _buildings(wide: sa.ColumnElement[Any], *, coloured: bool) -> sa.Select[Any]
         return sa.select(cells.c.code, cells.c.plane)
     shown = here.cte("here").prefix_with("MATERIALIZED", dialect="postgresql")
     u = t.unit_coverage.c
-    each = (
-        sa.func.unnest(u.target_codes, u.statuses)
-        .table_valued(sa.column("code", sa.Text), sa.column("status", sa.Text), name="each")
-        .render_derived()
-    )
     told = (
-        sa.select(u.unit_code, each.c.code, each.c.status)
-        .select_from(t.unit_coverage.join(each, sa.true()))
+        sa.select(
+            u.unit_code,
+            sa.func.jsonb_object(u.target_codes, u.statuses, type_=JSONB).label("statuses"),
+        )
         .where(u.lens == sa.bindparam("lens", type_=sa.Text))
         .where(u.unit_code.in_(sa.select(shown.c.unit)))
-        .subquery("told")
+        .cte("told")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
     )
-    same = sa.and_(told.c.unit_code == shown.c.unit, told.c.code == shown.c.code)
-    return sa.select(shown.c.code, told.c.status, shown.c.plane).select_from(
-        shown.outerjoin(told, same)
+    status = told.c.statuses.op("->>", return_type=sa.Text())(shown.c.code).label("status")
+    return sa.select(shown.c.code, status, shown.c.plane).select_from(
+        shown.outerjoin(told, told.c.unit_code == shown.c.unit)
     )
 
 
