@@ -14,6 +14,7 @@ from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, L
 from gridmap.model import CHANGES, LAYERS
 from gridmap.org_coverage import PLURALS
 from gridmap.rules import Severity
+from gridmap.web.finding import KIND_NAMES
 from gridmap.web.frame import PLACES
 
 WEB = REPO / "gridmap" / "web"
@@ -23,7 +24,7 @@ def messages_of_pages() -> set[str]:
     found = set()
     for template in (WEB / "templates").glob("*.html"):
         found |= set(re.findall(r"""_\(["'](.+?)["']\)""", template.read_text("utf-8")))
-    return found | {name for _, name, _ in PLACES}
+    return found | {name for _, name, _ in PLACES} | set(KIND_NAMES.values())
 
 
 def messages_of_script() -> set[str]:

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from gridmap.jobs.evidence import evidence_of, lens_targets, lenses_of
     from gridmap.jobs.exports import export_layer
     from gridmap.jobs.figures_out import export_figures, party_coverage
+    from gridmap.jobs.finding import kinds_for, search
     from gridmap.jobs.layers import import_layer
     from gridmap.jobs.matters import triage_matters
     from gridmap.jobs.numbers import number_grids
@@ -177,6 +178,8 @@ _MODULES = {
     "failure_losses": "answers",
     "features": "pictures",
     "import_layer": "layers",
+    "kinds_for": "finding",
+    "search": "finding",
     "locate": "answers",
     "map_page": "pictures",
     "map_parts": "pictures",
@@ -251,6 +254,7 @@ __all__ = [
     "features",
     "import_layer",
     "job_of",
+    "kinds_for",
     "lens_targets",
     "lenses_of",
     "list_accounts",
@@ -273,6 +277,7 @@ __all__ = [
     "require_report",
     "reset_password",
     "revoke_token",
+    "search",
     "service",
     "session_scope",
     "shaped_layers",

@@ -9,7 +9,7 @@ Driver errors are translated once, in `transaction`; their text never leaves thi
 Inside, each module imports only those before it: ``conditions``, ``rows``, ``guards``,
 ``scopes``, ``schema``, ``layers``, ``duties``, ``results``, ``snapshots``, ``accounts``, ``audit``,
 ``origins``, ``position``, ``expressions``, ``filters``, ``items``, ``tiles``, ``transfer``,
-``batches``, ``changes``, ``edits``, ``work``, ``server``.
+``batches``, ``changes``, ``entries``, ``edits``, ``work``, ``server``.
 """
 
 from gridmap.store.accounts import (
@@ -76,6 +76,16 @@ from gridmap.store.edits import (
     staged_edits,
     without_rows,
     write_change_set,
+)
+from gridmap.store.entries import (
+    KINDS,
+    lacks_entries,
+    read_beginning,
+    read_inside,
+    read_lacking_entries,
+    read_parents,
+    read_titles,
+    write_entries,
 )
 from gridmap.store.expressions import parse_filter
 from gridmap.store.filters import day_of
@@ -172,6 +182,7 @@ __all__ = [
     "APP_ROLE",
     "DETAIL_ZOOM",
     "GROUND",
+    "KINDS",
     "MAX_FEATURES",
     "MIGRATIONS",
     "READING_ROLES",
@@ -211,6 +222,7 @@ __all__ = [
     "hold_worker",
     "key_of",
     "knows_place",
+    "lacks_entries",
     "locate",
     "migrate",
     "narrow",
@@ -218,6 +230,7 @@ __all__ = [
     "read_account",
     "read_accounts",
     "read_batches",
+    "read_beginning",
     "read_blind_areas",
     "read_building_grids",
     "read_buildings",
@@ -244,9 +257,11 @@ __all__ = [
     "read_homes",
     "read_images",
     "read_inputs",
+    "read_inside",
     "read_items",
     "read_job",
     "read_keys",
+    "read_lacking_entries",
     "read_last_batches",
     "read_later_keys",
     "read_layer",
@@ -257,6 +272,7 @@ __all__ = [
     "read_losses",
     "read_marks",
     "read_newest",
+    "read_parents",
     "read_periods",
     "read_places",
     "read_projects",
@@ -273,6 +289,7 @@ __all__ = [
     "read_sources",
     "read_statuses",
     "read_tile",
+    "read_titles",
     "read_token",
     "read_tokens",
     "read_uncovered",
@@ -304,6 +321,7 @@ __all__ = [
     "write_changes",
     "write_correction",
     "write_counts",
+    "write_entries",
     "write_event",
     "write_job",
     "write_lineage",

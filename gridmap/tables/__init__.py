@@ -59,6 +59,7 @@ from gridmap.tables.results import (
     snapshot_lens,
     unit_coverage,
 )
+from gridmap.tables.search import camera_entry, search_entry
 from gridmap.tables.work import change_set, correction, web_job
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "building",
     "building_frontage",
     "camera",
+    "camera_entry",
     "camera_issue",
     "camera_view",
     "change_set",
@@ -106,6 +108,7 @@ __all__ = [
     "restricted_site",
     "road",
     "scope_key",
+    "search_entry",
     "session",
     "sign_in_link",
     "snapshot",
