@@ -36,6 +36,7 @@ OPEN = "open"
 UNIT, ROWS, ONE, WINDOW, POINT, PAGE = "unit", "rows", "one", "window", "point", "page"
 TARGET, FEATURES, FEATURE, TILE, SAME = "target", "features", "feature", "tile", "same"
 WRITE, BOOK, MINE, EXPORT, FOUND = "write", "book", "mine", "export", "found"
+SPOT = "spot"
 
 MATRIX: dict[str, tuple[str, Right | None, str]] = {
     "/api/v1/coverage/{code}": (UNIT, None, ""),
@@ -68,6 +69,9 @@ MATRIX: dict[str, tuple[str, Right | None, str]] = {
     "/ogc/tileMatrixSets/{matrix_set}": (SAME, None, ""),
     "/metrics": (SAME, Right.WATCH, ""),
     "/": (PAGE, None, ""),
+    "/locate": (SPOT, Right.ROWS, ""),
+    "/api/v1/here": (SPOT, Right.ROWS, ""),
+    "/locate-worker.js": (OPEN, None, ""),
     # Writers see the whole, for their checks do.
     "/api/v1/change-sets": (WRITE, Right.WRITE, ""),
     "/api/v1/imports": (WRITE, Right.WRITE, "layer=building&effective=2026-06-01"),

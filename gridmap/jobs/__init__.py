@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     )
     from gridmap.jobs.snapshots import coverage_trend, list_snapshots, take_snapshot
     from gridmap.jobs.spots import blank_spots
+    from gridmap.jobs.surroundings import here, start_of
     from gridmap.jobs.templates import write_template
     from gridmap.jobs.trail import audit_events, note, verify_audit
     from gridmap.jobs.views import Source, write_views
@@ -177,6 +178,8 @@ _MODULES = {
     "export_layer": "exports",
     "failure_losses": "answers",
     "features": "pictures",
+    "here": "surroundings",
+    "start_of": "surroundings",
     "import_layer": "layers",
     "kinds_for": "finding",
     "search": "finding",
@@ -252,6 +255,7 @@ __all__ = [
     "export_layer",
     "failure_losses",
     "features",
+    "here",
     "import_layer",
     "job_of",
     "kinds_for",
@@ -286,6 +290,7 @@ __all__ = [
     "sign_in",
     "sign_in_foreign",
     "sign_out",
+    "start_of",
     "suggest",
     "take_snapshot",
     "tile_fields",

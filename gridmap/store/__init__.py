@@ -8,8 +8,8 @@ Driver errors are translated once, in `transaction`; their text never leaves thi
 
 Inside, each module imports only those before it: ``conditions``, ``rows``, ``guards``,
 ``scopes``, ``schema``, ``layers``, ``duties``, ``results``, ``snapshots``, ``accounts``, ``audit``,
-``origins``, ``position``, ``expressions``, ``filters``, ``items``, ``tiles``, ``transfer``,
-``batches``, ``changes``, ``entries``, ``edits``, ``work``, ``server``.
+``origins``, ``position``, ``surroundings``, ``expressions``, ``filters``, ``items``, ``tiles``,
+``transfer``, ``batches``, ``changes``, ``entries``, ``edits``, ``work``, ``server``.
 """
 
 from gridmap.store.accounts import (
@@ -161,6 +161,12 @@ from gridmap.store.schema import (
 from gridmap.store.scopes import read_scope_key, role_of
 from gridmap.store.server import read_server, read_unguarded
 from gridmap.store.snapshots import read_frozen, read_snapshots, write_snapshot
+from gridmap.store.surroundings import (
+    read_desks,
+    read_grid_coverage,
+    read_grid_rows,
+    read_middles,
+)
 from gridmap.store.tiles import DETAIL_ZOOM, MAX_FEATURES, TILE_MARGIN, Tile, read_tile, tile_fields
 from gridmap.store.work import (
     abort_jobs,
@@ -243,6 +249,7 @@ __all__ = [
     "read_changes",
     "read_codes",
     "read_corrections",
+    "read_desks",
     "read_duties",
     "read_ended_codes",
     "read_events",
@@ -252,6 +259,8 @@ __all__ = [
     "read_first_days",
     "read_foreign_account",
     "read_frozen",
+    "read_grid_coverage",
+    "read_grid_rows",
     "read_ground",
     "read_holders",
     "read_homes",
@@ -271,6 +280,7 @@ __all__ = [
     "read_lineage",
     "read_losses",
     "read_marks",
+    "read_middles",
     "read_newest",
     "read_parents",
     "read_periods",

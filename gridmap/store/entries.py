@@ -250,7 +250,18 @@ def write_entries(conn: Connection, frame: pd.DataFrame) -> None:
 
 
 def lacks_entries(conn: Connection) -> bool:
-    """Tell whether there is something to be found, and no entry of it."""
+    """Tell whether there is something to be found, and no entry of it.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    bool
+        As of a store that was migrated, or restored without them.
+    """
     some, none = (sa.exists(sa.select(table.c.code)) for table in (t.division, t.search_entry))
     return bool(conn.execute(sa.select(some & ~none)).scalar_one())
 
