@@ -36,7 +36,8 @@ OPEN = "open"
 
 UNIT, ROWS, ONE, WINDOW, POINT, PAGE = "unit", "rows", "one", "window", "point", "page"
 TARGET, FEATURES, FEATURE, TILE, SAME = "target", "features", "feature", "tile", "same"
-WRITE, BOOK, MINE, EXPORT = "write", "book", "mine", "export"
+WRITE, BOOK, MINE, EXPORT, FOUND = "write", "book", "mine", "export", "found"
+SPOT = "spot"
 
 MATRIX: dict[str, tuple[str, Right | None, str]] = {
     "/api/v1/coverage/{code}": (UNIT, None, ""),
@@ -50,6 +51,7 @@ MATRIX: dict[str, tuple[str, Right | None, str]] = {
     "/api/v1/evidence": (TARGET, Right.ROWS, "lens=party_group&target="),
     "/api/v1/locate": (POINT, None, ""),
     "/api/v1/features/{layer}": (WINDOW, None, f"bbox={BOX}"),
+    "/api/v1/search": (FOUND, None, "limit=50"),
     "/api/v1/lenses": (SAME, None, ""),
     "/api/v1/openapi.json": (SAME, None, ""),
     "/api/docs": (SAME, None, ""),
@@ -69,6 +71,9 @@ MATRIX: dict[str, tuple[str, Right | None, str]] = {
     "/ogc/tileMatrixSets/{matrix_set}": (SAME, None, ""),
     "/metrics": (SAME, Right.WATCH, ""),
     "/": (PAGE, None, ""),
+    "/locate": (SPOT, Right.ROWS, ""),
+    "/api/v1/here": (SPOT, Right.ROWS, ""),
+    "/locate-worker.js": (OPEN, None, ""),
     # Writers see the whole, for their checks do.
     "/api/v1/change-sets": (WRITE, Right.WRITE, ""),
     "/api/v1/imports": (WRITE, Right.WRITE, "layer=building&effective=2026-06-01"),
@@ -267,6 +272,33 @@ def test_a_row_is_there_for_its_unit(ask, truth, path, role):
             assert answer.status_code == 403
             break
         assert answer.status_code == (200 if code in mine else 404), code
+
+
+# --- what is found by name
+
+
+@pytest.mark.parametrize("ranges", [(OWN,), (CHILD, SIBLING), ("110101",), WHOLE], ids=str)
+@pytest.mark.parametrize("role", Role)
+def test_what_is_found_is_of_the_scope(ask, truth, role, ranges):
+    scope = Scope("x", role, ranges)
+    kinds = {"building": Right.ROWS, "organisation": Right.ROWS, "camera": Right.CAMERAS}
+    layers = ("district", "street", "community", "grid", *kinds)
+    should = {
+        (layer, code)
+        for layer in layers
+        if kinds.get(layer) is None or kinds[layer] in RIGHTS[role]
+        for code in seen(truth, layer, scope)
+    }
+    found = set()
+    for letter in "0123456789abcdefghijklmnopqrstuvwxyz":
+        answer = ask(role, ranges, f"/api/v1/search?q={letter}&limit=50")
+        assert answer.status_code == 200
+        for group in answer.json()["groups"]:
+            assert not group["more"]
+            found |= {(row["kind"], row["code"]) for row in group["rows"]}
+            names = {one["code"] for row in group["rows"] for one in row["where"]}
+            assert names <= seen(truth, "unit", scope)
+    assert found == should
 
 
 # --- OGC

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from gridmap.jobs.evidence import evidence_of, lens_targets, lenses_of
     from gridmap.jobs.exports import export_layer
     from gridmap.jobs.figures_out import export_figures, party_coverage
+    from gridmap.jobs.finding import kinds_for, search
     from gridmap.jobs.layers import import_layer
     from gridmap.jobs.map_tiles import MAP_ZOOMS, draw_tiles, map_tile
     from gridmap.jobs.matters import triage_matters
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     )
     from gridmap.jobs.snapshots import coverage_trend, list_snapshots, take_snapshot
     from gridmap.jobs.spots import blank_spots
+    from gridmap.jobs.surroundings import here, start_of
     from gridmap.jobs.templates import write_template
     from gridmap.jobs.trail import audit_events, note, verify_audit
     from gridmap.jobs.views import Source, write_views
@@ -180,7 +182,11 @@ _MODULES = {
     "export_layer": "exports",
     "failure_losses": "answers",
     "features": "pictures",
+    "here": "surroundings",
+    "start_of": "surroundings",
     "import_layer": "layers",
+    "kinds_for": "finding",
+    "search": "finding",
     "locate": "answers",
     "map_page": "pictures",
     "map_parts": "pictures",
@@ -255,8 +261,10 @@ __all__ = [
     "export_layer",
     "failure_losses",
     "features",
+    "here",
     "import_layer",
     "job_of",
+    "kinds_for",
     "lens_targets",
     "lenses_of",
     "list_accounts",
@@ -280,6 +288,7 @@ __all__ = [
     "require_report",
     "reset_password",
     "revoke_token",
+    "search",
     "service",
     "session_scope",
     "shaped_layers",
@@ -288,6 +297,7 @@ __all__ = [
     "sign_in",
     "sign_in_foreign",
     "sign_out",
+    "start_of",
     "suggest",
     "take_snapshot",
     "tile_fields",

@@ -60,6 +60,7 @@ from gridmap.tables.results import (
     snapshot_lens,
     unit_coverage,
 )
+from gridmap.tables.search import camera_entry, search_entry
 from gridmap.tables.work import change_set, correction, web_job
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "building_frontage",
     "building_shape",
     "camera",
+    "camera_entry",
     "camera_issue",
     "camera_view",
     "change_set",
@@ -109,6 +111,7 @@ __all__ = [
     "restricted_site",
     "road",
     "scope_key",
+    "search_entry",
     "session",
     "sign_in_link",
     "snapshot",

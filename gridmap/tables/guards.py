@@ -47,6 +47,7 @@ from gridmap.tables.results import (
     snapshot_lens,
     unit_coverage,
 )
+from gridmap.tables.search import camera_entry, search_entry
 from gridmap.tables.work import correction
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ UNIT_COLUMN: dict[Table, str] = {
     **_OF_LAYERS,
     **{HISTORY[table]: column for table, column in _OF_LAYERS.items()},
     **dict.fromkeys(_OF_RESULTS, "unit_code"),
-    correction: "unit_code",
     building_shape: "grid_code",
+    **dict.fromkeys((correction, search_entry, camera_entry), "unit_code"),
 }
 """The column that says in which unit a row is; null or empty is no unit, seen by the whole only."""
 
@@ -98,7 +99,7 @@ OPEN = (lens, matter_item, HISTORY[lens], HISTORY[matter_item], coverage_run)
 WHOLE_ONLY = (lineage, snapshot, snapshot_lens, frozen_status, drawn_tile)
 """What is of the whole district in each of its rows."""
 
-CAMERAS = (camera, HISTORY[camera], camera_view, camera_issue, failure_loss)
+CAMERAS = (camera, HISTORY[camera], camera_view, camera_issue, failure_loss, camera_entry)
 """What tells where cameras stand: for roles that need it."""
 
 ONLY_COLUMNS: dict[Table, tuple[str, ...]] = {

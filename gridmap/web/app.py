@@ -16,7 +16,19 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from gridmap import __version__, credentials, jobs
 from gridmap.settings import Settings
-from gridmap.web import api, changes, corrections, map_tiles, ogc, ogc_tiles, pages, uploads, v1
+from gridmap.web import (
+    api,
+    changes,
+    corrections,
+    finding,
+    map_tiles,
+    ogc,
+    ogc_tiles,
+    on_the_spot,
+    pages,
+    uploads,
+    v1,
+)
 from gridmap.web.documents import add_documents
 from gridmap.web.fresh import Kept
 from gridmap.web.limits import Limits
@@ -106,6 +118,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Watched, watch=app.state.watch)
     add_problems(app)
     app.include_router(api.router)
+    app.include_router(finding.router)
+    app.include_router(on_the_spot.router)
     app.include_router(v1.router)
     app.include_router(corrections.router)
     app.include_router(uploads.router)
