@@ -453,7 +453,13 @@ def simplified(shapes: np.ndarray) -> np.ndarray:
     return rounded
 
 
-def page(parts: MapParts, *, nonce: str | None = None, inline: bool = False) -> str:
+def page(
+    parts: MapParts,
+    *,
+    nonce: str | None = None,
+    inline: bool = False,
+    places: Iterable[tuple[str, str]] = (),
+) -> str:
     """Return the HTML of a map.
 
     Parameters
@@ -464,6 +470,8 @@ def page(parts: MapParts, *, nonce: str | None = None, inline: bool = False) -> 
         Put on every script, for a content security policy.
     inline
         Put scripts and styles into the page instead of naming the server's.
+    places
+        Path and name of the server's other pages.
 
     Returns
     -------
@@ -482,6 +490,7 @@ def page(parts: MapParts, *, nonce: str | None = None, inline: bool = False) -> 
         part=None if len(top["code"]) == CODE_LENGTH[Level.DISTRICT] else top["name"],
         language=parts.language,
         other="en" if parts.language == "zh" else "zh",
+        places=places,
         synthetic=parts.synthetic,
         stale=parts.stale,
         header=header,

@@ -28,7 +28,7 @@ def test_the_first_picture_answers_at_a_glance(watch, demo_site):
     expect(page.locator("h1")).to_have_text("南岸区")
     expect(page.locator(".notice")).to_contain_text("合成数据")
     assert watched.state()["level"] == "community"
-    expect(page.locator("#figures .figure")).to_have_count(9)
+    expect(page.locator("#figures .figure")).to_have_count(10)
     expect(page.locator("#figures")).to_contain_text("/ 407,")
     expect(page.locator("#blank li")).to_have_count(10)
     counts = page.locator("#legend .count").all_inner_texts()

@@ -496,12 +496,20 @@ const gridmap = (() => {
     return names.map((one) => one.name).join(" > ");
   }
 
+  /* The way down to a unit; each step leads there. */
+  function trail(code) {
+    const steps = [6, 9, 12, 15].filter((n) => n <= code.length).map((n) => find(code.slice(0, n))).filter(Boolean);
+    return el("nav", { class: "crumbs", "aria-label": t("Where this is") }, ...steps.flatMap((one, i) => [
+      ...(i ? [" > "] : []),
+      one.code === code ? el("span", { "aria-current": "true" }, one.name) : el("button", { onclick: () => go(one.code) }, one.name)]));
+  }
+
   function select(code) {
     const properties = find(code);
     if (!properties) return;
     state.selected = code;
     const rows = el("ul", { class: "rows", id: "evidence" });
-    fill("unit", el("div", { class: "crumbs" }, crumbs(code)),
+    fill("unit", trail(code),
       el("h2", {}, `${properties.name} · ${code}`),
       ...config.lenses.filter((one) => one.headline || one.measure === state.measure).map((one) => figure(one.measure, properties)),
       config.rows ? el("button", { class: "more", onclick: () => evidence(rows, () => uncoveredRows(code)) }, t("List the uncovered buildings")) : null,
@@ -631,11 +639,40 @@ const gridmap = (() => {
   }
 
   function go(code) {
+    if (code === config.district.code) map.fitBounds([[config.bounds[1], config.bounds[0]], [config.bounds[3], config.bounds[2]]], motion);
     for (const name of LEVELS) {
       const hit = (levels[name] ? levels[name].getLayers() : []).find((l) => l.feature.properties.code === code);
       if (hit) map.fitBounds(hit.getBounds(), { maxZoom: 17, padding: [30, 30], ...motion });
     }
     select(code);
+  }
+
+  /* --- found by name ------------------------------------------------------------------------------ */
+
+  function toFound(row) {
+    if (["district", "street", "community", "grid"].includes(row.kind)) return void go(row.code);
+    if (row.lon === null) return void say("tell", t("Nobody knows where this is."));
+    const place = [row.lat, row.lon];
+    map.setView(place, Math.max(row.zoom, 17), motion);
+    const grid = row.where.find((one) => one.level === "grid");
+    if (grid && find(grid.code)) select(grid.code);
+    if (row.kind !== "organisation") tell({ layer: row.kind, code: row.code, lens: buildingLens() }, L.latLng(place));
+    else L.popup().setLatLng(place).setContent(card(row.name || row.code, [["Code", row.code]])).openOn(map);
+  }
+
+  function findings() {
+    const input = byId("find");
+    if (!input) return;
+    gridmapFinder({ input, list: byId("found"), told: byId("found-told"), language: config.language, t, read: answered, picked: toFound });
+  }
+
+  const typing = (node) => node.closest("input, textarea, select, [contenteditable]");
+
+  /* `/` to the search box; Esc one level up. */
+  function onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (event.key === "/" && byId("find")) { byId("panel").classList.remove("folded"); byId("find").focus(); event.preventDefault(); }
+    if (event.key === "Escape" && state.selected && state.selected.length > 6) go(state.selected.slice(0, -3));
   }
 
   /* Which details a question needs; whoever switches one by hand keeps that choice. */
@@ -761,6 +798,8 @@ const gridmap = (() => {
     map.on("zoomend", onZoom);
     map.on("moveend", () => { details.forEach((one) => one.refresh()); drawLabels(); updateAddress(); });
     window.addEventListener("hashchange", onAddress);
+    document.addEventListener("keydown", onKey);
+    findings();
     for (const [selector, words] of [[".leaflet-control-zoom-in", "Zoom in"], [".leaflet-control-zoom-out", "Zoom out"]]) {
       const button = document.querySelector(selector);
       if (button) { button.title = t(words); button.setAttribute("aria-label", t(words)); }
