@@ -111,12 +111,22 @@ def add_documents(app: FastAPI) -> None:
             document["security"] = [{name: []} for name in SECURITY]
             for path, operations in document["paths"].items():
                 for operation in operations.values():
+                    _without_null(operation.get("parameters", []))
                     _with_problems(operation, ogc=path.startswith("/ogc"))
             _for_each_collection(document["paths"])
         return app.openapi_schema or {}
 
     app.openapi = complete  # type: ignore[method-assign]
     app.include_router(router)
+
+
+def _without_null(parameters: list[dict[str, Any]]) -> None:
+    """Say of parameters what they may be: who leaves one out sends no null."""
+    for parameter in parameters:
+        some = parameter["schema"].pop("anyOf", [])
+        for one in some:
+            if one != {"type": "null"}:
+                parameter["schema"] |= one
 
 
 def _with_problems(operation: dict[str, Any], *, ogc: bool) -> None:
