@@ -75,6 +75,14 @@ Shapes = Annotated[bool, Query(alias="geometry", description="Whether shapes are
 Within = Annotated[
     str, Query(pattern="^([0-9]{6,15})?$", description="Code of a division: what lies in it.")
 ]
+Box = Annotated[
+    str,
+    Query(
+        max_length=120,
+        pattern=f"^({NUMBER}(,{NUMBER}){{3}}((,{NUMBER}){{2}})?)?$",
+        description="west,south,east,north in degrees; of six numbers heights are left out.",
+    ),
+]
 KNOWN = frozenset(
     [
         "within",
@@ -99,14 +107,7 @@ def _rows_of(name: str, layer: str) -> Callable[..., Response]:
         store: Store,
         asker: Asker,
         within: Within = "",
-        bbox: Annotated[
-            str,
-            Query(
-                max_length=120,
-                pattern=f"^({NUMBER}(,{NUMBER}){{3}}((,{NUMBER}){{2}})?)?$",
-                description="west,south,east,north in degrees; of six numbers heights are left.",
-            ),
-        ] = "",
+        bbox: Box = "",
         q: Annotated[str, Query(max_length=100, description="A part of the name.")] = "",
         filter: Annotated[str, Query(max_length=8000, description="CQL2 text.")] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
