@@ -36,6 +36,7 @@ MOST_VERTICES = 100_000
 _DEPTHS = {"Point": 0, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
 _CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f"
 _CONTROL = re.compile(f"[{_CONTROLS}]")
+_RING = "rings are closed and have four positions or more"
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -154,6 +155,8 @@ class GeoJson(Strict):
             raise ValueError(f"a shape has over {MOST_VERTICES} vertices")
         for position in positions:
             _require_position(position)
+        if self.type.endswith("Polygon"):
+            _require_rings(_positions(self.coordinates, _DEPTHS[self.type] - 1))
         self.shape()
         return self
 
@@ -164,7 +167,7 @@ class GeoJson(Strict):
                 shapely.from_geojson(json.dumps(self.model_dump()))
             )
         except GEOSException as error:
-            raise ValueError("rings are closed and have four positions or more") from error
+            raise ValueError(_RING) from error
         return shape
 
 
@@ -175,6 +178,12 @@ def _positions(value: object, depth: int) -> list[object]:
     if not isinstance(value, list) or not value:
         raise ValueError("coordinates are lists of positions, nested as the type says")
     return [position for part in value for position in _positions(part, depth - 1)]
+
+
+def _require_rings(rings: list[Any]) -> None:
+    """Refuse what is a way there and back: GEOS takes it for a ring, RFC 7946 does not."""
+    if any(len(ring) < 4 for ring in rings):
+        raise ValueError(_RING)
 
 
 def _require_position(position: object) -> None:
