@@ -218,12 +218,20 @@ MEDIA = {
     "gpkg": "application/geopackage+sqlite3",
 }
 
+_BINARY = {"type": "string", "format": "binary"}
+_FILES = {
+    "xlsx": _BINARY,
+    "csv": {"type": "string"},
+    "geojson": {"type": "object", "required": ["type", "features"]},
+    "gpkg": _BINARY,
+}
+
 
 @router.get(
     "/exports/{layer}.{ending}",
     response_class=FileResponse,
     responses={
-        200: {"content": {name: {"schema": {"type": "string"}} for name in MEDIA.values()}},
+        200: {"content": {name: {"schema": _FILES[end]} for end, name in MEDIA.items()}},
         **problems(404, 422),
     },
 )
