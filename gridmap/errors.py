@@ -206,7 +206,7 @@ class CrossSite(Forbidden):
 
 
 class TooManyTries(Forbidden):
-    """Signing in was tried too often; ``retry_after_s`` says when it may be again."""
+    """Something was asked too often; ``retry_after_s`` says when it may be again."""
 
     code = "too_many_tries"
 

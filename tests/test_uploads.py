@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from toy_town import REPO, TOY_DAY, served
 
 from gridmap import jobs, store
-from gridmap.errors import StoreUnavailable
+from gridmap.errors import TooManyTries
 from gridmap.jobs import queue
 from gridmap.model import WHOLE, Role, Scope
 from gridmap.web import create_app, uploads
@@ -321,7 +321,7 @@ def test_only_so_many_jobs_wait(client, monkeypatch):
     try:
         for _ in range(queue.MOST_OF_ONE):
             line.submit(order, lambda _tell, _id: {"waited": go.wait(30)})
-        with pytest.raises(StoreUnavailable, match="too many jobs"):
+        with pytest.raises(TooManyTries, match="too many jobs"):
             line.submit(order, lambda _tell, _id: {})
     finally:
         go.set()

@@ -200,6 +200,14 @@ def test_a_list_that_is_still_right_is_not_sent_again(client):
 # --- the document and its page
 
 
+BASED = ("/change-sets", "/corrections/{number}/accept")
+"""Writes that say in their body which version they are based on."""
+
+
+def names_of(operation):
+    return {parameter["name"] for parameter in operation.get("parameters", [])}
+
+
 def test_the_document_is_whole(client):
     document = client.get("/api/v1/openapi.json").json()
     assert document["openapi"].startswith("3.1")
@@ -208,13 +216,14 @@ def test_the_document_is_whole(client):
     assert {f"/{name}" for name in v1.COLLECTIONS} <= paths.keys()
     assert "/locate" in paths
     assert not [path for path in paths if "ogc" in path or "health" in path]
-    problems = ("400", "401", "403", "404", "409", "412", "422", "429", "503")
     for path, operations in paths.items():
         for operation in operations.values():
             assert operation["summary"], path
-            for status in problems:
-                body = operation["responses"][status]["content"]
-                schema = body["application/problem+json"]["schema"]
+            answers = operation["responses"]
+            assert {"400", "401", "403", "429", "500", "503"} <= answers.keys()
+            assert ("412" in answers) == ("if-match" in names_of(operation) or path in BASED), path
+            for status in [status for status in answers if int(status) >= 400]:
+                schema = answers[status]["content"]["application/problem+json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/Problem"}
     listed = paths["/buildings"]["get"]["parameters"]
     assert {"within", "bbox", "q", "filter", "household_count"} <= {p["name"] for p in listed}
@@ -224,6 +233,60 @@ def test_the_document_is_whole(client):
     assert len(ids) == len(set(ids))
     text = json.dumps(document)
     assert "HTTPValidationError" not in text
+
+
+def test_the_document_says_only_what_a_route_may_answer(client):
+    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    always = {"200", "400", "401", "403", "422", "429", "500", "503"}
+    assert paths["/locate"]["get"]["responses"].keys() == always
+    assert paths["/coverage/{code}"]["get"]["responses"].keys() == always | {"404", "409"}
+    assert paths["/buildings"]["get"]["responses"].keys() == always | {"304"}
+    row = paths["/buildings/{code}"]
+    assert row.keys() == {"get", "put", "patch", "delete"}
+    assert row["put"]["responses"].keys() == always | {"404", "408", "409", "412", "413", "428"}
+    assert "408" not in row["delete"]["responses"], "it has no body"
+    assert names_of(paths["/duties/{holder_code}/{service}/{target_code}"]["patch"]) >= {
+        *("holder_code", "service", "target_code", "if-match")
+    }
+    asked = {one["name"]: one["schema"]["type"] for one in paths["/matters"]["get"]["parameters"]}
+    assert (asked["reported_on"], asked["code"], asked["limit"]) == ("string", "string", "integer")
+    for operations in paths.values():
+        for operation in operations.values():
+            assert '"null"' not in json.dumps(operation.get("parameters", [])), "left out, not null"
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("corrections", "GET, POST"),
+        ("buildings/T1", "DELETE, GET, PATCH, PUT"),
+        ("change-sets", "POST"),
+        ("locate", "GET"),
+    ],
+)
+def test_who_asks_with_another_method_learns_all_that_there_are(client, path, methods):
+    answer = client.options(f"/api/v1/{path}")
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
+@pytest.mark.parametrize("day", ["0", "20260601", "2026-W01-1", "1780000000", "2026-02-30"])
+def test_a_day_is_written_as_a_day(client, day):
+    assert client.get(f"/api/v1/buildings?as_of={day}").status_code == 422
+    assert client.get(f"/api/v1/locate?lon=107&lat=29&as_of={day}").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("column", "good", "bad"),
+    [
+        ("floors", "-3", ["1_0", "1.5", "1" * 19, " 1", "１"]),
+        ("height_m", "1.5e1", ["1_0.5", "inf", "nan", "1e400", "9" * 500]),
+        ("name", "T" * 500, ["T" * 501, "\0"]),
+    ],
+)
+def test_a_column_is_asked_for_in_its_type_only(client, column, good, bad):
+    assert client.get("/api/v1/buildings", params={column: good}).status_code == 200
+    for text in bad:
+        assert client.get("/api/v1/buildings", params={column: text}).status_code == 422, text
 
 
 def test_the_page_of_the_document_runs_only_our_own_scripts(client):

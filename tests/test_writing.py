@@ -5,8 +5,10 @@ import threading
 import urllib.parse
 from pathlib import Path
 
+import jsonschema
 import pytest
 from accounts_fixtures import ADMIN, signed_client
+from pydantic import ValidationError
 from shapely.geometry import mapping
 from test_change_sets import GRID, NEXT_GRID, ground, state
 from toy_town import TOY_DAY
@@ -16,6 +18,7 @@ from gridmap.jobs.edits import names_a_person
 from gridmap.model import WHOLE, Role, Scope
 from gridmap.web import bodies
 from gridmap.web.access import scope_of
+from gridmap.web.bodies import EditBody, GeoJson, RowBody
 
 pytestmark = pytest.mark.db
 
@@ -171,6 +174,58 @@ def test_bodies_that_mean_nothing_are_refused_before_anything_is_read(shared, bo
     assert answer.status_code in (400, 422), answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert state(shared.app.state.engine) == before
+
+
+def test_a_version_is_what_json_takes_for_a_whole_number():
+    row = {"layer": "building", "action": "end", "code": "T1"}
+    assert EditBody(**row, version=3.0).version == 3
+    for version in (3.5, True, "3", 0, 0.0, None):
+        with pytest.raises(ValidationError):
+            EditBody(**row, version=version)
+
+
+@pytest.mark.parametrize(
+    ("kind", "coordinates", "good"),
+    [
+        ("Point", [107, 29], True),
+        ("Point", [107, 29, 5.5], True),
+        ("Point", [107], False),
+        ("Point", [107, 29, 5, 5], False),
+        ("Point", [29, 107], False),
+        ("Point", [[107, 29]], False),
+        ("LineString", [[107, 29], [108, 29]], True),
+        ("LineString", [[107, 29]], False),
+        ("Polygon", [[[0, 0], [1, 0], [1, 1], [0, 0]]], True),
+        ("Polygon", [[[0, 0], [1, 0], [0, 0]]], False),
+        ("Polygon", [[0, 0], [1, 0], [1, 1], [0, 0]], False),
+        ("MultiPolygon", [[[[0, 0], [1, 0], [1, 1], [0, 0]]]], True),
+        ("MultiLineString", [], False),
+        ("MultiLineString", [[[0, 0], [1, 1]], [[2, 2], [3, 3]]], True),
+        ("Circle", [107, 29], False),
+    ],
+)
+def test_the_schema_of_a_shape_takes_what_is_taken(kind, coordinates, good):
+    shape = {"type": kind, "coordinates": coordinates}
+    validator = jsonschema.Draft202012Validator(GeoJson.model_json_schema())
+    assert validator.is_valid(shape) == good
+    if good:
+        assert GeoJson(**shape).shape().geom_type == kind
+    else:
+        with pytest.raises(ValidationError):
+            GeoJson(**shape)
+
+
+@pytest.mark.parametrize("text", ["a\nb\tc", "幸福路7号", "a\x00b", "a\x1bb", "a\x7fb", ""])
+def test_the_schema_of_a_text_takes_what_is_taken(text):
+    body = {"why": "x", "fields": {"name": text}, "geometry": None}
+    validator = jsonschema.Draft202012Validator(RowBody.model_json_schema())
+    try:
+        RowBody(**body)
+        taken = True
+    except ValidationError:
+        taken = False
+    assert validator.is_valid(body) == taken
+    assert taken == text.replace("\n", "").replace("\t", "").isprintable()
 
 
 def test_a_shape_has_a_limit_of_vertices(monkeypatch):

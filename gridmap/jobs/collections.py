@@ -11,6 +11,7 @@ import binascii
 import datetime as dt
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from gridmap.errors import InputError, NotFound, TooMuch
 from gridmap.model import LAYERS, Kind, Right
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
     from sqlalchemy import Engine
 
@@ -31,7 +32,15 @@ UNIT = store.UNIT
 FOR_ALL = frozenset({UNIT, store.GROUND, "district", "street", "community", "grid"})
 """Layers that every role sees: the divisions and their figures."""
 
-_MAX_TEXT, _MAX_DIGITS = 500, 19
+_MAX_TEXT = 500
+_FORMS = {
+    Kind.INTEGER: re.compile(r"-?[0-9]{1,18}"),
+    Kind.NUMBER: re.compile(r"-?[0-9]{1,400}([.][0-9]{1,400})?([eE][+-]?[0-9]{1,3})?"),
+    Kind.DATE: re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    Kind.BOOLEAN: re.compile(r"true|false", re.IGNORECASE),
+    Kind.TEXT: re.compile(r"[^\0\ud800-\udfff]{0,500}"),
+}
+"""How a value of a type is written; Python's own readers take much more, as ``1_0``."""
 
 
 @dataclass(frozen=True)
@@ -472,17 +481,25 @@ def _wanted(asked: Asked) -> store.Wanted:
 
 def _typed(kind: Kind, text: str) -> Any:
     """Return what a column is to hold, in its type."""
+    if not _FORMS[kind].fullmatch(text):
+        raise InputError(f"a column of the type {kind} cannot hold what is asked for")
     try:
-        if kind is Kind.INTEGER and len(text) < _MAX_DIGITS:
-            return int(text)
-        if kind is Kind.NUMBER and math.isfinite(float(text)):
-            return float(text)
-        if kind is Kind.DATE:
-            return dt.date.fromisoformat(text)
-        if kind is Kind.BOOLEAN:
-            return {"true": True, "false": False}[text.lower()]
-    except (ValueError, KeyError) as error:
+        return _READ[kind](text)
+    except ValueError as error:  # as the 30th of February
         raise InputError(f"a column of the type {kind} cannot hold what is asked for") from error
-    if kind is not Kind.TEXT or not _is_text(text):
-        raise InputError("a value of the question is too large or has a character of none")
-    return text
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("over the greatest number")
+    return number
+
+
+_READ: dict[Kind, Callable[[str], Any]] = {
+    Kind.INTEGER: int,
+    Kind.NUMBER: _finite,
+    Kind.DATE: dt.date.fromisoformat,
+    Kind.BOOLEAN: lambda text: text.lower() == "true",
+    Kind.TEXT: str,
+}

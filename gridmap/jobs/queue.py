@@ -23,6 +23,7 @@ from gridmap.errors import (
     JobNotFound,
     LayerRejected,
     StoreUnavailable,
+    TooManyTries,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ LOG = logging.getLogger("gridmap.jobs")
 
 MOST_WAITING, MOST_OF_ONE = 16, 4
 """How many jobs may wait, and of one account: each keeps its file."""
+
+FULL_WAITS_S = 5
+"""When to come again where too many wait."""
 
 TOLD_EVERY_S = 0.3
 FINISH_WAITS_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -287,11 +291,11 @@ def _require_room(conn: Connection, account: str) -> None:
 
     Raises
     ------
-    StoreUnavailable
+    TooManyTries
         Too many wait.
     """
     if store.count_jobs(conn) >= MOST_WAITING or store.count_jobs(conn, account) >= MOST_OF_ONE:
-        raise StoreUnavailable("too many jobs wait already; try again when one has ended")
+        raise TooManyTries("too many jobs wait already; try again when one has ended", FULL_WAITS_S)
 
 
 def _require_same(earlier: dict[str, Any], order: Order) -> None:

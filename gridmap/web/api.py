@@ -9,19 +9,25 @@ from fastapi import APIRouter, Path, Query
 
 from gridmap import jobs
 from gridmap.errors import InputError
-from gridmap.model import Right
+from gridmap.model import BLIND_COLUMNS, FAILURE_KINDS, Right
 from gridmap.web.access import NEEDED, Asker, Store, needs
+from gridmap.web.bodies import Day
+from gridmap.web.problems import problems
 
 router = APIRouter(prefix="/api/v1", tags=["Answers"])
 
 Longitude = Annotated[float, Query(ge=-180, le=180, description="Degrees, CGCS2000 or WGS 84.")]
 Latitude = Annotated[float, Query(ge=-90, le=90, description="Degrees, CGCS2000 or WGS 84.")]
+NUMBER = "-?[0-9]{1,9}([.][0-9]{1,20})?"
+"""The form of a coordinate in an address."""
+
 Code = Annotated[str, Path(pattern="^[0-9]{6,15}$", description="Code of a division.")]
 
 
-AsOf = Annotated[
-    dt.date | None, Query(description="The day; figures are computed for it if need be.")
-]
+COMPUTED = problems(404, 409)
+"""Of routes that compute figures where there are none yet: two may do so at once."""
+
+AsOf = Annotated[Day | None, Query(description="The day; figures are computed for it if need be.")]
 
 
 @router.get("/locate")
@@ -30,13 +36,13 @@ def locate(store: Store, lon: Longitude, lat: Latitude, as_of: AsOf = None) -> d
     return jobs.locate(store, lon, lat, as_of=as_of or dt.date.today())
 
 
-@router.get("/coverage/{code}")
+@router.get("/coverage/{code}", responses=COMPUTED)
 def coverage(store: Store, code: Code, as_of: AsOf = None) -> dict[str, Any]:
     """Give a unit's rates, each with numerator, denominator, date and run."""
     return jobs.unit_coverage(store, code, as_of=as_of)
 
 
-@router.get("/coverage/{code}/uncovered", dependencies=[needs(Right.ROWS)])
+@router.get("/coverage/{code}/uncovered", responses=COMPUTED, dependencies=[needs(Right.ROWS)])
 def uncovered(
     store: Store,
     code: Code,
@@ -47,11 +53,11 @@ def uncovered(
     return jobs.uncovered_buildings(store, code, limit=limit, as_of=as_of)
 
 
-@router.get("/coverage/{code}/blind")
+@router.get("/coverage/{code}/blind", responses=COMPUTED)
 def blind(
     store: Store,
     code: Code,
-    by: Annotated[str, Query(max_length=40)] = "household_count",
+    by: Annotated[str, Query(json_schema_extra={"enum": list(BLIND_COLUMNS)})] = "household_count",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     as_of: AsOf = None,
 ) -> dict[str, Any]:
@@ -59,11 +65,11 @@ def blind(
     return jobs.blind_areas(store, code, by=by, limit=limit, as_of=as_of)
 
 
-@router.get("/coverage/{code}/losses", dependencies=[needs(Right.CAMERAS)])
+@router.get("/coverage/{code}/losses", responses=COMPUTED, dependencies=[needs(Right.CAMERAS)])
 def losses(
     store: Store,
     code: Code,
-    kind: Annotated[str, Query(max_length=40)] = "camera",
+    kind: Annotated[str, Query(json_schema_extra={"enum": list(FAILURE_KINDS)})] = "camera",
     redundant: bool = False,  # noqa: FBT001, FBT002  a query parameter
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     as_of: AsOf = None,
@@ -74,7 +80,7 @@ def losses(
     )
 
 
-@router.get("/coverage/{code}/law", dependencies=[needs(Right.CAMERAS)])
+@router.get("/coverage/{code}/law", responses=COMPUTED, dependencies=[needs(Right.CAMERAS)])
 def law(
     store: Store,
     code: Code,
@@ -95,7 +101,7 @@ def lenses(store: Store, as_of: AsOf = None) -> list[dict[str, Any]]:
     return jobs.lenses_of(store, as_of=as_of or dt.date.today())
 
 
-@router.get("/coverage/{code}/targets", dependencies=[needs(Right.ROWS)])
+@router.get("/coverage/{code}/targets", responses=COMPUTED, dependencies=[needs(Right.ROWS)])
 def targets(
     store: Store, code: Code, lens: LensCode, limit: Rows = 100, as_of: AsOf = None
 ) -> dict[str, Any]:
@@ -103,7 +109,7 @@ def targets(
     return jobs.lens_targets(store, lens, code, limit=limit, as_of=as_of)
 
 
-@router.get("/coverage/{code}/blank-spots")
+@router.get("/coverage/{code}/blank-spots", responses=COMPUTED)
 def blank_spots(
     store: Store,
     code: Code,
@@ -116,7 +122,7 @@ def blank_spots(
     return jobs.blank_spots(store, lens, code, apart_m=apart, limit=limit, as_of=as_of)
 
 
-@router.get("/evidence", dependencies=[needs(Right.ROWS)])
+@router.get("/evidence", responses=COMPUTED, dependencies=[needs(Right.ROWS)])
 def evidence(
     store: Store,
     lens: LensCode,
@@ -127,7 +133,7 @@ def evidence(
     return jobs.evidence_of(store, lens, target, as_of=as_of)
 
 
-@router.get("/coverage/{code}/matters", dependencies=[needs(Right.ROWS)])
+@router.get("/coverage/{code}/matters", responses=COMPUTED, dependencies=[needs(Right.ROWS)])
 def matters(
     store: Store,
     code: Code,
@@ -145,12 +151,19 @@ def matters(
     )
 
 
-@router.get("/features/{layer}")
+@router.get("/features/{layer}", responses=problems(404))
 def features(
     store: Store,
     asker: Asker,
     layer: str,
-    bbox: Annotated[str, Query(description="west,south,east,north in degrees", max_length=120)],
+    bbox: Annotated[
+        str,
+        Query(
+            description="west,south,east,north in degrees",
+            max_length=120,
+            pattern=f"^{NUMBER}(,{NUMBER}){{3}}$",
+        ),
+    ],
     as_of: AsOf = None,
 ) -> dict[str, Any]:
     """Give what a layer has in a window, as GeoJSON; ``truncated`` tells if that is not all."""

@@ -34,8 +34,10 @@ MOST_VERTICES = 100_000
 """Of one shape: the largest district's outline has a tenth of it."""
 
 _DEPTHS = {"Point": 0, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f"
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+_RING = "rings are closed and have four positions or more"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def plain_text(text: str) -> str:
@@ -67,31 +69,39 @@ def _day(value: object) -> object:
     raise ValueError("is a day, as 2026-06-01")
 
 
+def _whole(value: object) -> object:
+    """Take 3.0 as 3: to JSON both are the same number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _known_layer(name: str) -> str:
     if name not in LAYERS:
         raise ValueError(f"is one of {', '.join(LAYERS)}")
     return name
 
 
+_Plain = Field(json_schema_extra={"pattern": f"^[^{_CONTROLS}]*$"})
+"""For the document: what `plain_text` takes, as far as JSON Schema can say it."""
+
 Day = Annotated[dt.date, BeforeValidator(_day)]
-Why = Annotated[StrictStr, Field(min_length=1, max_length=500), AfterValidator(plain_text)]
-Key = Annotated[StrictStr, Field(min_length=1, max_length=200), AfterValidator(plain_text)]
+Why = Annotated[StrictStr, Field(min_length=1, max_length=500), AfterValidator(plain_text), _Plain]
+Key = Annotated[StrictStr, Field(min_length=1, max_length=200), AfterValidator(plain_text), _Plain]
 Layer = Annotated[
     StrictStr,
     AfterValidator(_known_layer),
     Field(max_length=40, json_schema_extra={"enum": list(LAYERS)}),
 ]
-Version = Annotated[StrictInt, Field(ge=1, le=2**53)]
+Version = Annotated[StrictInt, Field(ge=1, le=2**53), BeforeValidator(_whole)]
 Cell = (
-    Annotated[StrictStr, Field(max_length=5000), AfterValidator(plain_text)]
+    Annotated[StrictStr, Field(max_length=5000), AfterValidator(plain_text), _Plain]
     | StrictBool
     | Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
     | Annotated[float, Field(strict=True, allow_inf_nan=False)]
     | None
 )
 Cells = Annotated[
-    dict[Annotated[str, Field(max_length=64), AfterValidator(plain_text)], Cell],
-    Field(max_length=100),
+    dict[Annotated[str, Field(max_length=64), AfterValidator(plain_text), _Plain], Cell],
+    Field(max_length=100, json_schema_extra={"additionalProperties": False}),
 ]
 
 
@@ -101,8 +111,38 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _shape_schema(kind: str, depth: int) -> dict[str, Any]:
+    """Return the schema of a shape: lists of positions, as deep as its type has them."""
+    number = {"type": "number"}
+    lon = {**number, "minimum": -180, "maximum": 180}
+    lat = {**number, "minimum": -90, "maximum": 90}
+    coordinates: dict[str, Any] = {
+        "type": "array",
+        "prefixItems": [lon, lat],
+        "items": number,
+        "minItems": 2,
+        "maxItems": 3,
+    }
+    for level in range(depth):
+        # A line has two positions or more, a ring four.
+        least = 1 if level else 4 if kind.endswith("Polygon") else 2
+        coordinates = {"type": "array", "items": coordinates, "minItems": least}
+    return {
+        "type": "object",
+        "required": ["type", "coordinates"],
+        "properties": {"type": {"const": kind}, "coordinates": coordinates},
+        "additionalProperties": False,
+    }
+
+
 class GeoJson(Strict):
     """A shape in degrees, longitude first (EPSG:4490)."""
+
+    model_config = ConfigDict(
+        json_schema_extra=lambda schema: schema.update(
+            anyOf=[_shape_schema(kind, depth) for kind, depth in _DEPTHS.items()]
+        )
+    )
 
     type: Literal["Point", "LineString", "MultiLineString", "Polygon", "MultiPolygon"]
     coordinates: Annotated[list[Any], Field(min_length=1, max_length=MOST_VERTICES)]
@@ -115,6 +155,8 @@ class GeoJson(Strict):
             raise ValueError(f"a shape has over {MOST_VERTICES} vertices")
         for position in positions:
             _require_position(position)
+        if self.type.endswith("Polygon"):
+            _require_rings(_positions(self.coordinates, _DEPTHS[self.type] - 1))
         self.shape()
         return self
 
@@ -125,7 +167,7 @@ class GeoJson(Strict):
                 shapely.from_geojson(json.dumps(self.model_dump()))
             )
         except GEOSException as error:
-            raise ValueError("rings are closed and have four positions or more") from error
+            raise ValueError(_RING) from error
         return shape
 
 
@@ -136,6 +178,12 @@ def _positions(value: object, depth: int) -> list[object]:
     if not isinstance(value, list) or not value:
         raise ValueError("coordinates are lists of positions, nested as the type says")
     return [position for part in value for position in _positions(part, depth - 1)]
+
+
+def _require_rings(rings: list[Any]) -> None:
+    """Refuse what is a way there and back: GEOS takes it for a ring, RFC 7946 does not."""
+    if any(len(ring) < 4 for ring in rings):
+        raise ValueError(_RING)
 
 
 def _require_position(position: object) -> None:
@@ -216,8 +264,12 @@ class CorrectionBody(Strict):
     field: Annotated[StrictStr, Field(min_length=1, max_length=64)] | None = None
     value: Cell = None
     geometry: GeoJson | None = None
-    text: Annotated[StrictStr, Field(max_length=1000), AfterValidator(plain_text)] | None = None
-    note: Annotated[StrictStr, Field(max_length=1000), AfterValidator(plain_text)] | None = None
+    text: (
+        Annotated[StrictStr, Field(max_length=1000), AfterValidator(plain_text), _Plain] | None
+    ) = None
+    note: (
+        Annotated[StrictStr, Field(max_length=1000), AfterValidator(plain_text), _Plain] | None
+    ) = None
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> CorrectionBody:

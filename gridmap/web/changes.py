@@ -22,7 +22,7 @@ from gridmap.jobs.edits import ChangeSet, Edit
 from gridmap.model import Right, level_of
 from gridmap.model import layer as layer_of
 from gridmap.web.access import Asker, Store
-from gridmap.web.bodies import ChangeSetBody, RowBody, UndoBody
+from gridmap.web.bodies import ChangeSetBody, Day, RowBody, UndoBody
 from gridmap.web.problems import problems
 from gridmap.web.v1 import COLLECTIONS
 from gridmap.web.writing import BasedOn, Writer, Written, answered, require_whole, tolerances_of
@@ -57,16 +57,17 @@ RowCode = Annotated[
         description="The row's code; its key's columns joined by / where it has several.",
     ),
 ]
-AsOf = Annotated[dt.date | None, Query(description="The day; the present one if not given.")]
+AsOf = Annotated[Day | None, Query(description="The day; the present one if not given.")]
 Trial = Annotated[bool, Query(description="Check everything and write nothing.")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[
     int | None, Query(ge=1, le=2**62, description="Only lower numbers: the last of a page.")
 ]
 REFUSED = problems(404, 409, 412, 422, 428)
+TRIED: dict[int | str, dict[str, Any]] = {200: {"description": "Tried, and nothing written"}}
 
 
-@router.post("/change-sets", status_code=201, responses=problems(409, 412, 413, 422))
+@router.post("/change-sets", status_code=201, responses=TRIED | problems(404, 409, 412, 422))
 def write_change_set(
     request: Request,
     store: Store,
@@ -122,7 +123,7 @@ def end_row(
     collection: Collection,
     code: RowCode,
     version: BasedOn,
-    effective: Annotated[dt.date | None, Query(description="First day without it.")] = None,
+    effective: Annotated[Day | None, Query(description="First day without it.")] = None,
     dry_run: Trial = False,  # noqa: FBT002
 ) -> JSONResponse:
     """End a row; its past stays. The reason is in the header X-Change-Reason."""
@@ -198,8 +199,8 @@ def undo_batch(
 def difference(
     request: Request,
     asker: Asker,
-    before: Annotated[dt.date, Query(alias="from", description="The earlier day.")],
-    after: Annotated[dt.date, Query(alias="to", description="The later day.")],
+    before: Annotated[Day, Query(alias="from", description="The earlier day.")],
+    after: Annotated[Day, Query(alias="to", description="The later day.")],
     limit: Limit = 100,
 ) -> JSONResponse:
     """Compare two days: divisions, buildings, coverage gained and lost, rates, lineage."""
@@ -217,12 +218,20 @@ MEDIA = {
     "gpkg": "application/geopackage+sqlite3",
 }
 
+_BINARY = {"type": "string", "format": "binary"}
+_FILES = {
+    "xlsx": _BINARY,
+    "csv": {"type": "string"},
+    "geojson": {"type": "object", "required": ["type", "features"]},
+    "gpkg": _BINARY,
+}
+
 
 @router.get(
     "/exports/{layer}.{ending}",
     response_class=FileResponse,
     responses={
-        200: {"content": {name: {"schema": {"type": "string"}} for name in MEDIA.values()}},
+        200: {"content": {name: {"schema": _FILES[end]} for end, name in MEDIA.items()}},
         **problems(404, 422),
     },
 )

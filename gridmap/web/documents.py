@@ -6,6 +6,7 @@ Belongs here: the documents that are made of the routes. Does not belong here: t
 from __future__ import annotations
 
 import copy
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from gridmap import __version__
+from gridmap.web.signed import SESSION
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -24,16 +26,40 @@ STATUSES = {
     401: "Nobody is signed in",
     403: "The account may not do this",
     404: "There is no such thing, or it lies outside the account's area",
+    408: "The request took too long to arrive",
     409: "The store has changed meanwhile, or its rules refuse this",
     412: "The row is no longer as the request has it",
+    413: "More was sent, or asked for, than is taken",
     422: "What was asked cannot be used",
-    429: "Too many requests",
+    428: "The request does not say on which version of the row it is based",
+    429: "Too many requests, or too many jobs that wait; see Retry-After",
     500: "The server failed; its log has the request's id",
     503: "The store is busy, took too long or cannot be reached; see Retry-After",
 }
 """Every status of an error, and what it says; the body is a problem (RFC 9457)."""
 
-_OGC_STATUSES = (400, 401, 403, 404, 429, 500, 503)
+_OF_ALL = (400, 401, 403, 429, 500, 503)
+_OF_BODIES = (408, 413)
+_RETRY = {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}}
+_HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
+    429: _RETRY,
+    503: _RETRY,
+}
+
+SECURITY = {
+    "token": {"type": "http", "scheme": "bearer"},
+    "session": {"type": "apiKey", "in": "cookie", "name": SESSION},
+}
+"""How one says who one is: a program by its token, a browser by its session (on TLS the cookie's
+name begins with ``__Host-``)."""
+
+
+def _named(*names: str) -> dict[str, Any]:
+    """Return the schema of an object of texts."""
+    texts = {name: {"type": "string"} for name in names}
+    return {"type": "object", "required": list(names), "properties": texts}
+
 
 _SCHEMA = {
     "type": "object",
@@ -46,7 +72,17 @@ _SCHEMA = {
         "detail": {"type": "string"},
         "code": {"type": "string", "description": "Stable; for programs."},
         "request": {"type": ["string", "null"], "description": "The id in the server's log."},
-        "errors": {"type": "array", "items": {"type": "object"}},
+        "errors": {
+            "type": "array",
+            "description": "With the code request: what of the request has not its form.",
+            "items": _named("parameter", "reason"),
+        },
+        "issues": {
+            "type": "array",
+            "description": "With the code layer_rejected: what rows have wrong, the first of it.",
+            "items": {"type": "object"},
+        },
+        "issue_count": {"type": "integer"},
     },
 }
 
@@ -71,21 +107,67 @@ def add_documents(app: FastAPI) -> None:
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             schemas["Problem"] = _SCHEMA
+            document["components"]["securitySchemes"] = SECURITY
+            document["security"] = [{name: []} for name in SECURITY]
             for path, operations in document["paths"].items():
                 for operation in operations.values():
+                    _without_null(operation.get("parameters", []))
                     _with_problems(operation, ogc=path.startswith("/ogc"))
+            _for_each_collection(document["paths"])
         return app.openapi_schema or {}
 
     app.openapi = complete  # type: ignore[method-assign]
     app.include_router(router)
 
 
+def _without_null(parameters: list[dict[str, Any]]) -> None:
+    """Say of parameters what they may be: who leaves one out sends no null."""
+    for parameter in parameters:
+        some = parameter["schema"].pop("anyOf", [])
+        for one in some:
+            if one != {"type": "null"}:
+                parameter["schema"] |= one
+
+
 def _with_problems(operation: dict[str, Any], *, ogc: bool) -> None:
+    """Describe the errors that the route names, and those that any may have."""
     answers = operation.setdefault("responses", {})
-    answers.pop("422", None)
-    body = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for status in _OGC_STATUSES if ogc else STATUSES:
-        answers[str(status)] = {"description": STATUSES[status], "content": body}
+    if ogc:
+        answers.pop("422", None)
+    named = {int(status) for status in answers if int(status) >= 400}
+    sent = operation.get("requestBody", {}).get("content", {})
+    for status in sorted({*named, *_OF_ALL, *(_OF_BODIES if "application/json" in sent else ())}):
+        body: dict[str, Any] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        if status == 400:
+            # What is no HTTP, has a line over 64 KB or a foreign host's name, no route ever sees.
+            body["text/plain"] = {"schema": {"type": "string"}}
+        told = {"description": STATUSES[status], "content": body}
+        if status in _HEADERS:
+            told["headers"] = _HEADERS[status]
+        answers[str(status)] = told
+
+
+def _for_each_collection(paths: dict[str, Any]) -> None:
+    """Describe the writes of a row beside its read, under each collection's own path.
+
+    The routes are one for all collections; their document would hide which methods a row has.
+    """
+    for path in [path for path in paths if "/{collection}/{code}" in path and "/ogc" not in path]:
+        for method, operation in paths.pop(path).items():
+            parameters = {one["name"]: one for one in operation["parameters"]}
+            parameters["if-match"]["required"] = True  # 428 tells who forgets it
+            code = parameters.pop("code")
+            for name in parameters.pop("collection")["schema"]["enum"]:
+                begin = path.removesuffix("{collection}/{code}") + name
+                row = next(other for other in paths if other.startswith(begin + "/{"))
+                key = re.findall(r"{(\w+)}", row)
+                schema = code["schema"] if len(key) == 1 else {**code["schema"], "maxLength": 64}
+                paths[row][method] = {
+                    **operation,
+                    "operationId": f"{operation['operationId']}_{name}",
+                    "parameters": [{**code, "name": part, "schema": schema} for part in key]
+                    + list(parameters.values()),
+                }
 
 
 def document_of(app: FastAPI, prefix: str, version: str = "3.1.0") -> dict[str, Any]:

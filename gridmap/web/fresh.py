@@ -29,6 +29,10 @@ HEADERS = {
 }
 """Only the client itself keeps an answer, and asks each time whether it is still right."""
 
+TAGGED = {"headers": {"ETag": {"required": True, "schema": {"type": "string"}}}}
+SAME = {"description": "The answer that the client has (If-None-Match) is still right", **TAGGED}
+"""For the document: such an answer has its tag."""
+
 KEPT = 2000
 """Counts and extents that the server keeps; where there are more, all are forgotten."""
 

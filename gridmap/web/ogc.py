@@ -20,7 +20,8 @@ from gridmap.errors import InputError, LayerNotFound
 from gridmap.model import Kind
 from gridmap.web.access import Asker, Store
 from gridmap.web.documents import document_of
-from gridmap.web.fresh import HEADERS, Fresh, digest
+from gridmap.web.fresh import HEADERS, SAME, TAGGED, Fresh, digest
+from gridmap.web.problems import problems
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -86,8 +87,13 @@ Text = Annotated[str, Query(max_length=300)]
 FrameUri = Annotated[str, Query(max_length=100, description="URI of a coordinate frame.")]
 Time = Annotated[str, Query(max_length=80, description="A day, or first/last; .. is open.")]
 _GEO: dict[int | str, dict[str, Any]] = {
-    200: {"content": {GEOJSON: {"schema": {"type": "object"}}}},
-    304: {"description": "Same"},
+    200: {"content": {GEOJSON: {"schema": {"type": "object"}}}, **TAGGED},
+    304: SAME,
+    **problems(404),
+}
+_SCHEMA: dict[int | str, dict[str, Any]] = {
+    200: {"content": {SCHEMA_JSON: {"schema": {"type": "object"}}}},
+    **problems(404),
 }
 
 
@@ -119,7 +125,7 @@ def conformance(request: Request) -> Response:
     return as_json({"conformsTo": list(CONFORMS)})
 
 
-@router.get("/api")
+@router.get("/api", responses={200: {"content": {OPENAPI: {"schema": {"type": "object"}}}}})
 def api(request: Request) -> Response:
     """Describe this interface, in OpenAPI 3.0."""
     refuse_unknown(request)
@@ -145,7 +151,7 @@ def collections(request: Request, store: Store, asker: Asker) -> Response:
     )
 
 
-@router.get("/collections/{collection}")
+@router.get("/collections/{collection}", responses=problems(404))
 def collection(request: Request, store: Store, asker: Asker, collection: Collection) -> Response:
     """Describe a collection."""
     refuse_unknown(request)
@@ -153,7 +159,7 @@ def collection(request: Request, store: Store, asker: Asker, collection: Collect
     return as_json(_collection(request, name, _extents(request, store, asker, [name])[name]))
 
 
-@router.get("/collections/{collection}/queryables")
+@router.get("/collections/{collection}/queryables", responses=_SCHEMA)
 def queryables(request: Request, asker: Asker, collection: Collection) -> Response:
     """List the columns that a filter may name."""
     refuse_unknown(request)

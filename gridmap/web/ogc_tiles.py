@@ -15,7 +15,8 @@ from gridmap import jobs
 from gridmap.errors import NotFound
 from gridmap.web import ogc
 from gridmap.web.access import Asker, Store
-from gridmap.web.fresh import Fresh
+from gridmap.web.fresh import SAME, TAGGED, Fresh
+from gridmap.web.problems import problems
 
 if TYPE_CHECKING:
     from gridmap.model import Field
@@ -33,9 +34,9 @@ _SIDE = 256
 PyramidName = Annotated[str, Path(alias="matrix_set", max_length=40, description=QUAD)]
 Number = Annotated[int, Path(ge=0, le=2**22)]
 _TILE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {MVT: {"schema": {"type": "string", "format": "binary"}}}},
-    304: {"description": "Same"},
-    413: {"description": "Too many features; look closer"},
+    200: {"content": {MVT: {"schema": {"type": "string", "format": "binary"}}}, **TAGGED},
+    304: SAME,
+    **problems(404, 413),
 }
 
 
@@ -52,7 +53,7 @@ def tile_matrix_sets(request: Request) -> Response:
     return ogc.as_json({"tileMatrixSets": [one]})
 
 
-@router.get("/tileMatrixSets/{matrix_set}")
+@router.get("/tileMatrixSets/{matrix_set}", responses=problems(404))
 def tile_matrix_set(request: Request, matrix_set: PyramidName) -> Response:
     """Define a pyramid."""
     ogc.refuse_unknown(request)
@@ -85,7 +86,7 @@ def tile_matrix_set(request: Request, matrix_set: PyramidName) -> Response:
     )
 
 
-@router.get("/collections/{collection}/tiles")
+@router.get("/collections/{collection}/tiles", responses=problems(404))
 def tilesets(request: Request, asker: Asker, collection: ogc.Collection) -> Response:
     """List the tile sets of a collection."""
     ogc.refuse_unknown(request)
@@ -94,7 +95,7 @@ def tilesets(request: Request, asker: Asker, collection: ogc.Collection) -> Resp
     return ogc.as_json({"links": [here], "tilesets": [_tileset(request, name)]})
 
 
-@router.get("/collections/{collection}/tiles/{matrix_set}")
+@router.get("/collections/{collection}/tiles/{matrix_set}", responses=problems(404))
 def tileset(
     request: Request, asker: Asker, collection: ogc.Collection, matrix_set: PyramidName
 ) -> Response:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from gridmap.errors import (
     Conflict,
@@ -53,6 +54,7 @@ STATUSES: dict[type[GridmapError], int] = {
 """The most special class that fits gives the status."""
 
 RETRY_AFTER_S = 5
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 MOST_ISSUES = 1000
 
 
@@ -160,7 +162,20 @@ def _as_the_standard_has_it(request: Request, status: int) -> int:
 
 async def _of_route(request: Request, error: HTTPException) -> JSONResponse:
     headers = dict(error.headers or {})
+    if error.status_code == 405 and "Allow" in headers:
+        headers["Allow"] = ", ".join(_allowed(request))
     return _problem(request, error.status_code, "http", str(error.detail), headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return what may be asked of a path, of all its routes: the router tells of one."""
+    routes = request.app.routes
+    asked = [{**request.scope, "method": method} for method in METHODS]
+    return [
+        str(one["method"])
+        for one in asked
+        if any(route.matches(one)[0] is Match.FULL for route in routes)
+    ]
 
 
 def problem_of_status(request: Request, status: int, detail: str) -> JSONResponse:

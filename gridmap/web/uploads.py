@@ -35,7 +35,7 @@ from gridmap.jobs.edits import content_hash
 from gridmap.jobs.queue import Order
 from gridmap.model import Limits, Role, layer
 from gridmap.web.access import Asker, Store
-from gridmap.web.bodies import RefreshBody
+from gridmap.web.bodies import Day, RefreshBody
 from gridmap.web.problems import problems
 from gridmap.web.writing import Writer, Written, answered, tolerances_of
 
@@ -340,7 +340,7 @@ class ImportOptions:
     """What is asked of an import, beside its file."""
 
     layer: Annotated[str, Query(max_length=40)]
-    effective: Annotated[dt.date, Query(description="First day the rows are true.")]
+    effective: Annotated[Day, Query(description="First day the rows are true.")]
     commit: Annotated[bool, Query(description="Write if nothing is wrong.")] = False
     complete: Annotated[bool, Query(description="Stored rows that it lacks end.")] = False
     unit: Annotated[str, Query(pattern="^([0-9]{6,15})?$")] = ""

@@ -17,10 +17,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from gridmap import crs, jobs
 from gridmap.errors import InputError
-from gridmap.model import CHOICES
+from gridmap.model import CHOICES, Kind
 from gridmap.web.access import Asker, Store
-from gridmap.web.fresh import HEADERS, Fresh, digest
+from gridmap.web.api import NUMBER
+from gridmap.web.bodies import Day
+from gridmap.web.fresh import HEADERS, SAME, TAGGED, Fresh, digest
 from gridmap.web.ogc import box_of
+from gridmap.web.problems import problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +63,7 @@ FRAMES = {
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 10_000
 
-AsOf = Annotated[dt.date | None, Query(description="The day; today where none is given.")]
+AsOf = Annotated[Day | None, Query(description="The day; today where none is given.")]
 Language = Annotated[
     Literal["zh", "en"] | None, Query(description="Adds what coded values are called.")
 ]
@@ -71,6 +74,14 @@ FrameName = Annotated[
 Shapes = Annotated[bool, Query(alias="geometry", description="Whether shapes are sent.")]
 Within = Annotated[
     str, Query(pattern="^([0-9]{6,15})?$", description="Code of a division: what lies in it.")
+]
+Box = Annotated[
+    str,
+    Query(
+        max_length=120,
+        pattern=f"^({NUMBER}(,{NUMBER}){{3}}((,{NUMBER}){{2}})?)?$",
+        description="west,south,east,north in degrees; of six numbers heights are left out.",
+    ),
 ]
 KNOWN = frozenset(
     [
@@ -96,9 +107,7 @@ def _rows_of(name: str, layer: str) -> Callable[..., Response]:
         store: Store,
         asker: Asker,
         within: Within = "",
-        bbox: Annotated[
-            str, Query(max_length=120, description="west,south,east,north in degrees.")
-        ] = "",
+        bbox: Box = "",
         q: Annotated[str, Query(max_length=100, description="A part of the name.")] = "",
         filter: Annotated[str, Query(max_length=8000, description="CQL2 text.")] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
@@ -269,11 +278,20 @@ def _parameters(layer: str) -> list[dict[str, Any]]:
             "in": "query",
             "required": False,
             "description": f"Only rows that have this: {field.meaning}.",
-            "schema": {"type": "string", "maxLength": 500},
+            "schema": _ASKED[field.kind],
         }
         for name, field in jobs.collection_fields(layer).items()
     ]
 
+
+_ASKED = {
+    Kind.TEXT: {"type": "string", "maxLength": 500},
+    Kind.INTEGER: {"type": "integer", "minimum": 1 - 10**18, "maximum": 10**18 - 1},
+    Kind.NUMBER: {"type": "number"},
+    Kind.BOOLEAN: {"type": "boolean"},
+    Kind.DATE: {"type": "string", "format": "date"},
+}
+"""What may be asked of a column of a type."""
 
 _LIST_SCHEMA = {
     "type": "object",
@@ -288,8 +306,9 @@ _LIST_SCHEMA = {
         "items": {"type": "array", "items": {"type": "object"}},
     },
 }
-_ROW = {200: {"content": {_JSON: {"schema": {"type": "object"}}}}, 304: {"description": "Same"}}
-_ROWS = {200: {"content": {_JSON: {"schema": _LIST_SCHEMA}}}, 304: {"description": "Same"}}
+_ROW_SCHEMA = {"type": "object", "required": ["version"]}
+_ROW = {200: {"content": {_JSON: {"schema": _ROW_SCHEMA}}, **TAGGED}, 304: SAME, **problems(404)}
+_ROWS = {200: {"content": {_JSON: {"schema": _LIST_SCHEMA}}, **TAGGED}, 304: SAME}
 
 
 def _add_routes() -> None:

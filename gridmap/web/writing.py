@@ -109,7 +109,12 @@ Written = Annotated[Writer, Depends(writer_of)]
 
 def version_of(
     if_match: Annotated[
-        str | None, Header(max_length=100, description="The ETag of the row as it was read.")
+        str | None,
+        Header(
+            max_length=100,
+            description="The ETag of the row as it was read.",
+            json_schema_extra={"pattern": f"^{_ETAG.pattern}$"},
+        ),
     ] = None,
 ) -> int:
     """Return the version that a write is based on.

@@ -370,14 +370,18 @@ const gridmap = (() => {
     const key = `${layers}:${lens}`;
     if (grid ? grid.key === key : !layers.length) return;
     if (grid) formers.add(grid);
-    const leave = () => { formers.forEach((one) => map.removeLayer(one)); formers.clear(); };
+    const leave = () => {
+      formers.forEach((one) => map.removeLayer(one));
+      formers.clear();
+    };
     grid = layers.length ? gridmapTiles.grid({
       layers, lens, zoom: DETAIL_ZOOM, styles: STYLES, clicked: tell, below, denied: signInAgain, pane: "details",
       told: (failed) => say("tiles", failed ? t("The server does not answer. Trying again.") : ""),
     }) : null;
     if (!grid) return void leave();
     grid.key = key;
-    if (map.getZoom() >= DETAIL_ZOOM) grid.once("load", leave);
+    const newest = grid; // what was asked for meanwhile waits for its own tiles
+    if (map.getZoom() >= DETAIL_ZOOM) grid.once("load", () => { if (grid === newest) leave(); });
     else leave();
     grid.addTo(map);
   }
