@@ -53,6 +53,7 @@ def test_each_layer_can_be_switched_on_and_off(watch, demo_site):
     page = watched.open(demo_site + "/" + DOWNTOWN)
     watched.wait_for("gridmap.state().loaded.building > 0")
     for label, name in zip(LAYERS, ("road", "blind", "view", "building", "camera"), strict=True):
+        watched.wait_for("!gridmap.state().loading")
         before = watched.state()["loaded"][name] > 0
         toggle(page, label)
         watched.wait_for(f"(gridmap.state().loaded.{name} > 0) === {str(not before).lower()}")

@@ -828,6 +828,6 @@ const gridmap = (() => {
     configure(given) { config = given; },
     detail: (name) => (config.packed ? new Detail(name) : new Switch(name)),
     styleUnit, bindUnit, start,
-    state: () => ({ ...state, chosen: [...state.chosen], zoom: map.getZoom(), loaded: Object.fromEntries(details.map((d) => [d.name, d.count()])) }),
+    state: () => ({ ...state, chosen: [...state.chosen], zoom: map.getZoom(), loading: due || Boolean(grid && grid.isLoading()), loaded: Object.fromEntries(details.map((d) => [d.name, d.count()])) }),
   };
 })();
