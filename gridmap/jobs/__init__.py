@@ -73,6 +73,15 @@ if TYPE_CHECKING:
     from gridmap.jobs.layers import import_layer
     from gridmap.jobs.matters import triage_matters
     from gridmap.jobs.numbers import number_grids
+    from gridmap.jobs.overview import (
+        QUESTIONS,
+        Question,
+        overview_of,
+        quarter_sums,
+        quarters,
+        question_of,
+        within,
+    )
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
     from gridmap.jobs.queue import Queue, job_of, short_report
     from gridmap.jobs.refreshes import refreshed
@@ -182,6 +191,18 @@ _MODULES = {
     "map_parts": "pictures",
     "note": "trail",
     "number_grids": "numbers",
+    **dict.fromkeys(
+        (
+            "QUESTIONS",
+            "Question",
+            "overview_of",
+            "quarter_sums",
+            "quarters",
+            "question_of",
+            "within",
+        ),
+        "overview",
+    ),
     "party_coverage": "figures_out",
     "reconcile": "books",
     "refresh_camera_coverage": "cameras",
@@ -208,10 +229,12 @@ __all__ = [
     "FAILURE_KINDS",
     "LOOPBACK",
     "MAX_ZOOM",
+    "QUESTIONS",
     "Asked",
     "Difference",
     "Finding",
     "Page",
+    "Question",
     "Queue",
     "SignedIn",
     "Source",
@@ -264,7 +287,11 @@ __all__ = [
     "note",
     "number_grids",
     "one_time_link",
+    "overview_of",
     "party_coverage",
+    "quarter_sums",
+    "quarters",
+    "question_of",
     "reconcile",
     "refresh_camera_coverage",
     "refresh_org_coverage",
@@ -294,6 +321,7 @@ __all__ = [
     "verify_audit",
     "version",
     "walking_access",
+    "within",
     "write_map",
     "write_report",
     "write_template",

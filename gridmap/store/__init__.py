@@ -150,7 +150,12 @@ from gridmap.store.schema import (
 )
 from gridmap.store.scopes import read_scope_key, role_of
 from gridmap.store.server import read_server, read_unguarded
-from gridmap.store.snapshots import read_frozen, read_snapshots, write_snapshot
+from gridmap.store.snapshots import (
+    read_frozen,
+    read_quarters,
+    read_snapshots,
+    write_snapshot,
+)
 from gridmap.store.tiles import DETAIL_ZOOM, MAX_FEATURES, TILE_MARGIN, Tile, read_tile, tile_fields
 from gridmap.store.work import (
     abort_jobs,
@@ -260,6 +265,7 @@ __all__ = [
     "read_periods",
     "read_places",
     "read_projects",
+    "read_quarters",
     "read_rates",
     "read_roads",
     "read_rows",
