@@ -38,7 +38,7 @@ REFRESH_S = 300
 MAP_SIZE = (560, 470)
 """Most width and height of the drawn map, in units of its picture."""
 
-TREND_SIZE = (300, 110)
+TREND_SIZE = (300, 66)
 LETTER = 13
 
 SAID = (
@@ -119,6 +119,7 @@ def _drawn(
         rows=Right.ROWS in asker.rights,
         picture=picture_of(told, question.measure),
         line=line_of(told["trend"]),
+        size=TREND_SIZE,
         number=number,
         percent=percent,
         points=points,
