@@ -438,7 +438,8 @@ def _trend(
     """Return a measure at the end of each frozen quarter and now; empty where it is not frozen."""
     found = [(label, day, _then(sums, tops, question.measure)) for label, day, sums in before]
     now = _total(tops, question.measure, rates)
-    found.append(("", days[question.subject], now[:2]) if now else ("", None, None))
+    if now is not None:
+        found.append(("", days[question.subject], now[:2]))
     return [
         {"label": label, "as_of": day, "covered": both[0], "total": both[1],
          "share": both[0] / both[1]}

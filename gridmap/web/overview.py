@@ -127,7 +127,6 @@ def _drawn(
         link=map_link,
         level=LEVELS[told["level"]],
         class_of=class_of,
-        letter=LETTER,
     )
 
 
@@ -182,7 +181,8 @@ def picture_of(told: dict[str, Any], measure: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``drawing``, ``names`` (code -> text), ``rows`` (code -> ranked row).
+        ``drawing``, ``names`` (code -> text), ``numbers`` (the same for a picture half as large,
+        which has room for ranks only), ``rows`` (code -> ranked row).
     """
     drawing = charts.area_drawing(told["shapes"], width=MAP_SIZE[0], height=MAP_SIZE[1])
     ranks = {row["code"]: (rank, row) for rank, row in enumerate(told["ranked"], 1)}
@@ -192,8 +192,13 @@ def picture_of(told: dict[str, Any], measure: str) -> dict[str, Any]:
         place = (area.longitude, area.latitude)
         ranks[area.code][1]["link"] = map_link(measure, unit=area.code, zoom=area.zoom, place=place)
     wanted = {code: (f"{n} {row['name']}", str(n)) for code, (n, row) in ranks.items()}
-    names = charts.placed_names(drawing, wanted, size=LETTER * 1.15)
-    return {"drawing": drawing, "names": names, "rows": {c: row for c, (_, row) in ranks.items()}}
+    only = {code: (str(n),) for code, (n, _) in ranks.items()}
+    return {
+        "drawing": drawing,
+        "names": charts.placed_names(drawing, wanted, size=LETTER * 1.15),
+        "numbers": charts.placed_names(drawing, only, size=LETTER * 2),
+        "rows": {code: row for code, (_, row) in ranks.items()},
+    }
 
 
 def line_of(trend: list[dict[str, Any]]) -> charts.Line:
