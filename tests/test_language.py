@@ -14,6 +14,7 @@ from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, L
 from gridmap.model import CHANGES, LAYERS
 from gridmap.org_coverage import PLURALS
 from gridmap.rules import Severity
+from gridmap.web import queues
 from gridmap.web.frame import PLACES
 from gridmap.web.overview import COUNTS, LEVELS, SAID
 
@@ -71,6 +72,8 @@ def messages_of_doctor() -> set[str]:
 
 def messages_of_overview() -> set[str]:
     found = {one.label for one in QUESTIONS} | {one.kind for one in QUESTIONS}
+    for texts in (queues.DONE, queues.FAULTS, queues.STATES, queues.TO_DO):
+        found |= set(texts.values())
     return found | set(SAID) | set(COUNTS) | set(LEVELS.values())
 
 

@@ -67,6 +67,8 @@ MATRIX: dict[str, tuple[str, Right | None, str]] = {
     "/ogc/tileMatrixSets/{matrix_set}": (SAME, None, ""),
     "/metrics": (SAME, Right.WATCH, ""),
     **dict.fromkeys(("/", "/overview"), (PAGE, None, "")),
+    "/queues": (PAGE, Right.WRITE, ""),
+    "/queues/corrections/{number}": (WRITE, Right.WRITE, ""),
     # Writers see the whole, for their checks do.
     "/api/v1/change-sets": (WRITE, Right.WRITE, ""),
     "/api/v1/imports": (WRITE, Right.WRITE, "layer=building&effective=2026-06-01"),

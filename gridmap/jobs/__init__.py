@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     )
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
     from gridmap.jobs.queue import Queue, job_of, short_report
+    from gridmap.jobs.queues import queues_of
     from gridmap.jobs.refreshes import refreshed
     from gridmap.jobs.reports import require_report, write_report
     from gridmap.jobs.sessions import (
@@ -112,6 +113,7 @@ _MODULES = {
     "accept": "corrections",
     "decline": "corrections",
     "job_of": "queue",
+    "queues_of": "queues",
     "Queue": "queue",
     "short_report": "queue",
     "refreshed": "refreshes",
@@ -292,6 +294,7 @@ __all__ = [
     "quarter_sums",
     "quarters",
     "question_of",
+    "queues_of",
     "reconcile",
     "refresh_camera_coverage",
     "refresh_org_coverage",

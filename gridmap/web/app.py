@@ -16,7 +16,18 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from gridmap import __version__, credentials, jobs
 from gridmap.settings import Settings
-from gridmap.web import api, changes, corrections, ogc, ogc_tiles, overview, pages, uploads, v1
+from gridmap.web import (
+    api,
+    changes,
+    corrections,
+    ogc,
+    ogc_tiles,
+    overview,
+    pages,
+    queues,
+    uploads,
+    v1,
+)
 from gridmap.web.documents import add_documents
 from gridmap.web.fresh import Kept
 from gridmap.web.limits import Limits
@@ -114,6 +125,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(ogc_tiles.router)
     app.include_router(pages.router)
     app.include_router(overview.router)
+    app.include_router(queues.router)
     add_documents(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     return app
