@@ -72,7 +72,7 @@ def messages_of_doctor() -> set[str]:
 
 def messages_of_overview() -> set[str]:
     found = {one.label for one in QUESTIONS} | {one.kind for one in QUESTIONS}
-    for texts in (queues.DONE, queues.FAULTS, queues.STATES, queues.TO_DO):
+    for texts in (queues.DONE, queues.FAULTS, queues.STATES, queues.TO_DO, queues.NAMES):
         found |= set(texts.values())
     return found | set(SAID) | set(COUNTS) | set(LEVELS.values())
 

@@ -6,6 +6,7 @@ Belongs here: reading it together. Does not belong here: deciding (``corrections
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gridmap import store
@@ -18,13 +19,24 @@ if TYPE_CHECKING:
     import shapely
     from sqlalchemy import Connection, Engine
 
-FILINGS = ("V09",)
-PRIVACY = ("V06", "V07", "V08")
-"""Rules of `lawfulness`: filing with the police; ground that nobody may watch, or not without
-consent."""
+FILINGS = ("V09.overdue", "V09.unknown")
+PRIVACY = (
+    "V06.inside",
+    "V07.turn",
+    "V07.mask",
+    "V07.possible",
+    "V08.camera",
+    "V08.view",
+    "V08.possible",
+)
+"""Shapes of rules of `lawfulness`: no filing with the police; ground that nobody may watch, or not
+without consent. What was filed late is filed, and waits for nobody."""
 
-SHOWN = 50
-"""The most rows that a queue shows."""
+SHOWN, SHOWN_BREACHES = 50, 20
+"""The most corrections and cameras that a queue shows."""
+
+READ = 20_000
+"""The most breaches that are put in order."""
 
 COUNTED = 500
 """The most corrections that are counted."""
@@ -56,7 +68,8 @@ def queues_of(
         ``uploads`` (the last: id, layer, account, at, state, and of its report batch, counts,
         issues), ``corrections`` (open ones, the oldest first, with ``now``: the fields as they are
         stored, ``current`` the row's version, None where it is gone, ``place``), ``filings`` and
-        ``privacy`` (as_of, counts by shape, total, rows with message in both languages, ``place``);
+        ``privacy`` (as_of, district, counts by shape, total, the gravest rows with message in both
+        languages and ``place``);
         as_of None where nothing was computed. A place is longitude and latitude, or None.
 
     Raises
@@ -126,26 +139,37 @@ def _corrections(
     return told
 
 
-def _breaches(conn: Connection, rules: tuple[str, ...]) -> dict[str, Any]:
-    """Return the cameras of all that is seen that break some rules."""
+def _breaches(conn: Connection, shapes: tuple[str, ...]) -> dict[str, Any]:
+    """Return the cameras of all that is seen that break some rules, the gravest first."""
     runs = {run["subject"] for run in store.read_runs(conn)}
     if "camera" not in runs:
-        return {"as_of": None, "counts": {}, "total": 0, "rows": []}
+        return {"as_of": None, "district": None, "counts": {}, "total": 0, "rows": []}
     day = day_of_figures(conn, "camera")
     counts: dict[str, int] = {}
     found: list[dict[str, Any]] = []
     for code in store.read_codes(conn, Level.DISTRICT, as_of=day):
-        here, rows = store.read_camera_issues(conn, code, as_of=day, limit=SHOWN, rules=rules)
+        here, rows = store.read_camera_issues(conn, code, as_of=day, limit=READ, shapes=shapes)
         counts = {shape: counts.get(shape, 0) + here.get(shape, 0) for shape in {**counts, **here}}
         found += rows
-    found = found[:SHOWN]
+    found = sorted(found, key=partial(_gravity, shapes=shapes))[:SHOWN_BREACHES]
     cameras = store.read_rows(conn, "camera", [row["camera_code"] for row in found], as_of=day)
     return {
         "as_of": day,
         "counts": counts,
+        "district": next(iter(store.read_codes(conn, Level.DISTRICT, as_of=day)), None),
         "total": sum(counts.values()),
         "rows": [_breach(row, cameras.get(row["camera_code"])) for row in found],
     }
+
+
+def _gravity(row: dict[str, Any], *, shapes: tuple[str, ...]) -> tuple[int, float, str]:
+    """Return what puts breaches in order: their shape, then how long or over how much ground."""
+    values = row["values"]
+    return (
+        shapes.index(row["shape"]),
+        -float(values.get("days") or values.get("area") or 0),
+        row["camera_code"],
+    )
 
 
 def _breach(row: dict[str, Any], camera: store.StoredRow | None) -> dict[str, Any]:

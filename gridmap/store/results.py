@@ -574,7 +574,7 @@ def read_camera_issues(
     *,
     as_of: dt.date,
     limit: int,
-    rules: Collection[str] | None = None,
+    shapes: Collection[str] | None = None,
 ) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """Read the rules that a unit's cameras break.
 
@@ -588,8 +588,8 @@ def read_camera_issues(
         The date of the cameras.
     limit
         The most rows to return.
-    rules
-        Only these, as ``V09``; None for all.
+    shapes
+        Only these, as ``V09.overdue``; None for all.
 
     Returns
     -------
@@ -600,7 +600,7 @@ def read_camera_issues(
     here = state(t.camera, ["code"], as_of, lambda c: [_here(c.grid_code, code)])
     i = t.camera_issue.c
     joined = t.camera_issue.join(here, here.c.code == i.camera_code)
-    only = [sa.func.split_part(i.shape, ".", 1).in_(list(rules))] if rules is not None else []
+    only = [i.shape.in_(list(shapes))] if shapes is not None else []
     counts = conn.execute(
         sa.select(i.shape, sa.func.count())
         .select_from(joined)

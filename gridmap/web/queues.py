@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -24,7 +25,8 @@ from gridmap.errors import (
     StaleVersion,
 )
 from gridmap.jobs.corrections import Decision
-from gridmap.model import LAYERS, Right, Role, Scope
+from gridmap.model import Right, Role, Scope
+from gridmap.model.headings import HEADINGS
 from gridmap.web.access import Asker, Store, needs
 from gridmap.web.forgery import FIELD
 from gridmap.web.forms import Filled, language_of
@@ -69,6 +71,31 @@ TO_DO = {
     "done": "Written. Compute the figures anew, or undo the batch.",
 }
 """What to do with an upload, by what became of it."""
+
+NAMES = {
+    "district": "District",
+    "street": "Street",
+    "community": "Community",
+    "grid": "Grid",
+    "building": "Building",
+    "camera": "Camera",
+    "road": "Road",
+    "entrance": "Entrance",
+    "key_public_area": "Key public area",
+    "privacy_zone": "Privacy zone",
+    "restricted_site": "Restricted site",
+    "organisation": "Organisation",
+    "post": "Post",
+    "duty": "Duty",
+    "courtyard": "Courtyard",
+    "department_grid": "Department grid",
+    "project": "Project",
+    "matter_item": "Matter item",
+    "matter": "Matter",
+    "proposal": "Proposal",
+    "lens": "Lens",
+}
+"""What a row of each layer is called."""
 
 
 @router.get("/queues", dependencies=[needs(Right.WRITE)])
@@ -163,12 +190,42 @@ def _page(
         fresh_key=lambda: secrets.token_urlsafe(12),
         states=STATES,
         to_do=_to_do,
-        spec=LAYERS,
+        names=NAMES,
+        field_name_of=partial(field_name, language=language),
         link=map_link,
         shown=_shown,
         most=MOST_REASON,
         today=dt.date.today().isoformat(),
     )
+
+
+def field_name(layer: str, name: str, *, language: str) -> str:
+    """Return what a field is called, with the name that forms and files have for it.
+
+    Parameters
+    ----------
+    layer
+        The layer's name.
+    name
+        The field's.
+    language
+        One of `LANGUAGES`.
+
+    Returns
+    -------
+    str
+        In Chinese its first Chinese heading before the name.
+
+    Examples
+    --------
+    >>> field_name("building", "household_count", language="zh")
+    '户数 household_count'
+    """
+    if language != "zh":
+        return name
+    known = (*HEADINGS.get(f"{layer}.{name}", ()), *HEADINGS.get(name, ()))
+    heading = next((one for one in known if not one.isascii()), "")
+    return f"{heading} {name}".strip()
 
 
 def _told(fault: GridmapError, language: str) -> tuple[str, list[str]]:
