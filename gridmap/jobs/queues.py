@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gridmap import store
 from gridmap.jobs.days import day_of_figures
 from gridmap.model import LAYERS, Issue, Level
+from gridmap.rules import Severity
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -94,13 +95,14 @@ def queues_of(
         }
 
 
+_ORDER = [str(one) for one in (Severity.ERROR, Severity.WARNING, Severity.INFO)]
+
+
 def _upload(job: dict[str, Any]) -> dict[str, Any]:
     """Return an upload with the part of its report that a row of a page holds."""
     report = job["report"] or {}
     issues = report.get("issues", [])
-    counts = {
-        level: sum(one["severity"] == level for one in issues) for level in ("error", "warning")
-    }
+    counts = {level: sum(one["severity"] == level for one in issues) for level in _ORDER[:2]}
     named = ("batch_id", "source", "committed", "rows", "inserted", "updated", "ended", "detail")
     return {
         "id": job["id"],
@@ -111,7 +113,7 @@ def _upload(job: dict[str, Any]) -> dict[str, Any]:
         "progress": job["progress"],
         **{name: report.get(name) for name in named},
         **counts,
-        "issues": issues[:ISSUES],
+        "issues": sorted(issues, key=lambda one: _ORDER.index(one["severity"]))[:ISSUES],
     }
 
 
