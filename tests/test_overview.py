@@ -184,6 +184,8 @@ def test_the_page_tells_numerator_denominator_kind_and_day(page):
     assert "＝ 0.0</b> points since 2026-03-31" in text
     assert text.count(">not known<") == 1, "six services"
     assert "counted: duties in the register" in text
+    spots = re.search(r'<section id="spots".*?</section>', text, re.S)[0]
+    assert spots.index("in no unit") < spots.index("积木街道 &gt; 西湖社区 &gt; 第2网格")
     assert "the official coverage rate" in text
 
 

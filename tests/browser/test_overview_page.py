@@ -130,6 +130,7 @@ def test_fresh_figures_come_by_themselves_and_focus_stays(
         expect(page.locator(".card .value").first).to_have_text("42.9%")
         expect(page.locator("#updated")).to_have_text(re.compile(r"checked \d\d:\d\d"))
         held = page.locator(".rank td a").first
+        page.locator(".trend summary").click()
         held.focus()
         page.evaluate("window.kept = document.querySelector('.cards'); overview.refresh()")
         page.wait_for_timeout(500)
@@ -143,6 +144,9 @@ def test_fresh_figures_come_by_themselves_and_focus_stays(
         expect(page.locator(".card .value").first).to_have_text("57.1%")
         expect(page.locator("#told")).to_have_text("The figures have changed.")
         assert held.evaluate("(one) => one === document.activeElement")
+        assert page.locator(".trend details").evaluate("(one) => one.open"), (
+            "what was open stays so"
+        )
     engine.dispose()
 
 

@@ -6,7 +6,8 @@ const overview = (() => {
   const byId = (id) => document.getElementById(id);
   const { seconds, words } = JSON.parse(byId("said").textContent);
   const t = (message) => words[message] || message;
-  const state = { checked: new Date(), asking: false, timer: null };
+  // As it came: what a reader opens or has the focus on is no change of the figures.
+  const state = { checked: new Date(), asking: false, timer: null, shown: byId("overview").innerHTML };
 
   const clock = (time) =>
     [time.getHours(), time.getMinutes()].map((n) => String(n).padStart(2, "0")).join(":");
@@ -44,7 +45,7 @@ const overview = (() => {
         return;
       }
       checked();
-      const changed = found.innerHTML !== byId("overview").innerHTML;
+      const changed = found.innerHTML !== state.shown;
       say(changed ? t("The figures have changed.") : "");
       if (changed) replace(found);
     } catch {
@@ -54,11 +55,14 @@ const overview = (() => {
     }
   }
 
-  /* What had the focus has it again, and nothing jumps. */
+  /* What had the focus has it again, what was open is open, and nothing jumps. */
   function replace(found) {
+    state.shown = found.innerHTML;
+    const open = byId("overview").querySelector("details[open]") !== null;
     const held = document.activeElement;
     const address = held && byId("overview").contains(held) ? held.getAttribute("href") : null;
     byId("overview").replaceChildren(...document.adoptNode(found).childNodes);
+    for (const one of byId("overview").querySelectorAll("details")) one.open = open;
     if (!address) return;
     const again = [...byId("overview").querySelectorAll("a")].find((a) => a.getAttribute("href") === address);
     if (again) again.focus({ preventScroll: true });
