@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from accounts_fixtures import signed_client
-from toy_town import TOY_DAY
+from toy_town import TOY_DAY, import_toy
 
 from gridmap import jobs, store
 from gridmap.model import Role, Scope
@@ -218,6 +218,27 @@ def test_every_number_leads_to_the_map_with_its_question(page):
 def test_an_unknown_question_is_the_first_one(page):
     assert page(query="lang=en&lens=x").text.count("Ranked below") == 1
     assert "Communities: Buildings with a Party group" in page(query="lang=en&lens=%3Cimg%3E").text
+
+
+def test_what_is_not_known_is_never_a_number(page, new_database):
+    """Of a lens that nobody linked, and of a town of which nothing was computed."""
+    text = page(query="lang=en&lens=six_services.buildings").text
+    ranked = re.search(r'<section class="rank".*?</section>', text, re.S)[0]
+    assert ranked.count("not known") == 2
+    assert "%" not in ranked
+    assert text.count('fill="#c9ced6"') == 3, "two areas and the legend are grey"
+    url = new_database()
+    engine = store.connect(url)
+    import_toy(engine, "district", "street", "community", "grid", "building", "camera")
+    with signed_client(url) as client:
+        for lens in ("party_group.buildings", "camera.frontage"):
+            raw = client.get(f"/overview?lang=en&lens={lens}")
+            assert raw.status_code == 200
+            cards = re.search(r'<section class="cards".*?</section>', raw.text, re.S)[0]
+            assert cards.count(">not known<") == 6
+            assert "%" not in cards
+            assert raw.text.count("<p>not known</p>") == 2, "blank spots and blind areas"
+    engine.dispose()
 
 
 @pytest.mark.parametrize("role", Role)

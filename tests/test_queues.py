@@ -193,6 +193,13 @@ def test_words_of_others_are_text(desk):
     assert decide(client, number, "decline", why="test").status_code == 303
 
 
+def test_a_store_of_nothing_has_no_queue_and_says_what_is_not_known(new_database):
+    with signed_client(new_database()) as client:
+        text = client.get("/queues?lang=en").text
+    assert "None waits." in text
+    assert text.count("Not known: what cameras see was never computed.") == 2
+
+
 @pytest.mark.parametrize("role", [Role.LEADERSHIP, Role.OFFICER, Role.LEADER, Role.INTEGRATION])
 def test_the_queues_are_for_who_writes(toy_url, role):
     with signed_client(toy_url, name=str(role), role=role, ranges=WHOLE) as client:

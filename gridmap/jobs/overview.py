@@ -239,8 +239,8 @@ def overview_of(
     -------
     dict
         ``heading``; ``codes`` (of the highest units); ``synthetic``; ``stale``; ``days`` (by
-        subject); ``figures`` (a row a question: measure, covered, total, unit_of_measure, share,
-        as_of, change, since; None where nothing is known); ``ranked`` and ``level`` and
+        subject, None where it was never computed); ``figures`` (a row a question:
+        question, covered, total, unit, share, as_of, change, since; None where nothing is known); ``ranked`` and ``level`` and
         ``units`` (how many there are); ``spots`` and ``blind`` (None where nothing was computed,
         else total and rows); ``trend`` (rows of label, as_of, covered, total, share);
         ``shapes`` (GeoSeries by code of the ranked level, simplified).
@@ -264,7 +264,7 @@ def overview_of(
         if not tops:
             raise UnitNotFound("the store has no district; import one, or run `gridmap demo`")
         rates = _by_unit(stored_rates(conn, lenses=LENSES_KEPT))
-        days = {subject: run["as_of"] for subject, run in runs.items()}
+        days = {name: runs[name]["as_of"] if name in runs else None for name in ("org", "camera")}
         names = {c: name for level in units.values() for c, name in level["name"].items()}
         before = [one for one in frozen if one[1] < day]
         level = _ranked_level(units)
@@ -350,10 +350,10 @@ def _figure(
     tops: Sequence[str],
     rates: Mapping[tuple[str, str], tuple[float, float, str]],
     before: Sequence[tuple[str, dt.date, pd.DataFrame]],
-    days: Mapping[str, dt.date],
+    days: Mapping[str, dt.date | None],
 ) -> dict[str, Any]:
     found = _total(tops, question.measure, rates)
-    told: dict[str, Any] = {"question": question, "as_of": days.get(question.subject)}
+    told: dict[str, Any] = {"question": question, "as_of": days[question.subject]}
     if found is None:
         return told | dict.fromkeys(("covered", "total", "unit", "share", "change", "since"))
     covered, total, unit = found
@@ -433,13 +433,14 @@ def _trend(
     tops: Sequence[str],
     rates: Mapping[tuple[str, str], tuple[float, float, str]],
     before: Sequence[tuple[str, dt.date, pd.DataFrame]],
-    days: Mapping[str, dt.date],
+    days: Mapping[str, dt.date | None],
 ) -> list[dict[str, Any]]:
     """Return a measure at the end of each frozen quarter and now; empty where it is not frozen."""
     found = [(label, day, _then(sums, tops, question.measure)) for label, day, sums in before]
     now = _total(tops, question.measure, rates)
-    if now is not None:
-        found.append(("", days[question.subject], now[:2]))
+    day = days[question.subject]
+    if now is not None and day is not None:
+        found.append(("", day, now[:2]))
     return [
         {"label": label, "as_of": day, "covered": both[0], "total": both[1],
          "share": both[0] / both[1]}
