@@ -5,10 +5,12 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import shapely
 from accounts_fixtures import signed_client
 from toy_town import TOY_DAY, import_toy
 
 from gridmap import jobs, store
+from gridmap.jobs.spots import gravest_spots
 from gridmap.model import Role, Scope
 
 pytestmark = pytest.mark.db
@@ -88,6 +90,20 @@ def test_blank_spots_and_blind_areas_are_in_the_order_of_households(toy):
     assert len(blind) == answer["blind"]["total"] == 4
     counts = [row["household_count"] for row in blind]
     assert counts == sorted(counts, reverse=True)
+
+
+def test_the_gravest_spots_are_those_of_the_full_list(serviced):
+    """Found without outlines, and with them: the same spots, and a place that is in each."""
+    for lens in ("party_group", "six_services", "party_branch"):
+        full = jobs.blank_spots(serviced, lens, "990101", limit=3, as_of=TOY_DAY)
+        with store.transaction(serviced) as conn:
+            quick = gravest_spots(conn, lens, TOY_DAY, limit=3)
+        assert (quick["uncovered"], quick["total"]) == (full["uncovered"], full["total"])
+        assert len(quick["rows"]) == len(full["rows"]) > 0
+        for one, other in zip(quick["rows"], full["rows"], strict=True):
+            place = shapely.Point(one.pop("longitude"), one.pop("latitude"))
+            assert shapely.geometry.shape(other["geometry"]).buffer(1e-9).covers(place)
+            assert one == {name: other[name] for name in one}
 
 
 def test_a_change_is_told_since_the_last_frozen_quarter(town, tmp_path):
@@ -277,6 +293,9 @@ def test_the_same_page_is_kept_and_a_write_makes_a_new_one(
         later = client.get("/overview?lang=zh").text
         assert "57.1%" in later
         assert "▲ +14.3" in later
+        found = client.app.state.spots
+        assert [list(by) for _, by in found.values()] == [["party_group"]]
+        assert next(iter(found.values()))[1]["party_group"]["uncovered"] == 4, "not what was before"
         client.get("/overview?lang=en")
         client.get("/overview?lang=zh&lens=party_branch.grids")
         assert len(asked) == 4

@@ -21,7 +21,7 @@ from gridmap.model import CODE_LENGTH, COVERED, DIVISION_LEVELS, Level
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 
     from sqlalchemy import Connection, Engine
 
@@ -221,6 +221,7 @@ def overview_of(
     *,
     as_of: dt.date,
     frozen: Sequence[tuple[str, dt.date, pd.DataFrame]] = (),
+    spots: MutableMapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Put together the figures of all that a scope sees, and where most is missing.
 
@@ -234,15 +235,18 @@ def overview_of(
         The date of the divisions where nothing is computed; the figures say theirs.
     frozen
         Quarters as (label, as_of, sums), the oldest first, of no more than the scope.
+    spots
+        Blank spots by lens that were found for the same scope in the same state of the store; what
+        is found is added.
 
     Returns
     -------
     dict
         ``heading``; ``codes`` (of the highest units); ``synthetic``; ``stale``; ``days`` (by
         subject, None where it was never computed); ``figures`` (a row a question:
-        question, covered, total, unit, share, as_of, change, since; None where nothing is known); ``ranked`` and ``level`` and
-        ``units`` (how many there are); ``spots`` and ``blind`` (None where nothing was computed,
-        else total and rows); ``trend`` (rows of label, as_of, covered, total, share);
+        question, covered, total, unit, share, as_of, change, since; None where nothing is known);
+        ``ranked`` and ``level`` and ``units`` (how many there are); ``spots`` and ``blind`` (None
+        where nothing was computed, else total and rows); ``trend`` (rows of label, as_of, covered, total, share);
         ``shapes`` (GeoSeries by code of the ranked level, simplified).
 
     Raises
@@ -279,7 +283,7 @@ def overview_of(
             "level": str(level),
             "units": len(units[level]),
             "ranked": ranked,
-            "spots": _spots(conn, question, tops, rates, names),
+            "spots": _spots(conn, question, tops, rates, names, {} if spots is None else spots),
             "blind": _blind(conn, names) if "camera" in runs else None,
             "trend": _trend(question, tops, rates, before, days),
             "shapes": _shapes(units[level]),
@@ -397,20 +401,25 @@ def _spots(
     tops: Sequence[str],
     rates: Mapping[tuple[str, str], tuple[float, float, str]],
     names: Mapping[str, str],
+    known: MutableMapping[str, Any],
 ) -> dict[str, Any] | None:
     """Return the gravest blank spots; None where nothing is known of the lens."""
     lens = question.spots
+    if lens in known:
+        found: dict[str, Any] | None = known[lens]
+        return found
     first = next(one for one in QUESTIONS if one.lens == lens)
     if _total(tops, first.measure, rates) is None:
         return None
     try:
-        found = gravest_spots(conn, lens, day_of_figures(conn, "org"), limit=TOP)
+        gravest = gravest_spots(conn, lens, day_of_figures(conn, "org"), limit=TOP)
     except LensNotFound:  # a row of the register took it away since
         return None
-    for row in found["rows"]:
+    for row in gravest["rows"]:
         row["crumbs"] = _crumbs(row["unit_code"], names)
         row["code"] = row["unit_code"] if row["unit_code"] in names else None
-    return {**found, "measure": first.measure, "label": first.label}
+    known[lens] = {**gravest, "measure": first.measure, "label": first.label}
+    return {**known[lens]}
 
 
 def _blind(conn: Connection, names: Mapping[str, str]) -> dict[str, Any]:

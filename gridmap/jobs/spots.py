@@ -125,7 +125,8 @@ def gravest_spots(conn: Connection, lens: str, day: dt.date, *, limit: int) -> d
     Returns
     -------
     dict
-        ``uncovered``, ``total`` and ``rows`` as in `blank_spots`, without those who could take it.
+        ``uncovered``, ``total`` and ``rows`` as in `blank_spots`, without outlines, members and
+        those who could take it; longitude and latitude are in one of the members.
 
     Raises
     ------
@@ -135,10 +136,22 @@ def gravest_spots(conn: Connection, lens: str, day: dt.date, *, limit: int) -> d
     targets = _uncovered(conn, [lens_of_day(conn, lens, day)], "", day)
     if targets.empty:
         return {"uncovered": 0, "total": 0, "rows": []}
-    spots, members = org_coverage.blank_spots(
-        targets.to_crs(crs.metric_crs_of(targets)), apart_m=APART_M
-    )
-    rows = _rows(spots.head(limit), members)
+    metric = targets.to_crs(crs.metric_crs_of(targets))
+    spots, members = org_coverage.spot_figures(metric, apart_m=APART_M)
+    gravest = spots.head(limit)
+    # One that stands in the spot: its largest member, of equals the first code.
+    sizes = metric.area[members["spot"].isin(gravest.index)].sort_index()
+    largest = sizes.groupby(members["spot"].reindex(sizes.index)).idxmax()
+    inner = targets.geometry.loc[largest].representative_point()
+    rows = [
+        {
+            "number": number,
+            **{name: spot[name] for name in _TOLD if name in spot},
+            "longitude": point.x,
+            "latitude": point.y,
+        }
+        for (number, spot), point in zip(gravest.astype(object).iterrows(), inner, strict=True)
+    ]
     return {"uncovered": len(targets), "total": len(spots), "rows": rows}
 
 

@@ -103,6 +103,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = chosen
     app.state.maps = {}
     app.state.overviews = {}
+    app.state.spots = {}
     app.state.quarters = {}
     app.state.kept = Kept()
     app.state.watch = Watch()

@@ -88,7 +88,19 @@ def _kept(
     if mine not in kept or kept[mine][0] != state:
         while len(kept) >= PAGES_KEPT:
             kept.pop(next(iter(kept)), None)
-        kept[mine] = (state, _drawn(request, asker, engine, question, language, quarters))
+        spots = _spots_kept(request, asker, state)
+        kept[mine] = (state, _drawn(request, asker, engine, question, language, quarters, spots))
+    return kept[mine][1]
+
+
+def _spots_kept(request: Request, asker: Scope, state: object) -> dict[str, Any]:
+    """Return the blank spots by lens that were found already for these eyes in this state."""
+    kept: dict[object, tuple[object, dict[str, Any]]] = request.app.state.spots
+    mine = (asker.spans, asker.rights)
+    if mine not in kept or kept[mine][0] != state:
+        while len(kept) >= PAGES_KEPT:
+            kept.pop(next(iter(kept)), None)
+        kept[mine] = (state, {})
     return kept[mine][1]
 
 
@@ -99,6 +111,7 @@ def _drawn(
     question: jobs.Question,
     language: str,
     quarters: list[tuple[str, dt.date]],
+    spots: dict[str, Any],
 ) -> str:
     sums: dict[str, Any] = request.app.state.quarters
     for label, _ in quarters:
@@ -107,7 +120,7 @@ def _drawn(
     # A quarter is of the whole district in the store: it is narrowed before anything reads it.
     frozen = [(label, day, jobs.within(sums[label], asker)) for label, day in quarters]
     try:
-        told = jobs.overview_of(engine, question, as_of=dt.date.today(), frozen=frozen)
+        told = jobs.overview_of(engine, question, as_of=dt.date.today(), frozen=frozen, spots=spots)
     except UnitNotFound:
         return drawn("overview_empty.html", language)
     return drawn(
