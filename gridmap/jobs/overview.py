@@ -246,8 +246,8 @@ def overview_of(
         subject, None where it was never computed); ``figures`` (a row a question:
         question, covered, total, unit, share, as_of, change, since; None where nothing is known);
         ``ranked`` and ``level`` and ``units`` (how many there are); ``spots`` and ``blind`` (None
-        where nothing was computed, else total and rows); ``trend`` (rows of label, as_of, covered, total, share);
-        ``shapes`` (GeoSeries by code of the ranked level, simplified).
+        where nothing was computed, else total and rows); ``trend`` (rows of label, as_of, covered,
+        total, share); ``shapes`` (GeoSeries by code of the ranked level, simplified).
 
     Raises
     ------
