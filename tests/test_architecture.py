@@ -24,6 +24,7 @@ RANKS = {
     "loads": 3,
     "topology": 3,
     "org_coverage": 3,
+    "charts": 3,
     "trend": 3,
     "accounts": 3,
     "audit": 3,
@@ -52,10 +53,9 @@ EDGES = {"store": {"tables"}, "cluster": set(), "files": set(), "maps": set(), "
          "credentials": set()}  # fmt: skip
 """What edges may use of ranks 3 to 5: never the core, never each other."""
 
-PURE = {"accounts", "errors", "rules", "model", "crs", "topology", "differences", "loads",
-        "org_coverage", "org_tree", "trend", "audit",
-        "spelling", "triage", "walking", "reconciliation",
-        "visibility",
+PURE = {"accounts", "charts", "errors", "rules", "model", "crs", "topology", "differences", "loads",
+        "org_coverage", "org_tree", "trend", "audit", "triage", "walking", "reconciliation",
+        "spelling", "visibility",
         "camera_coverage", "lawfulness"}  # fmt: skip
 FOREIGN = {"sqlalchemy", "psycopg2", "fastapi", "folium", "requests", "os", "subprocess", "socket",
            "time", "pyogrio", "pathlib", "io"}  # fmt: skip

@@ -7,13 +7,14 @@ from gridmap.cli import words
 from gridmap.cli.layers import BOOK
 from gridmap.cli.reports import VERDICTS
 from gridmap.files import TEMPLATE_WORDS
-from gridmap.jobs import doctor
+from gridmap.jobs import QUESTIONS, doctor
 from gridmap.jobs.rates import UNIT_OF_MEASURE
 from gridmap.language import catalogue, translate
 from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, LENSES
 from gridmap.model import CHANGES, LAYERS
 from gridmap.org_coverage import PLURALS
 from gridmap.rules import Severity
+from gridmap.web import overview, queues
 from gridmap.web.finding import KIND_NAMES
 from gridmap.web.frame import PLACES
 from gridmap.web.on_the_spot import FOUND_BY, LENS_NAMES, REASON_NAMES, SAID, STATUS_NAMES
@@ -77,13 +78,21 @@ def messages_of_doctor() -> set[str]:
     return {"ok", "warning", "error", "state", *doctor.NAMES, *doctor.TOLD.values()}
 
 
+def messages_of_overview() -> set[str]:
+    found = {one.label for one in QUESTIONS} | {one.kind for one in QUESTIONS}
+    for texts in (queues.DONE, queues.FAULTS, queues.STATES, queues.TO_DO, queues.NAMES):
+        found |= set(texts.values())
+    return found | set(overview.SAID) | set(overview.COUNTS) | set(overview.LEVELS.values())
+
+
 def messages_of_templates() -> set[str]:
     return {f.meaning for spec in LAYERS.values() for f in spec.fields} | set(TEMPLATE_WORDS)
 
 
 def test_the_catalogue_is_complete_and_has_nothing_left_over():
     used = messages_of_terminal() | messages_of_pages() | messages_of_script() | messages_of_maps()
-    used |= messages_on_the_spot() | messages_of_templates() | messages_of_doctor()
+    used |= messages_of_templates() | messages_of_doctor() | messages_of_overview()
+    used |= messages_on_the_spot()
     used = {message.replace("\\'", "'") for message in used}
     assert len(used) > 60
     assert used - set(catalogue("zh")) == set()

@@ -70,10 +70,12 @@ MATRIX: dict[str, tuple[str, Right | None, str]] = {
     ),
     "/ogc/tileMatrixSets/{matrix_set}": (SAME, None, ""),
     "/metrics": (SAME, Right.WATCH, ""),
-    "/": (PAGE, None, ""),
     "/locate": (SPOT, Right.ROWS, ""),
     "/api/v1/here": (SPOT, Right.ROWS, ""),
     "/locate-worker.js": (OPEN, None, ""),
+    **dict.fromkeys(("/", "/overview"), (PAGE, None, "")),
+    "/queues": (PAGE, Right.WRITE, ""),
+    "/queues/corrections/{number}": (WRITE, Right.WRITE, ""),
     # Writers see the whole, for their checks do.
     "/api/v1/change-sets": (WRITE, Right.WRITE, ""),
     "/api/v1/imports": (WRITE, Right.WRITE, "layer=building&effective=2026-06-01"),

@@ -16,7 +16,7 @@ from synthetic_scene import synthetic_scene
 
 from gridmap.errors import CrsError, FrameError, InputError
 from gridmap.org_coverage import spots as spots_module
-from gridmap.org_coverage.spots import LINK_M, POINT_M, blank_spots
+from gridmap.org_coverage.spots import LINK_M, POINT_M, blank_spots, spot_figures
 
 CRS = "EPSG:4545"
 GRID, OTHER = "500108001001001", "500108001002001"
@@ -328,6 +328,9 @@ def test_groups_ranks_and_figures_are_those_of_brute_force(given_rows, apart_m):
     names = list(wanted[0][1])
     assert spots[names].to_dict("records") == [figures for _, figures in wanted]
     assert [sorted(group.index) for _, group in members.groupby("spot")] == [w[0] for w in wanted]
+    bare, same = spot_figures(targets(rows), apart_m=apart_m)
+    assert bare.to_dict("records") == spots[list(bare)].to_dict("records")
+    assert same.equals(members)
 
 
 @settings(max_examples=150, deadline=None)

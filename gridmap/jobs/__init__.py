@@ -75,8 +75,18 @@ if TYPE_CHECKING:
     from gridmap.jobs.map_tiles import MAP_ZOOMS, draw_tiles, map_tile
     from gridmap.jobs.matters import triage_matters
     from gridmap.jobs.numbers import number_grids
+    from gridmap.jobs.overview import (
+        QUESTIONS,
+        Question,
+        overview_of,
+        quarter_sums,
+        quarters,
+        question_of,
+        within,
+    )
     from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
     from gridmap.jobs.queue import Queue, job_of, short_report
+    from gridmap.jobs.queues import queues_of
     from gridmap.jobs.refreshes import refreshed
     from gridmap.jobs.reports import require_report, write_report
     from gridmap.jobs.sessions import (
@@ -106,6 +116,7 @@ _MODULES = {
     "accept": "corrections",
     "decline": "corrections",
     "job_of": "queue",
+    "queues_of": "queues",
     "Queue": "queue",
     "short_report": "queue",
     "refreshed": "refreshes",
@@ -192,6 +203,18 @@ _MODULES = {
     "map_parts": "pictures",
     "note": "trail",
     "number_grids": "numbers",
+    **dict.fromkeys(
+        (
+            "QUESTIONS",
+            "Question",
+            "overview_of",
+            "quarter_sums",
+            "quarters",
+            "question_of",
+            "within",
+        ),
+        "overview",
+    ),
     "party_coverage": "figures_out",
     "reconcile": "books",
     "refresh_camera_coverage": "cameras",
@@ -219,10 +242,12 @@ __all__ = [
     "LOOPBACK",
     "MAP_ZOOMS",
     "MAX_ZOOM",
+    "QUESTIONS",
     "Asked",
     "Difference",
     "Finding",
     "Page",
+    "Question",
     "Queue",
     "SignedIn",
     "Source",
@@ -279,7 +304,12 @@ __all__ = [
     "note",
     "number_grids",
     "one_time_link",
+    "overview_of",
     "party_coverage",
+    "quarter_sums",
+    "quarters",
+    "question_of",
+    "queues_of",
     "reconcile",
     "refresh_camera_coverage",
     "refresh_org_coverage",
@@ -311,6 +341,7 @@ __all__ = [
     "verify_audit",
     "version",
     "walking_access",
+    "within",
     "write_map",
     "write_report",
     "write_template",

@@ -96,7 +96,6 @@ def blank_spots(
             apart_m=apart_m,
             holders=None if holders is None or holders.empty else holders.to_crs(metric),
         )
-    rows = _rows(spots, members)
     if target:
         files.write_layers({"blank_spots": _written(spots, lens, day)}, target)
     return {
@@ -104,9 +103,56 @@ def blank_spots(
         "lens": lens,
         "as_of": day,
         "uncovered": len(targets),
-        "total": len(rows),
-        "rows": rows[:limit],
+        "total": len(spots),
+        "rows": _rows(spots.head(limit), members),
     }
+
+
+def gravest_spots(conn: Connection, lens: str, day: dt.date, *, limit: int) -> dict[str, Any]:
+    """List the blank spots of all that a connection sees, those with most households first.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    lens
+        Code of a lens.
+    day
+        The day of the figures.
+    limit
+        The most rows to return.
+
+    Returns
+    -------
+    dict
+        ``uncovered``, ``total`` and ``rows`` as in `blank_spots`, without outlines, members and
+        those who could take it; longitude and latitude are in one of the members.
+
+    Raises
+    ------
+    LensNotFound
+        There is no such lens.
+    """
+    targets = _uncovered(conn, [lens_of_day(conn, lens, day)], "", day)
+    if targets.empty:
+        return {"uncovered": 0, "total": 0, "rows": []}
+    metric = targets.to_crs(crs.metric_crs_of(targets))
+    spots, members = org_coverage.spot_figures(metric, apart_m=APART_M)
+    gravest = spots.head(limit)
+    # One that stands in the spot: its largest member, of equals the first code.
+    sizes = metric.area[members["spot"].isin(gravest.index)].sort_index()
+    largest = sizes.groupby(members["spot"].reindex(sizes.index)).idxmax()
+    inner = targets.geometry.loc[largest].representative_point()
+    rows = [
+        {
+            "number": number,
+            **{name: spot[name] for name in _TOLD if name in spot},
+            "longitude": point.x,
+            "latitude": point.y,
+        }
+        for (number, spot), point in zip(gravest.astype(object).iterrows(), inner, strict=True)
+    ]
+    return {"uncovered": len(targets), "total": len(spots), "rows": rows}
 
 
 def _asked(conn: Connection, lens: str, day: dt.date) -> list[Lens]:

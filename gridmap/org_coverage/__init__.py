@@ -18,7 +18,7 @@ from gridmap.org_coverage.rates import (
     unit_figures,
     unit_rows,
 )
-from gridmap.org_coverage.spots import blank_spots
+from gridmap.org_coverage.spots import blank_spots, spot_figures
 from gridmap.org_coverage.status import (
     REASONS,
     STATUSES,
@@ -50,6 +50,7 @@ __all__ = [
     "project_links",
     "rates",
     "rolled_up",
+    "spot_figures",
     "status",
     "suppressed",
     "unit_figures",

@@ -122,21 +122,71 @@ def blank_spots(
     {'a': 2, 'b': 2, 'c': 1}
     """
     _require_usable(targets, holders, apart_m, nearest)
-    shapes = shapely.force_2d(targets.geometry.to_numpy())
-    placed = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
-    order = np.argsort(targets.index.to_numpy(dtype=object), kind="stable")
-    order = order[placed[order]]
-    rows, shapes = targets.iloc[order], shapes[order]
-    spot, figures = _ranked(rows, _contiguous(shapes, apart_m))
+    shapes, spot, figures, members = _grouped(targets, apart_m)
     outlines = _outlines(shapes, spot, len(figures), apart_m)
     codes, distances = _nearest(outlines, holders, nearest)
     figures = figures.assign(
         holder_codes=_objects(codes, figures.index),
         holder_distances_m=_objects(distances, figures.index),
     )
-    spots = gpd.GeoDataFrame(figures, geometry=outlines, crs=targets.crs)
+    return gpd.GeoDataFrame(figures, geometry=outlines, crs=targets.crs), members
+
+
+def spot_figures(targets: gpd.GeoDataFrame, *, apart_m: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the groups that uncovered targets form, without their outlines.
+
+    Parameters
+    ----------
+    targets
+        As for `blank_spots`.
+    apart_m
+        Targets at most this far from each other are contiguous.
+
+    Returns
+    -------
+    spots : DataFrame
+        As of `blank_spots`, without holders and geometry.
+    members : DataFrame
+        As of `blank_spots`.
+
+    Raises
+    ------
+    CrsError, FrameError, InputError
+        As of `blank_spots`.
+
+    Notes
+    -----
+    Rule: the spots of `blank_spots`, in its order. Cost O(n log n), a fifth of it: most of its time
+    goes into outlines.
+
+    Examples
+    --------
+    >>> from shapely import box
+    >>> targets = gpd.GeoDataFrame(
+    ...     {"unit_code": ["500108001001001", "500108001001002"], "household_count": [20, 30],
+    ...      "floor_area_m2": [900.0, 400.0], "address": [None, None]}, index=["a", "b"],
+    ...     geometry=[box(0, 0, 9, 9), box(19, 0, 28, 9)], crs="EPSG:4545")
+    >>> spots, members = spot_figures(targets, apart_m=10)
+    >>> spots[["unit_code", "targets", "household_count"]].values.tolist()
+    [['500108001001', 2, 50]]
+    """
+    _require_usable(targets, None, apart_m, 0)
+    _, _, figures, members = _grouped(targets, apart_m)
+    return figures, members
+
+
+def _grouped(
+    targets: gpd.GeoDataFrame, apart_m: float
+) -> tuple[Objects, Ints, pd.DataFrame, pd.DataFrame]:
+    """Return shapes that have a place by code, the spot of each, the spots, and whose is which."""
+    shapes = shapely.force_2d(targets.geometry.to_numpy())
+    placed = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    order = np.argsort(targets.index.to_numpy(dtype=object), kind="stable")
+    order = order[placed[order]]
+    rows, shapes = targets.iloc[order], shapes[order]
+    spot, figures = _ranked(rows, _contiguous(shapes, apart_m))
     number = pd.Series(spot + 1, index=rows.index, dtype="Int64").reindex(targets.index)
-    return spots, pd.DataFrame({"spot": number}, index=targets.index)
+    return shapes, spot, figures, pd.DataFrame({"spot": number}, index=targets.index)
 
 
 def _require_usable(

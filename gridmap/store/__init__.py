@@ -167,7 +167,12 @@ from gridmap.store.schema import (
 )
 from gridmap.store.scopes import read_scope_key, role_of
 from gridmap.store.server import read_server, read_unguarded
-from gridmap.store.snapshots import read_frozen, read_snapshots, write_snapshot
+from gridmap.store.snapshots import (
+    read_frozen,
+    read_quarters,
+    read_snapshots,
+    write_snapshot,
+)
 from gridmap.store.surroundings import (
     read_desks,
     read_grid_coverage,
@@ -184,6 +189,7 @@ from gridmap.store.work import (
     hold_worker,
     read_corrections,
     read_job,
+    read_jobs,
     release_worker,
     requeue_job,
     write_correction,
@@ -279,6 +285,7 @@ __all__ = [
     "read_inside",
     "read_items",
     "read_job",
+    "read_jobs",
     "read_keys",
     "read_lacking_entries",
     "read_last_batches",
@@ -297,6 +304,7 @@ __all__ = [
     "read_periods",
     "read_places",
     "read_projects",
+    "read_quarters",
     "read_rates",
     "read_roads",
     "read_rows",

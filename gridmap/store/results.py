@@ -569,7 +569,12 @@ def read_losses(
 
 
 def read_camera_issues(
-    conn: Connection, code: str, *, as_of: dt.date, limit: int
+    conn: Connection,
+    code: str,
+    *,
+    as_of: dt.date,
+    limit: int,
+    shapes: Collection[str] | None = None,
 ) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """Read the rules that a unit's cameras break.
 
@@ -583,6 +588,8 @@ def read_camera_issues(
         The date of the cameras.
     limit
         The most rows to return.
+    shapes
+        Only these, as ``V09.overdue``; None for all.
 
     Returns
     -------
@@ -593,12 +600,18 @@ def read_camera_issues(
     here = state(t.camera, ["code"], as_of, lambda c: [_here(c.grid_code, code)])
     i = t.camera_issue.c
     joined = t.camera_issue.join(here, here.c.code == i.camera_code)
+    only = [i.shape.in_(list(shapes))] if shapes is not None else []
     counts = conn.execute(
-        sa.select(i.shape, sa.func.count()).select_from(joined).group_by(i.shape).order_by(i.shape)
+        sa.select(i.shape, sa.func.count())
+        .select_from(joined)
+        .where(*only)
+        .group_by(i.shape)
+        .order_by(i.shape)
     )
     query = (
         sa.select(i.camera_code, i.shape, i.field, i["values"], i.run_id.label("run"))
         .select_from(joined)
+        .where(*only)
         .order_by(i.shape, i.camera_code, i.id)
         .limit(limit)
     )

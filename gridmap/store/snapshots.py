@@ -82,6 +82,24 @@ def read_snapshots(conn: Connection) -> pd.DataFrame:
     return table_rows(conn, sa.select(s.label, s.as_of, s.at, lenses).order_by(s.id), None)
 
 
+def read_quarters(conn: Connection) -> list[tuple[str, dt.date]]:
+    """Read which quarters are frozen.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    list of (label, as_of)
+        The oldest day first; labels as ``2026Q3``.
+    """
+    s = t.snapshot.c
+    query = sa.select(s.label, s.as_of).where(s.label.regexp_match("^[0-9]{4}Q[1-4]$"))
+    return [(row.label, row.as_of) for row in conn.execute(query.order_by(s.as_of, s.id))]
+
+
 def read_frozen(conn: Connection, label: str, lens: str) -> bytes | None:
     """Read the statuses of a lens in a snapshot.
 

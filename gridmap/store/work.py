@@ -122,6 +122,35 @@ def read_job(
     return None if row is None else dict(row)
 
 
+def read_jobs(
+    conn: Connection, *, kind: str, account: str | None = None, limit: int
+) -> list[dict[str, Any]]:
+    """Read jobs, the last first.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    kind
+        ``import`` or ``refresh``.
+    account
+        Only this one's.
+    limit
+        The most rows to return.
+
+    Returns
+    -------
+    list of dict
+        The columns of ``web_job``.
+    """
+    j = t.web_job.c
+    query = sa.select(t.web_job).where(j.kind == kind)
+    if account is not None:
+        query = query.where(j.account == account)
+    rows = conn.execute(query.order_by(j.created_at.desc(), j.id).limit(limit)).mappings()
+    return [dict(row) for row in rows]
+
+
 def requeue_job(conn: Connection, job_id: str, worker: int) -> bool:
     """Let a job that was aborted wait again.
 

@@ -25,7 +25,9 @@ from gridmap.web import (
     ogc,
     ogc_tiles,
     on_the_spot,
+    overview,
     pages,
+    queues,
     uploads,
     v1,
 )
@@ -103,6 +105,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = chosen
     app.state.maps = {}
+    app.state.overviews = {}
+    app.state.spots = {}
+    app.state.quarters = {}
     app.state.kept = Kept()
     app.state.tiles = map_tiles.Tiles()
     app.state.watch = Watch()
@@ -128,6 +133,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(ogc_tiles.router)
     app.include_router(map_tiles.router)
     app.include_router(pages.router)
+    app.include_router(overview.router)
+    app.include_router(queues.router)
     add_documents(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     return app
