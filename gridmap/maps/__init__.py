@@ -30,6 +30,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 
 from gridmap.language import catalogue, translate
+from gridmap.maps.lenses import LENSES, Lens
+from gridmap.maps.packing import PACK_SCALE, feature_collection, json_value, pack
 from gridmap.model import CODE_LENGTH, DIVISION_LEVELS, Level
 
 if TYPE_CHECKING:
@@ -38,151 +40,30 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-WEB = Path(__file__).parent / "web"
+__all__ = [
+    "BORDER_DECIMALS",
+    "CHANGE_COLOURS",
+    "DETAILS",
+    "DETAIL_COLUMNS",
+    "LENSES",
+    "PACK_SCALE",
+    "SIMPLIFY_DEG",
+    "Lens",
+    "MapParts",
+    "OfflineMap",
+    "difference_page",
+    "district_map",
+    "empty_page",
+    "feature_collection",
+    "missing_assets",
+    "pack",
+    "page",
+    "simplified",
+]
+
+WEB = Path(__file__).parents[1] / "web"
 
 VECTOR_GRID = "Leaflet.VectorGrid.bundled.min.js"
-
-_ATTENTION = ("#99000d", "#e34a33", "#fc8d59", "#fdcc8a", "#fef0d9")
-_SEEN = ("#4a2574", "#7b52ab", "#a98bc9", "#d3c3e4", "#f2edf7")
-_FIFTHS = (0.2, 0.4, 0.6, 0.8)
-_PARTY, _SERVICES, _OTHERS = "Party building", "Services", "Courtyards and enterprises"
-_MISSING = "Grids where most is missing"
-# Cameras see about a tenth of a district's ground (domain.md 0): fifths would all be one.
-_TENTHS = (0.05, 0.1, 0.2, 0.4)
-
-
-@dataclass(frozen=True)
-class Lens:
-    """One question the map can answer: a rate, its classes and colours (dark = look here).
-
-    ``headline``: its figure stands in the panel; the others are a click away.
-    """
-
-    measure: str
-    label: str
-    unit: str
-    blank: str
-    colours: tuple[str, ...] = _ATTENTION
-    breaks: tuple[float, ...] = _FIFTHS
-    note: str = ""
-    group: str = "Cameras"
-    headline: bool = True
-
-
-def _more(measure: str, label: str, unit: str, group: str, *, headline: bool = False) -> Lens:
-    return Lens(measure, label, unit, _MISSING, group=group, headline=headline)
-
-
-LENSES = (
-    Lens(
-        "party_group.buildings",
-        "Buildings with a Party group",
-        "buildings",
-        "Grids with most buildings without a Party group",
-        group=_PARTY,
-    ),
-    Lens(
-        "party_group.households",
-        "Households in buildings with a Party group",
-        "households",
-        "Grids with most households without a Party group",
-        group=_PARTY,
-    ),
-    Lens(
-        "party_branch.grids",
-        "Grids with a Party branch",
-        "grids",
-        "Grids without a Party branch",
-        group=_PARTY,
-    ),
-    _more("member_area.buildings", "Buildings in members' areas", "buildings", _PARTY),
-    _more("grid_leader.grids", "Grids with a grid leader", "grids", _PARTY),
-    _more("volunteer_team.grids", "Grids with a volunteer team", "grids", _PARTY),
-    _more(
-        "six_services.buildings",
-        "Buildings with all six services",
-        "buildings",
-        _SERVICES,
-        headline=True,
-    ),
-    _more("community_workers.buildings", "Community workers", "buildings", _SERVICES),
-    _more("community_police.buildings", "Community police", "buildings", _SERVICES),
-    _more("volunteers.buildings", "Volunteers and social workers", "buildings", _SERVICES),
-    _more("legal_service.buildings", "Legal service", "buildings", _SERVICES),
-    _more("community_affairs.buildings", "Community affairs", "buildings", _SERVICES),
-    _more("city_management.buildings", "City management", "buildings", _SERVICES),
-    _more("courtyard_131.courtyards", "Courtyards with all five parts", "courtyards", _OTHERS),
-    _more("scattered_courtyard.buildings", "Scattered in courtyards", "buildings", _OTHERS),
-    _more(
-        "enterprise_branch.organisations",
-        "Enterprises with a Party organisation",
-        "organisations",
-        _OTHERS,
-    ),
-    _more(
-        "enterprise_work.organisations",
-        "Enterprises with Party work",
-        "organisations",
-        _OTHERS,
-    ),
-    Lens(
-        "camera.key_public_area",
-        "Key public areas seen by cameras",
-        "m2",
-        "Grids with most blind ground in key public areas",
-        colours=_SEEN,
-        note="Of open ground in key public areas: the official coverage rate.",
-    ),
-    Lens(
-        "camera.frontage",
-        "Building frontage seen by cameras",
-        "m",
-        "Grids with most frontage unseen",
-        colours=_SEEN,
-        breaks=_TENTHS,
-        note="Of the metres of wall that face open ground.",
-    ),
-    Lens(
-        "camera.open_ground",
-        "Open ground seen by cameras",
-        "m2",
-        "Grids with most blind open ground",
-        colours=_SEEN,
-        breaks=_TENTHS,
-        note="Of open ground: the unit without its buildings. Possible views: what nobody "
-        "declared is assumed.",
-    ),
-    Lens(
-        "camera.open_ground_certain",
-        "Open ground certainly seen by cameras",
-        "m2",
-        "Grids with most open ground not certainly seen",
-        colours=_SEEN,
-        breaks=_TENTHS,
-        note="Of open ground. Seen in every case that the register allows; assumed optics make "
-        "nothing certain.",
-    ),
-    Lens(
-        "camera.open_ground_twice",
-        "Open ground seen by two cameras or more",
-        "m2",
-        "Grids with most open ground seen by fewer than two",
-        colours=_SEEN,
-        breaks=_TENTHS,
-        note="Of open ground: the unit without its buildings. Possible views: what nobody "
-        "declared is assumed.",
-    ),
-    Lens(
-        "camera.gross_area",
-        "Gross area seen by cameras",
-        "m2",
-        "Grids with most gross area unseen",
-        colours=_SEEN,
-        breaks=_TENTHS,
-        note="Of gross area: the unit with its buildings.",
-    ),
-)
-"""The questions the map answers, in the order it offers them."""
 
 DETAILS = {
     "road": "Roads",
@@ -624,14 +505,14 @@ def _changes_geojson(frame: pd.DataFrame, columns: Iterable[str]) -> dict[str, A
     placed = frame[frame["geometry"].notna()]
     shapes = shapely.transform(placed["geometry"].to_numpy(), partial(np.round, decimals=6))
     names = ("change", *columns)
-    cells = [map(_plain, placed[name]) for name in names]
+    cells = [map(json_value, placed[name]) for name in names]
     return {
         "type": "FeatureCollection",
         "features": [
             {
                 "type": "Feature",
                 "properties": {
-                    name: _plain(value)
+                    name: json_value(value)
                     for name, value in zip(("change", *columns), row, strict=True)
                 },
                 "geometry": shapely.geometry.mapping(shape),
@@ -703,101 +584,3 @@ _COMPACT = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
 def _data_uri(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
-
-
-# --- details
-
-
-def feature_collection(
-    frame: gpd.GeoDataFrame, columns: Iterable[str], *, truncated: bool
-) -> dict[str, Any]:
-    """Return a frame as GeoJSON, rounded to 0.1 m.
-
-    Parameters
-    ----------
-    frame
-        Index: code. EPSG:4490. Rows without geometry are left out.
-    columns
-        Which columns become properties, besides the code.
-    truncated
-        Whether more rows match than are given: said, never hidden.
-
-    Returns
-    -------
-    dict
-        A FeatureCollection with ``truncated``.
-    """
-    frame = frame[frame.geometry.notna()]
-    shapes = shapely.transform(frame.geometry.to_numpy(), partial(np.round, decimals=6))
-    rows = _plain_columns(frame, columns)
-    features = [
-        {
-            "type": "Feature",
-            "properties": {name: values[i] for name, values in rows.items()},
-            "geometry": shapely.geometry.mapping(shape),
-        }
-        for i, shape in enumerate(shapes)
-    ]
-    return {"type": "FeatureCollection", "features": features, "truncated": truncated}
-
-
-PACK_SCALE = 1_000_000
-
-
-def pack(frame: gpd.GeoDataFrame, columns: Iterable[str], *, kind: str) -> dict[str, Any]:
-    """Return a frame in the small form a one-file map carries.
-
-    Parameters
-    ----------
-    frame
-        Index: code. EPSG:4490. Rows without geometry are left out.
-    columns
-        Which columns are told, besides the code.
-    kind
-        ``Point``, ``LineString`` or ``Polygon``.
-
-    Returns
-    -------
-    dict
-        ``scale``, ``kind``, ``columns`` (name -> list), ``shapes``: per feature parts, rings,
-        and in a ring the differences of successive x, y in 1/scale degrees.
-    """
-    frame = frame[frame.geometry.notna()]
-    shapes = [_packed_parts(shape) for shape in frame.geometry]
-    return {
-        "scale": PACK_SCALE,
-        "kind": kind,
-        "columns": _plain_columns(frame, columns),
-        "shapes": shapes,
-    }
-
-
-def _packed_parts(shape: shapely.Geometry) -> list[list[list[int]]]:
-    return [
-        [_deltas(ring) for ring in (part.exterior, *part.interiors)]
-        if part.geom_type == "Polygon"
-        else [_deltas(part)]
-        for part in shapely.get_parts(shape)
-    ]
-
-
-def _deltas(line: shapely.Geometry) -> list[int]:
-    whole = np.rint(shapely.get_coordinates(line) * PACK_SCALE).astype(np.int64)
-    steps = np.diff(whole, axis=0, prepend=0)
-    moved = np.ones(len(steps), dtype=bool)
-    moved[1:] = (steps[1:] != 0).any(axis=1)
-    return [int(v) for v in steps[moved].ravel()]
-
-
-def _plain_columns(frame: gpd.GeoDataFrame, columns: Iterable[str]) -> dict[str, list[Any]]:
-    """Return columns as lists of JSON values: no NaN, numbers to a decimal."""
-    plain = {"code": [str(code) for code in frame.index]}
-    for name in columns:
-        plain[name] = [_plain(value) for value in frame[name].astype(object)]
-    return plain
-
-
-def _plain(value: Any) -> Any:
-    if pd.isna(value):
-        return None
-    return round(float(value), 1) if isinstance(value, float) else value
