@@ -57,6 +57,9 @@ $(VENDOR)/leaflet/leaflet.js: gridmap/web/package-lock.json .venv/.runtime
 	mkdir -p $(@D)
 	cp -r gridmap/web/node_modules/leaflet/dist/leaflet.js gridmap/web/node_modules/leaflet/dist/leaflet.css \
 	      gridmap/web/node_modules/leaflet/dist/images gridmap/web/node_modules/leaflet/LICENSE $(@D)
+	mkdir -p $(VENDOR)/vectorgrid
+	cp gridmap/web/node_modules/leaflet.vectorgrid/dist/Leaflet.VectorGrid.bundled.min.js \
+	   gridmap/web/node_modules/leaflet.vectorgrid/README.md $(VENDOR)/vectorgrid
 	mkdir -p $(VENDOR)/swagger-ui
 	cd gridmap/web/node_modules/swagger-ui-dist && \
 	  cp swagger-ui-bundle.js swagger-ui.css LICENSE NOTICE $(CURDIR)/$(VENDOR)/swagger-ui

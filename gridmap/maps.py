@@ -40,16 +40,23 @@ if TYPE_CHECKING:
 
 WEB = Path(__file__).parent / "web"
 
+VECTOR_GRID = "Leaflet.VectorGrid.bundled.min.js"
+
 _ATTENTION = ("#99000d", "#e34a33", "#fc8d59", "#fdcc8a", "#fef0d9")
 _SEEN = ("#4a2574", "#7b52ab", "#a98bc9", "#d3c3e4", "#f2edf7")
 _FIFTHS = (0.2, 0.4, 0.6, 0.8)
+_PARTY, _SERVICES, _OTHERS = "Party building", "Services", "Courtyards and enterprises"
+_MISSING = "Grids where most is missing"
 # Cameras see about a tenth of a district's ground (domain.md 0): fifths would all be one.
 _TENTHS = (0.05, 0.1, 0.2, 0.4)
 
 
 @dataclass(frozen=True)
 class Lens:
-    """One question the map can answer: a rate, its classes and colours (dark = look here)."""
+    """One question the map can answer: a rate, its classes and colours (dark = look here).
+
+    ``headline``: its figure stands in the panel; the others are a click away.
+    """
 
     measure: str
     label: str
@@ -58,6 +65,12 @@ class Lens:
     colours: tuple[str, ...] = _ATTENTION
     breaks: tuple[float, ...] = _FIFTHS
     note: str = ""
+    group: str = "Cameras"
+    headline: bool = True
+
+
+def _more(measure: str, label: str, unit: str, group: str, *, headline: bool = False) -> Lens:
+    return Lens(measure, label, unit, _MISSING, group=group, headline=headline)
 
 
 LENSES = (
@@ -66,18 +79,51 @@ LENSES = (
         "Buildings with a Party group",
         "buildings",
         "Grids with most buildings without a Party group",
+        group=_PARTY,
     ),
     Lens(
         "party_group.households",
         "Households in buildings with a Party group",
         "households",
         "Grids with most households without a Party group",
+        group=_PARTY,
     ),
     Lens(
         "party_branch.grids",
         "Grids with a Party branch",
         "grids",
         "Grids without a Party branch",
+        group=_PARTY,
+    ),
+    _more("member_area.buildings", "Buildings in members' areas", "buildings", _PARTY),
+    _more("grid_leader.grids", "Grids with a grid leader", "grids", _PARTY),
+    _more("volunteer_team.grids", "Grids with a volunteer team", "grids", _PARTY),
+    _more(
+        "six_services.buildings",
+        "Buildings with all six services",
+        "buildings",
+        _SERVICES,
+        headline=True,
+    ),
+    _more("community_workers.buildings", "Community workers", "buildings", _SERVICES),
+    _more("community_police.buildings", "Community police", "buildings", _SERVICES),
+    _more("volunteers.buildings", "Volunteers and social workers", "buildings", _SERVICES),
+    _more("legal_service.buildings", "Legal service", "buildings", _SERVICES),
+    _more("community_affairs.buildings", "Community affairs", "buildings", _SERVICES),
+    _more("city_management.buildings", "City management", "buildings", _SERVICES),
+    _more("courtyard_131.courtyards", "Courtyards with all five parts", "courtyards", _OTHERS),
+    _more("scattered_courtyard.buildings", "Scattered in courtyards", "buildings", _OTHERS),
+    _more(
+        "enterprise_branch.organisations",
+        "Enterprises with a Party organisation",
+        "organisations",
+        _OTHERS,
+    ),
+    _more(
+        "enterprise_work.organisations",
+        "Enterprises with Party work",
+        "organisations",
+        _OTHERS,
     ),
     Lens(
         "camera.key_public_area",
@@ -180,6 +226,9 @@ DETAIL_COLUMNS["camera"] = DETAIL_COLUMNS["view"]
 
 SIMPLIFY_DEG = 3e-5
 """A corner of a border is left out where it takes less than the square of this, about 9 m²."""
+
+BORDER_DECIMALS = 5
+"""Of the degrees of a border: 1 m. Close up it is a thin line between buildings drawn to 0.1 m."""
 
 
 class OfflineMap(folium.Map):
@@ -338,19 +387,25 @@ def _blank_map(districts: gpd.GeoDataFrame) -> OfflineMap:
 
 
 def _rates_by_unit(rates: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
-    """Return unit -> measure -> [covered, total], rounded to what is shown."""
+    """Return unit -> measure -> [covered, total], rounded to what is shown; whole as such."""
     found: dict[str, dict[str, list[float]]] = {}
     for code, measure, covered, total in zip(
         rates.index, rates["measure"], rates["covered"], rates["total"], strict=True
     ):
-        found.setdefault(code, {})[measure] = [round(covered, 1), round(total, 1)]
+        found.setdefault(code, {})[measure] = [_short(covered), _short(total)]
     return found
+
+
+def _short(value: float) -> float:
+    return int(value) if value == int(value) or value >= 1e4 else round(value, 1)
 
 
 def _properties(
     code: str, name: str, by_unit: Mapping[str, dict[str, list[float]]]
 ) -> dict[str, Any]:
-    return {"code": code, "name": name, "rates": by_unit.get(code, {})}
+    """Return what a unit tells: its rates in the order of `LENSES`, for a name takes more room."""
+    known = by_unit.get(code, {})
+    return {"code": code, "name": name, "rates": [known.get(lens.measure, 0) for lens in LENSES]}
 
 
 def _level_layer(
@@ -391,14 +446,20 @@ def simplified(shapes: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray
-        Same order; coordinates rounded to 1e-6 degrees, 0.1 m.
+        Same order; coordinates rounded to `BORDER_DECIMALS`.
     """
     thin = shapely.coverage_simplify(shapes, SIMPLIFY_DEG)
-    rounded: np.ndarray = shapely.transform(thin, partial(np.round, decimals=6))
+    rounded: np.ndarray = shapely.transform(thin, partial(np.round, decimals=BORDER_DECIMALS))
     return rounded
 
 
-def page(parts: MapParts, *, nonce: str | None = None, inline: bool = False) -> str:
+def page(
+    parts: MapParts,
+    *,
+    nonce: str | None = None,
+    inline: bool = False,
+    places: Iterable[tuple[str, str]] = (),
+) -> str:
     """Return the HTML of a map.
 
     Parameters
@@ -409,6 +470,8 @@ def page(parts: MapParts, *, nonce: str | None = None, inline: bool = False) -> 
         Put on every script, for a content security policy.
     inline
         Put scripts and styles into the page instead of naming the server's.
+    places
+        Path and name of the server's other pages.
 
     Returns
     -------
@@ -427,6 +490,7 @@ def page(parts: MapParts, *, nonce: str | None = None, inline: bool = False) -> 
         part=None if len(top["code"]) == CODE_LENGTH[Level.DISTRICT] else top["name"],
         language=parts.language,
         other="en" if parts.language == "zh" else "zh",
+        places=places,
         synthetic=parts.synthetic,
         stale=parts.stale,
         header=header,
@@ -609,8 +673,9 @@ def missing_assets() -> list[str]:
     list of str
         Their names, ascending; none after `make`.
     """
-    vendor = WEB / "static" / "vendor" / "leaflet"
-    return [name for name in ("leaflet.css", "leaflet.js") if not (vendor / name).is_file()]
+    vendor = WEB / "static" / "vendor"
+    names = ("leaflet/leaflet.css", "leaflet/leaflet.js", f"vectorgrid/{VECTOR_GRID}")
+    return [Path(name).name for name in names if not (vendor / name).is_file()]
 
 
 @cache

@@ -29,6 +29,7 @@ RANKS = {
     "accounts": 3,
     "audit": 3,
     "walking": 3,
+    "spelling": 3,
     "org_tree": 3,
     "triage": 3,
     "reconciliation": 4,
@@ -53,7 +54,8 @@ EDGES = {"store": {"tables"}, "cluster": set(), "files": set(), "maps": set(), "
 """What edges may use of ranks 3 to 5: never the core, never each other."""
 
 PURE = {"accounts", "charts", "errors", "rules", "model", "crs", "topology", "differences", "loads",
-        "org_coverage", "org_tree", "trend", "audit", "triage", "walking", "reconciliation",
+        "org_coverage", "org_tree", "trend", "audit",
+        "spelling", "triage", "walking", "reconciliation",
         "visibility",
         "camera_coverage", "lawfulness"}  # fmt: skip
 FOREIGN = {"sqlalchemy", "psycopg2", "fastapi", "folium", "requests", "os", "subprocess", "socket",

@@ -14,9 +14,10 @@ from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, L
 from gridmap.model import CHANGES, LAYERS
 from gridmap.org_coverage import PLURALS
 from gridmap.rules import Severity
-from gridmap.web import queues
+from gridmap.web import overview, queues
+from gridmap.web.finding import KIND_NAMES
 from gridmap.web.frame import PLACES
-from gridmap.web.overview import COUNTS, LEVELS, SAID
+from gridmap.web.on_the_spot import FOUND_BY, LENS_NAMES, REASON_NAMES, SAID, STATUS_NAMES
 
 WEB = REPO / "gridmap" / "web"
 
@@ -25,7 +26,14 @@ def messages_of_pages() -> set[str]:
     found = set()
     for template in (WEB / "templates").glob("*.html"):
         found |= set(re.findall(r"""_\(["'](.+?)["']\)""", template.read_text("utf-8")))
-    return found | {name for _, name, _ in PLACES}
+    return found | {name for _, name, _ in PLACES} | set(KIND_NAMES.values())
+
+
+def messages_on_the_spot() -> set[str]:
+    names = (FOUND_BY, STATUS_NAMES, REASON_NAMES)
+    said = {value for table in names for value in table.values()}
+    # Of services the Chinese names stand in the lenses.
+    return said | set(SAID) | (set(LENS_NAMES.values()) & set(catalogue("zh")))
 
 
 def messages_of_script() -> set[str]:
@@ -42,7 +50,7 @@ def messages_of_maps() -> set[str]:
     found = set(DETAILS.values()) | set(_LEVEL_LABELS.values())
     found |= {label for label, _ in _DIFFERENCES.values()} | set(CHANGE_COLOURS)
     for lens in LENSES:
-        found |= {lens.label, lens.blank, lens.note} - {""}
+        found |= {lens.label, lens.blank, lens.note, lens.group, lens.unit} - {"", "m", "m2"}
     return found | {"buildings", "households", "grids"} | {"Zoom in", "Zoom out"}
 
 
@@ -74,7 +82,7 @@ def messages_of_overview() -> set[str]:
     found = {one.label for one in QUESTIONS} | {one.kind for one in QUESTIONS}
     for texts in (queues.DONE, queues.FAULTS, queues.STATES, queues.TO_DO, queues.NAMES):
         found |= set(texts.values())
-    return found | set(SAID) | set(COUNTS) | set(LEVELS.values())
+    return found | set(overview.SAID) | set(overview.COUNTS) | set(overview.LEVELS.values())
 
 
 def messages_of_templates() -> set[str]:
@@ -83,7 +91,8 @@ def messages_of_templates() -> set[str]:
 
 def test_the_catalogue_is_complete_and_has_nothing_left_over():
     used = messages_of_terminal() | messages_of_pages() | messages_of_script() | messages_of_maps()
-    used |= messages_of_templates() | messages_of_doctor() | messages_of_overview()
+    used |= messages_on_the_spot() | messages_of_templates() | messages_of_doctor()
+    used |= messages_of_overview()
     used = {message.replace("\\'", "'") for message in used}
     assert len(used) > 60
     assert used - set(catalogue("zh")) == set()

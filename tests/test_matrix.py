@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 from gridmap import cluster
 from gridmap import tables as t
 from gridmap.model import LAYERS, RIGHTS, WHOLE, Right, Role, Scope
+from gridmap.store import DRAWN_LAYERS
 from gridmap.web import create_app
 from gridmap.web.noted import CAMERA_PATHS
 from gridmap.web.v1 import COLLECTIONS
@@ -35,7 +36,8 @@ OPEN = "open"
 
 UNIT, ROWS, ONE, WINDOW, POINT, PAGE = "unit", "rows", "one", "window", "point", "page"
 TARGET, FEATURES, FEATURE, TILE, SAME = "target", "features", "feature", "tile", "same"
-WRITE, BOOK, MINE, EXPORT = "write", "book", "mine", "export"
+WRITE, BOOK, MINE, EXPORT, FOUND = "write", "book", "mine", "export", "found"
+SPOT = "spot"
 
 MATRIX: dict[str, tuple[str, Right | None, str]] = {
     "/api/v1/coverage/{code}": (UNIT, None, ""),
@@ -49,12 +51,14 @@ MATRIX: dict[str, tuple[str, Right | None, str]] = {
     "/api/v1/evidence": (TARGET, Right.ROWS, "lens=party_group&target="),
     "/api/v1/locate": (POINT, None, ""),
     "/api/v1/features/{layer}": (WINDOW, None, f"bbox={BOX}"),
+    "/api/v1/search": (FOUND, None, "limit=50"),
     "/api/v1/lenses": (SAME, None, ""),
     "/api/v1/openapi.json": (SAME, None, ""),
     "/api/docs": (SAME, None, ""),
     "/ogc/collections/{collection}/items": (FEATURES, None, "limit=10000"),
     "/ogc/collections/{collection}/items/{feature}": (FEATURE, None, ""),
     "/ogc/collections/{collection}/tiles/{matrix_set}/{matrix}/{row}/{column}": (TILE, None, ""),
+    "/tiles/{layers}/{zoom}/{column}/{row}": (TILE, None, "lens=party_group"),
     # Of a collection as a whole: its extent is told, of the rows that one sees.
     "/ogc/collections": (SAME, None, ""),
     "/ogc/collections/{collection}": (SAME, None, ""),
@@ -69,6 +73,9 @@ MATRIX: dict[str, tuple[str, Right | None, str]] = {
     **dict.fromkeys(("/", "/overview"), (PAGE, None, "")),
     "/queues": (PAGE, Right.WRITE, ""),
     "/queues/corrections/{number}": (WRITE, Right.WRITE, ""),
+    "/locate": (SPOT, Right.ROWS, ""),
+    "/api/v1/here": (SPOT, Right.ROWS, ""),
+    "/locate-worker.js": (OPEN, None, ""),
     # Writers see the whole, for their checks do.
     "/api/v1/change-sets": (WRITE, Right.WRITE, ""),
     "/api/v1/imports": (WRITE, Right.WRITE, "layer=building&effective=2026-06-01"),
@@ -269,6 +276,33 @@ def test_a_row_is_there_for_its_unit(ask, truth, path, role):
         assert answer.status_code == (200 if code in mine else 404), code
 
 
+# --- what is found by name
+
+
+@pytest.mark.parametrize("ranges", [(OWN,), (CHILD, SIBLING), ("110101",), WHOLE], ids=str)
+@pytest.mark.parametrize("role", Role)
+def test_what_is_found_is_of_the_scope(ask, truth, role, ranges):
+    scope = Scope("x", role, ranges)
+    kinds = {"building": Right.ROWS, "organisation": Right.ROWS, "camera": Right.CAMERAS}
+    layers = ("district", "street", "community", "grid", *kinds)
+    should = {
+        (layer, code)
+        for layer in layers
+        if kinds.get(layer) is None or kinds[layer] in RIGHTS[role]
+        for code in seen(truth, layer, scope)
+    }
+    found = set()
+    for letter in "0123456789abcdefghijklmnopqrstuvwxyz":
+        answer = ask(role, ranges, f"/api/v1/search?q={letter}&limit=50")
+        assert answer.status_code == 200
+        for group in answer.json()["groups"]:
+            assert not group["more"]
+            found |= {(row["kind"], row["code"]) for row in group["rows"]}
+            names = {one["code"] for row in group["rows"] for one in row["where"]}
+            assert names <= seen(truth, "unit", scope)
+    assert found == should
+
+
 # --- OGC
 
 
@@ -327,6 +361,31 @@ def test_tiles_have_the_rows_of_the_scope(ask, truth, role):
         if name in truth:
             assert shown <= seen(truth, name, scope), name
         assert not shown & foreign(truth, scope)
+
+
+@pytest.mark.parametrize("ranges", [(OWN,), (CHILD, SIBLING), ("110101",), WHOLE], ids=str)
+@pytest.mark.parametrize("role", Role)
+def test_tiles_of_the_map_have_the_rows_of_the_scope(ask, truth, role, ranges):
+    scope = Scope("x", role, ranges)
+    needed = {"building": Right.ROWS, "road": None}
+    for layer in DRAWN_LAYERS:
+        right = needed.get(layer, Right.CAMERAS)
+        path = f"/tiles/{layer}/13/%d/%d?lens=party_group"
+        if right is not None and right not in RIGHTS[role]:
+            assert ask(role, ranges, path % (6521, 3392)).status_code == 403
+            continue
+        found = set()
+        for row in range(3391, 3395):
+            for column in range(6520, 6524):
+                answer = ask(role, ranges, path % (column, row))
+                assert answer.status_code == 200, answer.text
+                for one in mapbox_vector_tile.decode(answer.content).values():
+                    found |= {feature["properties"]["code"] for feature in one["features"]}
+        source = {"view": "camera", "seen": "grid", "blind": "grid"}.get(layer, layer)
+        mine = seen(truth, source, scope)
+        assert found <= mine, layer
+        if layer in ("camera", "road"):
+            assert found == mine, layer
 
 
 # --- windows and points

@@ -49,6 +49,8 @@ def coverage_refresh(
         org = jobs.refresh_org_coverage(engine, as_of=day)
         with progress() as tell:
             camera = jobs.refresh_camera_coverage(engine, as_of=day, full=full, progress=tell)
+            tell("drawing", 0.9)
+            jobs.draw_tiles(engine)
     for what, rates in (("organisation", org), ("camera", camera)):
         if rates.empty:
             out.print(f"{what}: none imported in a district of this day, so there are no figures")

@@ -24,7 +24,10 @@ STORAGE_CRS = CRS.from_epsg(STORAGE_SRID)
 WGS84_CRS = CRS.from_epsg(4326)
 """Taken as equal to CGCS2000 at the decimetre: PROJ knows only a ballpark null transform."""
 
-_WEB_MERCATOR_CRS = CRS.from_epsg(3857)  # for drawing: it inflates areas 1.32 times here
+TILE_SRID = 3857
+"""Web Mercator, for drawing only: it inflates areas 1.32 times here."""
+
+_WEB_MERCATOR_CRS = CRS.from_epsg(TILE_SRID)
 
 GEOD = Geod(ellps="GRS80")
 

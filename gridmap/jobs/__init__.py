@@ -70,7 +70,9 @@ if TYPE_CHECKING:
     from gridmap.jobs.evidence import evidence_of, lens_targets, lenses_of
     from gridmap.jobs.exports import export_layer
     from gridmap.jobs.figures_out import export_figures, party_coverage
+    from gridmap.jobs.finding import kinds_for, search
     from gridmap.jobs.layers import import_layer
+    from gridmap.jobs.map_tiles import MAP_ZOOMS, draw_tiles, map_tile
     from gridmap.jobs.matters import triage_matters
     from gridmap.jobs.numbers import number_grids
     from gridmap.jobs.overview import (
@@ -99,6 +101,7 @@ if TYPE_CHECKING:
     )
     from gridmap.jobs.snapshots import coverage_trend, list_snapshots, take_snapshot
     from gridmap.jobs.spots import blank_spots
+    from gridmap.jobs.surroundings import here, start_of
     from gridmap.jobs.templates import write_template
     from gridmap.jobs.trail import audit_events, note, verify_audit
     from gridmap.jobs.views import Source, write_views
@@ -182,12 +185,19 @@ _MODULES = {
     "camera_issues": "answers",
     "database": "connection",
     "diff": "days_apart",
+    "MAP_ZOOMS": "map_tiles",
+    "draw_tiles": "map_tiles",
+    "map_tile": "map_tiles",
     "empty_page": "pictures",
     "export_figures": "figures_out",
     "export_layer": "exports",
     "failure_losses": "answers",
     "features": "pictures",
+    "here": "surroundings",
+    "start_of": "surroundings",
     "import_layer": "layers",
+    "kinds_for": "finding",
+    "search": "finding",
     "locate": "answers",
     "map_page": "pictures",
     "map_parts": "pictures",
@@ -230,6 +240,7 @@ __all__ = [
     "DEMO_ACCOUNTS",
     "FAILURE_KINDS",
     "LOOPBACK",
+    "MAP_ZOOMS",
     "MAX_ZOOM",
     "QUESTIONS",
     "Asked",
@@ -266,6 +277,7 @@ __all__ = [
     "demo_links",
     "diff",
     "disable_account",
+    "draw_tiles",
     "empty_page",
     "enable_account",
     "evidence_of",
@@ -274,8 +286,10 @@ __all__ = [
     "export_layer",
     "failure_losses",
     "features",
+    "here",
     "import_layer",
     "job_of",
+    "kinds_for",
     "lens_targets",
     "lenses_of",
     "list_accounts",
@@ -285,6 +299,7 @@ __all__ = [
     "locate",
     "map_page",
     "map_parts",
+    "map_tile",
     "needed_right",
     "note",
     "number_grids",
@@ -303,6 +318,7 @@ __all__ = [
     "require_report",
     "reset_password",
     "revoke_token",
+    "search",
     "service",
     "session_scope",
     "shaped_layers",
@@ -311,6 +327,7 @@ __all__ = [
     "sign_in",
     "sign_in_foreign",
     "sign_out",
+    "start_of",
     "suggest",
     "take_snapshot",
     "tile_fields",

@@ -14,6 +14,7 @@ import pandas as pd
 from gridmap import crs, store, topology
 from gridmap.errors import BatchNotFound, Conflict, StoreUnavailable
 from gridmap.jobs.checks import ASSIGNED_LAYERS, assigned_to
+from gridmap.jobs.entries import entered
 from gridmap.model import LAYERS, Batch, Change, ImportReport, LayerSpec, Level
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def applied(
         if spec.level is Level.GRID:
             _reassign(conn, effective, batch_id)
         store.write_target_units(conn)
+        entered(conn, [batch_id])
     details = {"batch": batch_id, "source": report.source, "sha256": report.sha256, **counts}
     details |= told or {}
     store.write_event(conn, action, subject=spec.name, actor=actor, details=details)
@@ -448,6 +450,7 @@ def undone(
     )
     counts = store.undo_batch(conn, batch)
     store.write_target_units(conn)
+    entered(conn, [batch_id, by])
     store.write_counts(conn, by, **counts)
     _require_nothing_left(conn, batch)
     details = {"batch": by, "undoes": batch_id, **counts, **(told or {})}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gridmap import cluster, store
 from gridmap.errors import Unguarded
+from gridmap.jobs.entries import fill_entries
 from gridmap.model import Role, Scope
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def _migrated(url: str) -> Iterator[Engine]:
     engine = store.connect(url)
     try:
         store.migrate(engine)
+        fill_entries(engine)
         yield engine
     finally:
         engine.dispose()

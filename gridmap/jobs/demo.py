@@ -10,6 +10,8 @@ from gridmap.errors import Conflict
 from gridmap.jobs.cameras import refresh_camera_coverage
 from gridmap.jobs.checks import derived_columns
 from gridmap.jobs.coverage import refresh_org_coverage
+from gridmap.jobs.entries import entered
+from gridmap.jobs.map_tiles import draw_tiles
 from gridmap.model import LAYERS
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ def build_demo(engine: Engine, *, seed: int, as_of: dt.date, progress: Progress)
     progress("party groups and branches", 0.0)
     refresh_org_coverage(engine, as_of=as_of)
     refresh_camera_coverage(engine, as_of=as_of, progress=progress)
+    progress("drawing", 0.0)
+    draw_tiles(engine)
     return True
 
 
@@ -90,6 +94,7 @@ def _write(engine: Engine, seed: int, source: str, progress: Progress) -> None:
             store.write_counts(conn, batch_id, inserted=len(rows))
             with store.staged_layer(conn, name, rows, effective=effective) as staged:
                 store.write_changes(conn, staged, batch_id=batch_id)
+        entered(conn)
         store.write_event(conn, "demo", details={"seed": seed, "layers": len(layers)})
     with store.transaction(engine, owner=True) as conn:
         store.analyze(conn)

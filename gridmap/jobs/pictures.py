@@ -16,7 +16,7 @@ from gridmap.model import DIVISION_LEVELS
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
     from sqlalchemy import Connection, Engine
 
@@ -110,9 +110,9 @@ def _parts(
     stale = is_stale(conn)
     if all(level.empty for level in units.values()):
         raise UnitNotFound("the store has no district; import one, or run `gridmap demo`")
-    subject = {"party_group": "org", "party_branch": "org", "camera": "camera"}
     dates = {
-        lens.measure: runs.get(subject[lens.measure.partition(".")[0]]) for lens in maps.LENSES
+        lens.measure: runs.get("camera" if lens.measure.startswith("camera.") else "org")
+        for lens in maps.LENSES
     }
     return maps.district_map(
         units,
@@ -127,7 +127,7 @@ def _parts(
     )
 
 
-def map_page(parts: maps.MapParts, *, nonce: str) -> str:
+def map_page(parts: maps.MapParts, *, nonce: str, places: Iterable[tuple[str, str]]) -> str:
     """Return the map's page for the server.
 
     Parameters
@@ -136,13 +136,15 @@ def map_page(parts: maps.MapParts, *, nonce: str) -> str:
         From `map_parts`.
     nonce
         For the content security policy.
+    places
+        Path and name of the pages that the one who asks may go to.
 
     Returns
     -------
     str
         HTML.
     """
-    return maps.page(parts, nonce=nonce)
+    return maps.page(parts, nonce=nonce, places=places)
 
 
 def empty_page(language: str) -> str:

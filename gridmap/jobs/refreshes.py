@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gridmap.jobs.cameras import refresh_camera_coverage
 from gridmap.jobs.coverage import refresh_org_coverage
+from gridmap.jobs.map_tiles import draw_tiles
 from gridmap.jobs.records import records
 
 if TYPE_CHECKING:
@@ -53,4 +54,6 @@ def refreshed(
         rates = refresh_org_coverage(engine, as_of=as_of, full=full)
     else:
         rates = refresh_camera_coverage(engine, as_of=as_of, full=full, progress=progress)
+    progress("drawing", 0.9)
+    draw_tiles(engine)
     return {"subject": subject, "as_of": as_of.isoformat(), "rates": records(rates)}

@@ -8,8 +8,8 @@ Driver errors are translated once, in `transaction`; their text never leaves thi
 
 Inside, each module imports only those before it: ``conditions``, ``rows``, ``guards``,
 ``scopes``, ``schema``, ``layers``, ``duties``, ``results``, ``snapshots``, ``accounts``, ``audit``,
-``origins``, ``position``, ``expressions``, ``filters``, ``items``, ``tiles``, ``transfer``,
-``batches``, ``changes``, ``edits``, ``work``, ``server``.
+``origins``, ``position``, ``surroundings``, ``expressions``, ``filters``, ``items``, ``tiles``,
+``transfer``, ``batches``, ``changes``, ``entries``, ``edits``, ``work``, ``server``.
 """
 
 from gridmap.store.accounts import (
@@ -59,6 +59,13 @@ from gridmap.store.changes import (
     write_target_units,
 )
 from gridmap.store.conditions import derived_names
+from gridmap.store.drawn import (
+    DRAWN_LAYERS,
+    read_drawn_bounds,
+    read_drawn_tile,
+    read_map_tile,
+    write_drawn_tiles,
+)
 from gridmap.store.duties import (
     has_duties,
     read_changed_duties,
@@ -76,6 +83,16 @@ from gridmap.store.edits import (
     staged_edits,
     without_rows,
     write_change_set,
+)
+from gridmap.store.entries import (
+    KINDS,
+    lacks_entries,
+    read_beginning,
+    read_inside,
+    read_lacking_entries,
+    read_parents,
+    read_titles,
+    write_entries,
 )
 from gridmap.store.expressions import parse_filter
 from gridmap.store.filters import day_of
@@ -156,6 +173,12 @@ from gridmap.store.snapshots import (
     read_snapshots,
     write_snapshot,
 )
+from gridmap.store.surroundings import (
+    read_desks,
+    read_grid_coverage,
+    read_grid_rows,
+    read_middles,
+)
 from gridmap.store.tiles import DETAIL_ZOOM, MAX_FEATURES, TILE_MARGIN, Tile, read_tile, tile_fields
 from gridmap.store.work import (
     abort_jobs,
@@ -177,7 +200,9 @@ from gridmap.store.work import (
 __all__ = [
     "APP_ROLE",
     "DETAIL_ZOOM",
+    "DRAWN_LAYERS",
     "GROUND",
+    "KINDS",
     "MAX_FEATURES",
     "MIGRATIONS",
     "READING_ROLES",
@@ -217,6 +242,7 @@ __all__ = [
     "hold_worker",
     "key_of",
     "knows_place",
+    "lacks_entries",
     "locate",
     "migrate",
     "narrow",
@@ -224,6 +250,7 @@ __all__ = [
     "read_account",
     "read_accounts",
     "read_batches",
+    "read_beginning",
     "read_blind_areas",
     "read_building_grids",
     "read_buildings",
@@ -236,6 +263,9 @@ __all__ = [
     "read_changes",
     "read_codes",
     "read_corrections",
+    "read_desks",
+    "read_drawn_bounds",
+    "read_drawn_tile",
     "read_duties",
     "read_ended_codes",
     "read_events",
@@ -245,15 +275,19 @@ __all__ = [
     "read_first_days",
     "read_foreign_account",
     "read_frozen",
+    "read_grid_coverage",
+    "read_grid_rows",
     "read_ground",
     "read_holders",
     "read_homes",
     "read_images",
     "read_inputs",
+    "read_inside",
     "read_items",
     "read_job",
     "read_jobs",
     "read_keys",
+    "read_lacking_entries",
     "read_last_batches",
     "read_later_keys",
     "read_layer",
@@ -262,8 +296,11 @@ __all__ = [
     "read_lens_totals",
     "read_lineage",
     "read_losses",
+    "read_map_tile",
     "read_marks",
+    "read_middles",
     "read_newest",
+    "read_parents",
     "read_periods",
     "read_places",
     "read_projects",
@@ -281,6 +318,7 @@ __all__ = [
     "read_sources",
     "read_statuses",
     "read_tile",
+    "read_titles",
     "read_token",
     "read_tokens",
     "read_uncovered",
@@ -312,6 +350,8 @@ __all__ = [
     "write_changes",
     "write_correction",
     "write_counts",
+    "write_drawn_tiles",
+    "write_entries",
     "write_event",
     "write_job",
     "write_lineage",

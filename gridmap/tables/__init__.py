@@ -22,6 +22,7 @@ which a b-tree serves and which fails closed in a row policy (reliability.md 0.2
 from gridmap.tables.accounts import account, api_token, session, sign_in_link
 from gridmap.tables.book import audit_event, import_batch, lineage, scope_key
 from gridmap.tables.columns import metadata
+from gridmap.tables.drawn import building_shape, drawn_tile
 from gridmap.tables.guards import CAMERAS, ONLY_COLUMNS, OPEN, OWN, UNIT_COLUMN, WHOLE_ONLY
 from gridmap.tables.history import HISTORY
 from gridmap.tables.layers import (
@@ -59,6 +60,7 @@ from gridmap.tables.results import (
     snapshot_lens,
     unit_coverage,
 )
+from gridmap.tables.search import camera_entry, search_entry
 from gridmap.tables.work import change_set, correction, web_job
 
 __all__ = [
@@ -75,7 +77,9 @@ __all__ = [
     "blind_area",
     "building",
     "building_frontage",
+    "building_shape",
     "camera",
+    "camera_entry",
     "camera_issue",
     "camera_view",
     "change_set",
@@ -85,6 +89,7 @@ __all__ = [
     "coverage_run",
     "department_grid",
     "division",
+    "drawn_tile",
     "duty",
     "entrance",
     "entrance_coverage",
@@ -106,6 +111,7 @@ __all__ = [
     "restricted_site",
     "road",
     "scope_key",
+    "search_entry",
     "session",
     "sign_in_link",
     "snapshot",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gridmap.tables.book import audit_event, import_batch, lineage
+from gridmap.tables.drawn import building_shape, drawn_tile
 from gridmap.tables.history import HISTORY
 from gridmap.tables.layers import (
     building,
@@ -46,6 +47,7 @@ from gridmap.tables.results import (
     snapshot_lens,
     unit_coverage,
 )
+from gridmap.tables.search import camera_entry, search_entry
 from gridmap.tables.work import correction
 
 if TYPE_CHECKING:
@@ -86,17 +88,18 @@ UNIT_COLUMN: dict[Table, str] = {
     **_OF_LAYERS,
     **{HISTORY[table]: column for table, column in _OF_LAYERS.items()},
     **dict.fromkeys(_OF_RESULTS, "unit_code"),
-    correction: "unit_code",
+    building_shape: "grid_code",
+    **dict.fromkeys((correction, search_entry, camera_entry), "unit_code"),
 }
 """The column that says in which unit a row is; null or empty is no unit, seen by the whole only."""
 
 OPEN = (lens, matter_item, HISTORY[lens], HISTORY[matter_item], coverage_run)
 """Definitions and dates, which say nothing of a unit: for everybody."""
 
-WHOLE_ONLY = (lineage, snapshot, snapshot_lens, frozen_status)
+WHOLE_ONLY = (lineage, snapshot, snapshot_lens, frozen_status, drawn_tile)
 """What is of the whole district in each of its rows."""
 
-CAMERAS = (camera, HISTORY[camera], camera_view, camera_issue, failure_loss)
+CAMERAS = (camera, HISTORY[camera], camera_view, camera_issue, failure_loss, camera_entry)
 """What tells where cameras stand: for roles that need it."""
 
 ONLY_COLUMNS: dict[Table, tuple[str, ...]] = {

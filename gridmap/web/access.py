@@ -20,6 +20,7 @@ from gridmap.web.throttle import Throttle
 NEEDED: dict[str, Right | None] = {
     "road": None,
     "building": Right.ROWS,
+    "seen": Right.CAMERAS,
     "blind": Right.CAMERAS,
     "view": Right.CAMERAS,
     "camera": Right.CAMERAS,

@@ -20,8 +20,11 @@ from gridmap.web import (
     api,
     changes,
     corrections,
+    finding,
+    map_tiles,
     ogc,
     ogc_tiles,
+    on_the_spot,
     overview,
     pages,
     queues,
@@ -106,9 +109,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.spots = {}
     app.state.quarters = {}
     app.state.kept = Kept()
+    app.state.tiles = map_tiles.Tiles()
     app.state.watch = Watch()
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Noted)
+    app.add_middleware(map_tiles.Doubting, tiles=app.state.tiles)
     add_sign_in(app)
     app.add_middleware(Limits)
     app.add_middleware(Headers)
@@ -118,12 +123,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Watched, watch=app.state.watch)
     add_problems(app)
     app.include_router(api.router)
+    app.include_router(finding.router)
+    app.include_router(on_the_spot.router)
     app.include_router(v1.router)
     app.include_router(corrections.router)
     app.include_router(uploads.router)
     app.include_router(changes.router)
     app.include_router(ogc.router)
     app.include_router(ogc_tiles.router)
+    app.include_router(map_tiles.router)
     app.include_router(pages.router)
     app.include_router(overview.router)
     app.include_router(queues.router)

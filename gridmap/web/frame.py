@@ -74,13 +74,29 @@ def framed(
         template,
         language,
         here=request.url.path,
-        places=[(path, name) for path, name, right in PLACES if right is None or right in scope.rights],
+        places=places_of(scope),
         scope=scope,
         token=form_token(request) or "",
         **values,
     )
     response = HTMLResponse(text, status_code=status, headers={"Content-Security-Policy": policy})
     return remembering(request, response)
+
+
+def places_of(scope: Scope) -> list[tuple[str, str]]:
+    """Return the pages that somebody may go to.
+
+    Parameters
+    ----------
+    scope
+        Whose.
+
+    Returns
+    -------
+    list of (path, name)
+        Names in English.
+    """
+    return [(path, name) for path, name, right in PLACES if right is None or right in scope.rights]
 
 
 def remembering(request: Request, response: HTMLResponse) -> HTMLResponse:

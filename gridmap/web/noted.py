@@ -29,7 +29,7 @@ KEPT = 10_000
 
 CAMERA_PATHS = re.compile(
     r"/api/v1/(cameras|features/(camera|view|blind)|coverage/[^/]+/(losses|law)|exports/camera)"
-    r"|/ogc/collections/(camera|camera_view|blind)(/|$)|/queues"
+    r"|/ogc/collections/(camera|camera_view|blind)(/|$)|/tiles/[^/]*(camera|view|seen|blind)|/queues"
 )
 """Answers from which one learns where cameras stand."""
 

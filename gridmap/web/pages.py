@@ -14,7 +14,7 @@ from gridmap.errors import UnitNotFound
 from gridmap.model import Right
 from gridmap.web.access import NEEDED, Asker, Store
 from gridmap.web.forms import language_of
-from gridmap.web.frame import remembering
+from gridmap.web.frame import places_of, remembering
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -38,7 +38,9 @@ def district_map(
     language = lang or language_of(request)
     nonce = secrets.token_urlsafe(16)
     try:
-        text = jobs.map_page(_parts(request, store, asker, language), nonce=nonce)
+        text = jobs.map_page(
+            _parts(request, store, asker, language), nonce=nonce, places=places_of(asker)
+        )
     except UnitNotFound:
         text = jobs.empty_page(language)
     return remembering(

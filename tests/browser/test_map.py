@@ -28,7 +28,7 @@ def test_the_first_picture_answers_at_a_glance(watch, demo_site):
     expect(page.locator("h1")).to_have_text("南岸区")
     expect(page.locator(".notice")).to_contain_text("合成数据")
     assert watched.state()["level"] == "community"
-    expect(page.locator("#figures .figure")).to_have_count(9)
+    expect(page.locator("#figures .figure")).to_have_count(10)
     expect(page.locator("#figures")).to_contain_text("/ 407,")
     expect(page.locator("#blank li")).to_have_count(10)
     counts = page.locator("#legend .count").all_inner_texts()
@@ -222,10 +222,10 @@ def test_stored_text_never_runs(watch, town):
 def test_a_server_that_fails_is_told_and_tried_again(watch, toy_site):
     watched = watch()
     page = watched.open(toy_site)
-    page.route("**/api/v1/features/**", lambda route: route.fulfill(status=503, body="{}"))
+    page.route("**/tiles/**", lambda route: route.fulfill(status=503, body="{}"))
     go_to(page, watched, 250, 60, wait=None)
     expect(page.locator("#status")).to_contain_text("服务器无响应")
-    page.unroute("**/api/v1/features/**")
+    page.unroute("**/tiles/**")
     page.keyboard.press("Escape")
     page.mouse.move(*centre(page))
     page.mouse.down()

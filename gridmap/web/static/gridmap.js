@@ -34,6 +34,7 @@ const gridmap = (() => {
     inside_building: "it stands inside a building", on_wall: "it stands on a wall",
     no_range: "it has no range", no_angle: "it has no field angle", no_position: "it has no position",
     azimuth_deg: "azimuth", hfov_deg: "field angle", max_range_m: "range",
+    covered: "covered", covered_jointly: "covered jointly", not_covered: "not covered", not_asked: "not asked about, or no data", building: "Buildings",
     view: "Camera views", camera: "Cameras", blind: "Blind ground", street: "streets", community: "communities", grid: "grids", m2: "area", m: "length",
   };
 
@@ -100,7 +101,7 @@ const gridmap = (() => {
   const lens = () => config.lenses.find((one) => one.measure === state.measure);
 
   function rateOf(properties, measure) {
-    const pair = properties.rates[measure];
+    const pair = properties.rates[config.lenses.findIndex((one) => one.measure === measure)];
     if (!pair || !pair[1]) return null;
     return { covered: pair[0], total: pair[1], share: pair[0] / pair[1] };
   }
@@ -225,16 +226,21 @@ const gridmap = (() => {
 
   const STYLES = {
     road: (p) => ({ color: "#ffffff", weight: p.kind === "trunk" ? 6 : p.kind === "main" ? 4 : 2, opacity: 0.9, interactive: false }),
-    blind: () => ({ stroke: false, fillColor: "#3b3f46", fillOpacity: 0.35, interactive: false }),
-    view: (p) => ({ color: "#4a2574", weight: p.assumed ? 1 : 1.2, dashArray: p.assumed ? "4 3" : null, opacity: 0.7, fillColor: "#7b52ab", fillOpacity: 0.22 }),
-    building: (p) => {
-      if (aboutCameras()) return { color: "#5b6675", weight: 0.8, fillColor: "#dfe3e8", fillOpacity: 1 };
-      if (p.status === "own") return { color: "#2b6cb0", weight: 0.8, fillColor: "#2b6cb0", fillOpacity: 0.75 };
-      if (p.status === "joint") return { color: "#2b6cb0", weight: 0.8, fillColor: "#90bde8", fillOpacity: 0.85 };
-      if (p.status === "neighbour") return { color: "#6b1d00", weight: 2, dashArray: "4 3", fillColor: "#fbd0a6", fillOpacity: 0.9 };
-      if (p.status === "uncovered") return { color: "#6b1d00", weight: 2, fillColor: "#f58d4b", fillOpacity: 0.9 };
-      return { color: "#5b6675", weight: 0.8, fillColor: NO_DATA, fillOpacity: 0.8 };
-    },
+    blind: () => ({ stroke: false, fill: true, fillColor: "#3b3f46", fillOpacity: 0.35, interactive: false }),
+    seen: () => ({ stroke: false, fill: true, fillColor: "#7b52ab", fillOpacity: 0.3, interactive: false }),
+    camera: () => ({ radius: 4, weight: 1.5, color: "#ffffff", fill: true, fillColor: "#4a2574", fillOpacity: 1 }),
+    view: (p) => ({ color: "#4a2574", weight: p.assumed ? 1 : 1.2, dashArray: p.assumed ? "4 3" : null, opacity: 0.7, fill: true, fillColor: "#7b52ab", fillOpacity: 0.22 }),
+    building: (p) => ({ fill: true, ...(BUILDINGS[config.packed && aboutCameras() ? "plain" : p.status] || (config.packed ? BUILDINGS.none : BUILDINGS[buildingLens() ? "none" : "plain"])) }),
+  };
+
+  /* Buildings by what a lens says of them: uncovered is outlined too, never told by colour alone. */
+  const BUILDINGS = {
+    plain: { color: "#5b6675", weight: 0.8, fillColor: "#dfe3e8", fillOpacity: 1 },
+    none: { color: "#5b6675", weight: 0.8, fillColor: NO_DATA, fillOpacity: 0.8 },
+    own: { color: "#2b6cb0", weight: 0.8, fillColor: "#2b6cb0", fillOpacity: 0.75 },
+    joint: { color: "#2b6cb0", weight: 0.8, fillColor: "#90bde8", fillOpacity: 0.85 },
+    neighbour: { color: "#6b1d00", weight: 2, dashArray: "4 3", fillColor: "#fbd0a6", fillOpacity: 0.9 },
+    uncovered: { color: "#6b1d00", weight: 2, fillColor: "#f58d4b", fillOpacity: 0.9 },
   };
 
   const POPUPS = {
@@ -293,6 +299,8 @@ const gridmap = (() => {
       say(this.name, "");
     },
 
+    count() { return this.getLayers().reduce((n, l) => n + l.getLayers().length, 0); },
+
     async refresh() {
       if (!map || !map.hasLayer(this)) return;
       if (map.getZoom() < DETAIL_ZOOM) return void this.forget();
@@ -327,6 +335,78 @@ const gridmap = (() => {
       say(this.name, data.truncated ? t("Too much to draw at once: zoom in to see all.") : "");
     },
   });
+
+  /* --- details from the server: a switch of the layer control each, all in one grid of tiles ---- */
+
+  const DRAWN = ["road", "seen", "blind", "view", "building", "camera"]; // the lowest first
+  const wanted = new Set();
+  let grid = null;
+
+  const Switch = L.Layer.extend({
+    initialize(name) { this.name = name; details.push(this); },
+    onAdd() { wanted.add(this.name); draw(); },
+    onRemove() { wanted.delete(this.name); draw(); },
+    refresh() {},
+    eachLayer() {},
+    count() { return map.getZoom() >= DETAIL_ZOOM ? gridmapTiles.count(grid, this.name) : 0; },
+  });
+
+  /* The question that buildings are coloured by; none where it is not of buildings. */
+  const buildingLens = () => (/\.(buildings|households)$/.test(state.measure || "") ? state.measure.split(".")[0] : "");
+
+  /* Once for all that is switched at a time. The former tiles stay until the new ones are there. */
+  const formers = new Set();
+  let due = false;
+
+  function draw() {
+    if (!map || config.packed || due) return;
+    due = true;
+    queueMicrotask(() => { due = false; drawNow(); });
+  }
+
+  function drawNow() {
+    const layers = DRAWN.filter((name) => wanted.has(name));
+    const lens = layers.includes("building") ? buildingLens() : "";
+    const key = `${layers}:${lens}`;
+    if (grid ? grid.key === key : !layers.length) return;
+    if (grid) formers.add(grid);
+    const leave = () => { formers.forEach((one) => map.removeLayer(one)); formers.clear(); };
+    grid = layers.length ? gridmapTiles.grid({
+      layers, lens, zoom: DETAIL_ZOOM, styles: STYLES, clicked: tell, below, denied: signInAgain, pane: "details",
+      told: (failed) => say("tiles", failed ? t("The server does not answer. Trying again.") : ""),
+    }) : null;
+    if (!grid) return void leave();
+    grid.key = key;
+    if (map.getZoom() >= DETAIL_ZOOM) grid.once("load", leave);
+    else leave();
+    grid.addTo(map);
+  }
+
+  /* Nothing of ours was hit: what lies below is asked. */
+  function below(event) {
+    const units = levels[state.level] ? levels[state.level].getLayers() : [];
+    if (units.length && units[0]._renderer) units[0]._renderer._onClick(event);
+  }
+
+  /* Tiles tell what a colour needs; the rest is asked for when somebody wants to know. */
+  async function tell(tile, place) {
+    if (!POPUPS[tile.layer]) return;
+    const at = map.latLngToContainerPoint(place);
+    const [a, b] = [at.subtract([9, 9]), at.add([9, 9])].map((point) => map.containerPointToLatLng(point));
+    try {
+      const found = await fetchDetails(tile.layer, L.latLngBounds(a, b));
+      const hit = found.features.find((one) => one.properties.code === tile.code);
+      if (!hit) return void say("tell", t("This has changed meanwhile. Move the map to see it as it is now."));
+      say("tell", "");
+      const links = el("ul", { class: "rows" });
+      const lens = tile.layer === "building" ? tile.lens : "";
+      L.popup({ maxHeight: 420 }).setLatLng(place)
+        .setContent(el("div", {}, POPUPS[tile.layer](hit.properties), links)).openOn(map);
+      if (lens) evidence(links, () => linkRows({ code: lens }, tile.code));
+    } catch {
+      say("tell", t("The server does not answer. Move the map to try again."));
+    }
+  }
 
   /* One canvas for all: what is drawn later is on top and takes the click. */
   function stack() {
@@ -377,7 +457,10 @@ const gridmap = (() => {
     },
 
     symbols() {
-      const party = [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#fbd0a6", "neighbour", " outlined dashed"], ["#f58d4b", "uncovered", " outlined"]];
+      const party = buildingLens() === "party_group" || config.packed
+        ? [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#fbd0a6", "neighbour", " outlined dashed"], ["#f58d4b", "uncovered", " outlined"]]
+        : buildingLens() ? [["#2b6cb0", "covered"], ["#90bde8", "covered_jointly"], ["#f58d4b", "not_covered", " outlined"], [NO_DATA, "not_asked"]]
+          : [["#dfe3e8", "building"]];
       const camera = [["rgba(123,82,171,.5)", "view"], ["#4a2574", "camera"], ["rgba(59,63,70,.35)", "blind"]];
       const key = el("div", { class: "key" });
       for (const [colours, label, extra] of aboutCameras() ? camera : party) {
@@ -413,14 +496,22 @@ const gridmap = (() => {
     return names.map((one) => one.name).join(" > ");
   }
 
+  /* The way down to a unit; each step leads there. */
+  function trail(code) {
+    const steps = [6, 9, 12, 15].filter((n) => n <= code.length).map((n) => find(code.slice(0, n))).filter(Boolean);
+    return el("nav", { class: "crumbs", "aria-label": t("Where this is") }, ...steps.flatMap((one, i) => [
+      ...(i ? [" > "] : []),
+      one.code === code ? el("span", { "aria-current": "true" }, one.name) : el("button", { onclick: () => go(one.code) }, one.name)]));
+  }
+
   function select(code) {
     const properties = find(code);
     if (!properties) return;
     state.selected = code;
     const rows = el("ul", { class: "rows", id: "evidence" });
-    fill("unit", el("div", { class: "crumbs" }, crumbs(code)),
+    fill("unit", trail(code),
       el("h2", {}, `${properties.name} · ${code}`),
-      ...config.lenses.map((one) => figure(one.measure, properties)),
+      ...config.lenses.filter((one) => one.headline || one.measure === state.measure).map((one) => figure(one.measure, properties)),
       config.rows ? el("button", { class: "more", onclick: () => evidence(rows, () => uncoveredRows(code)) }, t("List the uncovered buildings")) : null,
       config.packed || !rateOf(properties, "camera.open_ground") ? null
         : el("button", { class: "more", onclick: () => evidence(rows, () => blindRows(code)) }, t("List the blind areas")), rows,
@@ -548,11 +639,40 @@ const gridmap = (() => {
   }
 
   function go(code) {
+    if (code === config.district.code) map.fitBounds([[config.bounds[1], config.bounds[0]], [config.bounds[3], config.bounds[2]]], motion);
     for (const name of LEVELS) {
       const hit = (levels[name] ? levels[name].getLayers() : []).find((l) => l.feature.properties.code === code);
       if (hit) map.fitBounds(hit.getBounds(), { maxZoom: 17, padding: [30, 30], ...motion });
     }
     select(code);
+  }
+
+  /* --- found by name ------------------------------------------------------------------------------ */
+
+  function toFound(row) {
+    if (["district", "street", "community", "grid"].includes(row.kind)) return void go(row.code);
+    if (row.lon === null) return void say("tell", t("Nobody knows where this is."));
+    const place = [row.lat, row.lon];
+    map.setView(place, Math.max(row.zoom, 17), motion);
+    const grid = row.where.find((one) => one.level === "grid");
+    if (grid && find(grid.code)) select(grid.code);
+    if (row.kind !== "organisation") tell({ layer: row.kind, code: row.code, lens: buildingLens() }, L.latLng(place));
+    else L.popup().setLatLng(place).setContent(card(row.name || row.code, [["Code", row.code]])).openOn(map);
+  }
+
+  function findings() {
+    const input = byId("find");
+    if (!input) return;
+    gridmapFinder({ input, list: byId("found"), told: byId("found-told"), language: config.language, t, read: answered, picked: toFound });
+  }
+
+  const typing = (node) => node.closest("input, textarea, select, [contenteditable]");
+
+  /* `/` to the search box; Esc one level up. */
+  function onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (event.key === "/" && byId("find")) { byId("panel").classList.remove("folded"); byId("find").focus(); event.preventDefault(); }
+    if (event.key === "Escape" && state.selected && state.selected.length > 6) go(state.selected.slice(0, -3));
   }
 
   /* Which details a question needs; whoever switches one by hand keeps that choice. */
@@ -577,6 +697,7 @@ const gridmap = (() => {
     restyle();
     blankest();
     updateAddress();
+    draw();
   }
 
   /* --- the address holds the state --------------------------------------------------------------- */
@@ -628,12 +749,19 @@ const gridmap = (() => {
 
   /* --- start ------------------------------------------------------------------------------------- */
 
+  /* The questions by group; the group of the one that is asked is open. */
   function lensChoice() {
-    fill("lenses", ...config.lenses.map((one) => {
-      const input = el("input", { type: "radio", name: "lens", value: one.measure });
-      input.checked = one.measure === state.measure;
-      input.addEventListener("change", () => choose(one.measure));
-      return el("label", {}, input, el("span", {}, t(one.label)));
+    const groups = [...new Set(config.lenses.map((one) => one.group))];
+    fill("lenses", ...groups.map((group) => {
+      const members = config.lenses.filter((one) => one.group === group);
+      const box = el("details", {}, el("summary", {}, t(group)), ...members.map((one) => {
+        const input = el("input", { type: "radio", name: "lens", value: one.measure });
+        input.checked = one.measure === state.measure;
+        input.addEventListener("change", () => choose(one.measure));
+        return el("label", {}, input, el("span", {}, t(one.label)));
+      }));
+      box.open = members.some((one) => one.measure === state.measure || one === config.lenses[0]) || group === "Cameras";
+      return box;
     }));
   }
 
@@ -644,11 +772,13 @@ const gridmap = (() => {
 
   function start(target, given) {
     map = target;
+    map.createPane("details").style.zIndex = 450; // above the units' canvas, below names and popups
     Object.assign(levels, given);
     state.measure = config.lenses[0].measure;
     const phone = window.innerWidth <= 720;
     map.fitBounds([[config.bounds[1], config.bounds[0]], [config.bounds[3], config.bounds[2]]],
       { animate: false, paddingBottomRight: phone ? [8, 150] : [130, 8], paddingTopLeft: [8, 8] });
+    map.options.zoomSnap = 1; // the first view fits closely; tiles are sharp at whole zooms only
     readAddress();
     L.control.scale({ imperial: false }).addTo(map);
     const control = L.control({ position: "bottomleft" });
@@ -668,6 +798,8 @@ const gridmap = (() => {
     map.on("zoomend", onZoom);
     map.on("moveend", () => { details.forEach((one) => one.refresh()); drawLabels(); updateAddress(); });
     window.addEventListener("hashchange", onAddress);
+    document.addEventListener("keydown", onKey);
+    findings();
     for (const [selector, words] of [[".leaflet-control-zoom-in", "Zoom in"], [".leaflet-control-zoom-out", "Zoom out"]]) {
       const button = document.querySelector(selector);
       if (button) { button.title = t(words); button.setAttribute("aria-label", t(words)); }
@@ -681,7 +813,7 @@ const gridmap = (() => {
     onZoom();
     lensChoice();
     choose(state.measure);
-    fill("figures", ...config.lenses.map((one) => figure(one.measure, config.district)));
+    fill("figures", ...config.lenses.filter((one) => one.headline).map((one) => figure(one.measure, config.district)));
     if (state.selected) select(state.selected);
     details.forEach((one) => one.refresh());
     drawLabels();
@@ -690,8 +822,8 @@ const gridmap = (() => {
 
   return {
     configure(given) { config = given; },
-    detail: (name) => new Detail(name),
+    detail: (name) => (config.packed ? new Detail(name) : new Switch(name)),
     styleUnit, bindUnit, start,
-    state: () => ({ ...state, chosen: [...state.chosen], zoom: map.getZoom(), loaded: Object.fromEntries(details.map((d) => [d.name, d.getLayers().reduce((n, l) => n + l.getLayers().length, 0)])) }),
+    state: () => ({ ...state, chosen: [...state.chosen], zoom: map.getZoom(), loaded: Object.fromEntries(details.map((d) => [d.name, d.count()])) }),
   };
 })();

@@ -1,0 +1,142 @@
+"""The tiles of the planner's map over HTTP: kept in memory, and by browsers.
+
+Belongs here: who gets which kept tile, and when the one that a browser has is still right. Does not
+belong here: drawing one (``jobs``), tiles for other programs (``ogc_tiles``).
+"""
+
+from __future__ import annotations
+
+import gzip
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cachetools import LRUCache
+from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from gridmap import jobs
+from gridmap.model import Right
+from gridmap.web.access import NEEDED, Asker, Store
+from gridmap.web.fresh import HEADERS, digest
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from gridmap.store import Tile
+
+router = APIRouter(include_in_schema=False)
+
+MVT = "application/vnd.mapbox-vector-tile"
+
+KEPT_BYTES = 64 * 2**20
+"""Tiles that are kept in memory: about 5,000 of z16 (web.md 3.2)."""
+
+BELIEVED_S = 1.0
+"""How long the state of the store is believed: so old a tile may be, after a write of another
+program. After one through this server it is asked for anew."""
+
+
+class Tiles:
+    """Compressed tiles by state of the store, scope and place; and that state."""
+
+    def __init__(self) -> None:
+        self._kept: LRUCache[Any, Tile] = LRUCache(
+            KEPT_BYTES, getsizeof=lambda t: len(t.data) + 512
+        )
+        self._lock = Lock()
+        self._version: tuple[float, str] = (0.0, "")
+
+    def version(self) -> str | None:
+        """Return the state of the store; None where that is to be asked for."""
+        until, version = self._version
+        return version if time.monotonic() < until else None
+
+    def believe(self, version: str, asked_at: float) -> None:
+        """Take what the store said, from when it was asked."""
+        self._version = (asked_at + BELIEVED_S, version)
+
+    def doubt(self) -> None:
+        """Have the store asked, before the next tile: something was written."""
+        self._version = (0.0, "")
+
+    def get(self, key: object) -> Tile | None:
+        """Return a tile that is kept."""
+        with self._lock:
+            found: Tile | None = self._kept.get(key)
+            return found
+
+    def keep(self, key: object, tile: Tile) -> None:
+        """Keep a tile, and lose those that were not asked for longest."""
+        with self._lock:
+            self._kept[key] = tile
+
+
+class Doubting:
+    """Has the store asked for its state after whatever may have written."""
+
+    def __init__(self, app: ASGIApp, tiles: Tiles) -> None:
+        self._app, self._tiles = app, tiles
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD"):
+                self._tiles.doubt()
+
+
+@router.get("/tiles/{layers}/{zoom}/{column}/{row}")
+async def map_tile(
+    request: Request,
+    store: Store,
+    asker: Asker,
+    layers: Annotated[str, Path(pattern="^[a-z]{3,10}(,[a-z]{3,10}){0,5}$")],
+    zoom: Annotated[int, Path(ge=0, le=30)],
+    column: Annotated[int, Path(ge=0, lt=2**30)],
+    row: Annotated[int, Path(ge=0, lt=2**30)],
+    lens: Annotated[str, Query(max_length=64)] = "",
+) -> Response:
+    """Give a tile of the map, of all that the one who asks may see of it."""
+    names = tuple(layers.split(","))
+    for name in names:
+        right = NEEDED.get(name, Right.CAMERAS)
+        if right is not None:
+            asker.require(right)
+    tiles: Tiles = request.app.state.tiles
+    version = tiles.version()
+    if version is None:
+        version = await run_in_threadpool(_asked, tiles, request.app.state.engine)
+    lens = lens if "building" in names else ""
+    asked = (version, layers, lens, zoom, column, row)
+    tag = f'W/"{digest(asker, asked)}"'
+    headers = {**HEADERS, "ETag": tag, "Vary": "Authorization, Cookie, Accept-Encoding"}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    key = (asker.spans, asker.whole, asked)
+    tile = tiles.get(key)
+    if tile is None:
+        tile = await run_in_threadpool(
+            jobs.map_tile,
+            store,
+            names,
+            lens,
+            (zoom, column, row),
+            version=version,
+            whole=asker.whole,
+        )
+        tiles.keep(key, tile)
+    headers |= {"Tile-Features": str(tile.features), "Tile-Dropped": str(tile.dropped)}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(gzip.decompress(tile.data), media_type=MVT, headers=headers)
+    return Response(tile.data, media_type=MVT, headers=headers | {"Content-Encoding": "gzip"})
+
+
+def _asked(tiles: Tiles, engine: Engine) -> str:
+    """Ask the store for its state."""
+    asked_at = time.monotonic()
+    version = jobs.version(engine)
+    tiles.believe(version, asked_at)
+    return version
