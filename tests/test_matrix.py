@@ -583,7 +583,7 @@ def test_answers_that_show_cameras_are_those_that_are_noted():
 
 FILLED = dict.fromkeys(
     ("code", "feature", "matrix", "row", "column", "matrix_set", "link", "holder_code", "service",
-     "target_code", "collection", "batch_id", "number", "job_id", "ending"),
+     "target_code", "collection", "batch_id", "number", "job_id", "ending", "layers", "zoom"),
     "1",
 )  # fmt: skip
 

@@ -29,9 +29,15 @@ def shot(page, name):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
-@pytest.fixture
+def ready(page):
+    """Wait for the map, of which the former page had no part."""
+    page.wait_for_url(re.compile("/#"))
+    page.wait_for_selector("html[data-ready=yes]")
+
+
+@pytest.fixture(scope="module")
 def leader(toy_url):
-    """A site whose visitors are leadership, who see no rows and no cameras."""
+    """A site whose visitors are leadership, who see no rows and no cameras; it outlives a page."""
     with served(toy_url) as site:
         COOKIES[site] = cookie_of(toy_url, "leadership", Role.LEADERSHIP)
         yield site
@@ -95,13 +101,12 @@ def test_a_number_leads_to_the_map_with_its_question(watch, leader):
     watched = watch()
     page = watched.open(f"{leader}/overview?lang=en")
     page.get_by_role("link", name=re.compile("Grids with a Party branch: 50")).click()
-    page.wait_for_selector("html[data-ready=yes]")
-    watched.wait_for(
-        "typeof gridmap === 'object' && gridmap.state().measure === 'party_branch.grids'"
-    )
+    ready(page)
+    watched.wait_for("gridmap.state().measure === 'party_branch.grids'")
     page.go_back()
     page.locator("#spots tbody a").nth(1).click()
-    watched.wait_for("typeof gridmap === 'object' && gridmap.state().zoom === 17")
+    ready(page)
+    watched.wait_for("gridmap.state().zoom === 17")
     assert watched.state()["selected"] == "990101001002002"
 
 
@@ -118,6 +123,7 @@ def test_the_keyboard_alone_ranks_by_another_figure(watch, leader):
     page.locator(".chart .map a").first.focus()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/#map=.*&lens=party_branch\.grids&unit=990101001001$"))
+    ready(page)
 
 
 def test_fresh_figures_come_by_themselves_and_focus_stays(
