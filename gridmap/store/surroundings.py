@@ -50,7 +50,10 @@ def read_grid_rows(
     names = ["code", "name", "address", "kind", "floors", "household_count", "geom"]
     b = state(t.building, names, as_of, lambda c: [c.grid_code == grid]).c
     e = state(
-        t.entrance, ["code", "building_code", "name", "geom"], as_of, lambda c: [c.grid_code == grid]
+        t.entrance,
+        ["code", "building_code", "name", "geom"],
+        as_of,
+        lambda c: [c.grid_code == grid],
     ).c
     return (
         _rows(conn, outline),

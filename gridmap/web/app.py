@@ -16,7 +16,18 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from gridmap import __version__, credentials, jobs
 from gridmap.settings import Settings
-from gridmap.web import api, changes, corrections, finding, ogc, ogc_tiles, on_the_spot, pages, uploads, v1
+from gridmap.web import (
+    api,
+    changes,
+    corrections,
+    finding,
+    ogc,
+    ogc_tiles,
+    on_the_spot,
+    pages,
+    uploads,
+    v1,
+)
 from gridmap.web.documents import add_documents
 from gridmap.web.fresh import Kept
 from gridmap.web.limits import Limits

@@ -158,7 +158,9 @@ def locate_page(request: Request, store: Store, asker: Asker) -> HTMLResponse:
     config = {
         "language": language,
         # Names what is kept on the device, so that nobody is shown another's; tells nothing.
-        "owner": hashlib.sha256(f"{asker.account} {sorted(asker.ranges)}".encode()).hexdigest()[:24],
+        "owner": hashlib.sha256(f"{asker.account} {sorted(asker.ranges)}".encode()).hexdigest()[
+            :24
+        ],
         "start": start,
         "words": words(language, *SAID),
         "lenses": _lenses(language),
@@ -167,9 +169,7 @@ def locate_page(request: Request, store: Store, asker: Asker) -> HTMLResponse:
         "fields": {k: translate(v, language) for k, v in FOUND_BY.items()},
         "kinds": {k: translate(v, language) for k, v in KIND_NAMES.items()},
     }
-    return framed(
-        request, asker, "locate.html", config=htmlsafe_json_dumps(config), kinds=KINDS
-    )
+    return framed(request, asker, "locate.html", config=htmlsafe_json_dumps(config), kinds=KINDS)
 
 
 @router.get("/locate-worker.js", response_class=FileResponse, include_in_schema=False)
