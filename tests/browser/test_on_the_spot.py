@@ -173,6 +173,7 @@ def test_the_spot_under_the_cross_and_beside_the_own_grid(opened):
     page.locator("#spot").click()
     expect(page.locator("#outside")).to_be_visible()
     expect(page.locator("#outside")).to_contain_text("不在您的网格内")
+    expect(page.locator("#building")).to_have_text("此处不在您的网格内。")
     assert "5号楼" not in page.content()
     shot(page, "locate-outside")
 

@@ -167,7 +167,12 @@ const gridmapLocate = (() => {
     const box = $("building");
     box.replaceChildren();
     const one = found.building;
-    if (!one) { box.append(node("p", t("No building stands here."))); return; }
+    if (!one) {
+      // Outside of what one may see nothing is said of what stands there.
+      const outside = found.grid ? "This is outside your grids." : "This place is in no grid.";
+      box.append(node("p", t(found.inside ? "No building stands here." : outside)));
+      return;
+    }
     box.append(head(one), services(one.services), node("h4", config.fields.entrance));
     if (!one.entrances.length) box.append(node("p", t("No entrance is recorded."), { class: "soft" }));
     const doors = node("ul", null, { class: "rows" });
