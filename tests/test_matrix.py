@@ -421,6 +421,30 @@ def test_a_point_is_where_one_may_see(ask, client, truth, role):
     assert client is not None
 
 
+@pytest.mark.parametrize("ranges", [(CHILD,), (OWN,)], ids=str)
+@pytest.mark.parametrize("role", Role)
+def test_on_the_spot_one_is_told_of_the_own_and_of_nothing_beside(ask, truth, role, ranges):
+    scope = Scope("x", role, ranges)
+    page = ask(role, ranges, "/locate")
+    assert page.status_code == (200 if Right.ROWS in RIGHTS[role] else 403)
+    beside = foreign(truth, scope)
+    for code, (lon, lat) in client_points(ask).items():
+        answer = ask(role, ranges, f"/api/v1/here?lon={lon}&lat={lat}")
+        if Right.ROWS not in RIGHTS[role]:
+            assert answer.status_code == 403
+            continue
+        told = answer.json()
+        # A building on a border is in one grid, and its middle perhaps in the other.
+        whole = ask(Role.ADMIN, WHOLE, f"/api/v1/locate?lon={lon}&lat={lat}").json()["grid"]
+        assert told["inside"] == bool(whole and scope.has(whole["code"])), code
+        assert told["inside"] or told["building"] is None
+        # Who serves it may be at home elsewhere: its code is told, its name is not.
+        text = json.dumps({k: v for k, v in told.items() if k not in ("grid", "building")})
+        assert not {one for one in beside if f'"{one}"' in text}, code
+        for one in told["grid"]["services"] if told["grid"] else ():
+            assert one["holder_name"] is None or one["holder_code"] not in beside
+
+
 def client_points(ask):
     """Return a point in each building, by what an admin sees."""
     found = ask(Role.ADMIN, WHOLE, f"/api/v1/features/building?bbox={BOX}").json()

@@ -183,8 +183,8 @@ def settle(client, name="li"):
 
 
 OPEN = {"/health", "/health/live", "/sign-in", "/sign-in/link/{link}", "/sign-in/oidc",
-        "/sign-in/oidc/back", "/sign-out"}  # fmt: skip
-"""What answers anybody; /sign-out does nothing for nobody."""
+        "/sign-in/oidc/back", "/sign-out", "/locate-worker.js"}  # fmt: skip
+"""What answers anybody; /sign-out does nothing for nobody, the worker is a script without data."""
 
 DOCUMENTS = {"/api/docs", "/api/v1/openapi.json", "/ogc", "/ogc/", "/ogc/api", "/ogc/conformance",
              "/ogc/tileMatrixSets", "/ogc/tileMatrixSets/{matrix_set}"}  # fmt: skip

@@ -131,6 +131,8 @@ SAID = (
     "New building",
     "Wrong link",
     "Something else",
+    "Zoom in",
+    "Zoom out",
 )
 """What the page's script says, beside names of things."""
 
@@ -158,9 +160,7 @@ def locate_page(request: Request, store: Store, asker: Asker) -> HTMLResponse:
     config = {
         "language": language,
         # Names what is kept on the device, so that nobody is shown another's; tells nothing.
-        "owner": hashlib.sha256(f"{asker.account} {sorted(asker.ranges)}".encode()).hexdigest()[
-            :24
-        ],
+        "owner": hashlib.sha256(repr((asker.account, sorted(asker.ranges))).encode()).hexdigest(),
         "start": start,
         "words": words(language, *SAID),
         "lenses": _lenses(language),
@@ -175,7 +175,10 @@ def locate_page(request: Request, store: Store, asker: Asker) -> HTMLResponse:
 @router.get("/locate-worker.js", response_class=FileResponse, include_in_schema=False)
 def worker() -> FileResponse:
     """Give the script that keeps the page; it may only keep pages beside it, hence its path."""
-    return FileResponse(WORKER, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+    # A worker asks under its own policy, not under that of the page.
+    policy = "default-src 'none'; connect-src 'self'"
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": policy}
+    return FileResponse(WORKER, media_type="text/javascript", headers=headers)
 
 
 def _grids(asker: Scope) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ def main(folder: Path) -> None:
         with jobs.service(Settings(database_url=url, role_logins=True)) as logins:
             whole = logins.seen_by(Scope("bench", Role.PLANNER, WHOLE))
             some = logins.seen_by(Scope("bench", Role.OFFICER, ("500108101", "500108001")))
-            grid = logins.seen_by(Scope("bench", Role.LEADER, ("500108101101006",)))
+            grid = logins.seen_by(Scope("bench", Role.LEADER, ("500108001002001",)))
 
             def peer(text: str) -> None:
                 with store.transaction(whole) as conn:
@@ -105,6 +105,18 @@ def main(folder: Path) -> None:
             for _ in range(2):
                 ask = lambda q: client.get("/api/v1/search", params={"q": q})  # noqa: E731
                 print(f"{'HTTP, whole':12}", timed(ask))
+        grid = "500108001002001"
+        with signed_client(url, name="bench-lead", role=Role.LEADER, ranges=(grid,)) as client:
+            lon, lat = jobs.start_of(engine, (grid,))
+            for path in ("locate", "here", "locate", "here"):
+                took = []
+                for step in range(200):
+                    place = {"lon": lon + step % 20 * 1e-5, "lat": lat + step // 20 * 1e-5}
+                    start = time.perf_counter()
+                    assert client.get(f"/api/v1/{path}", params=place).status_code == 200
+                    took.append((time.perf_counter() - start) * 1000)
+                late = quantiles(took, n=20)[-1]
+                print(f"HTTP {path:7} p50 {median(took):5.1f} ms, p95 {late:5.1f} ms")
 
 
 if __name__ == "__main__":

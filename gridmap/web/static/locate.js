@@ -45,6 +45,18 @@ const gridmapLocate = (() => {
   const border = L.geoJSON(null, { interactive: false, style: { color: "#1d2430", weight: 2, dashArray: "6 4", fill: false } }).addTo(map);
   const me = L.layerGroup().addTo(map);
 
+  L.control.zoom({ position: "bottomleft", zoomInTitle: t("Zoom in"), zoomOutTitle: t("Zoom out") }).addTo(map);
+  // What is told below takes room from the map: the place under the cross stays under it.
+  new ResizeObserver(() => map.invalidateSize({ animate: false, pan: true })).observe($("map"));
+
+  for (const status of ["own", "joint", "neighbour", "uncovered"]) {
+    const mark = node("i", null, { class: status });
+    mark.style.background = COLOURS[status];
+    const key = node("span");
+    key.append(mark, config.statuses[status]);
+    $("legend").append(key);
+  }
+
   function centre() {
     const place = map.getCenter();
     return [Math.round(place.lng * 1e6) / 1e6, Math.round(place.lat * 1e6) / 1e6];
@@ -155,7 +167,12 @@ const gridmapLocate = (() => {
     const box = $("building");
     box.replaceChildren();
     const one = found.building;
-    if (!one) { box.append(node("p", t("No building stands here."))); return; }
+    if (!one) {
+      // Outside of what one may see nothing is said of what stands there.
+      const outside = found.grid ? "This is outside your grids." : "This place is in no grid.";
+      box.append(node("p", t(found.inside ? "No building stands here." : outside)));
+      return;
+    }
     box.append(head(one), services(one.services), node("h4", config.fields.entrance));
     if (!one.entrances.length) box.append(node("p", t("No entrance is recorded."), { class: "soft" }));
     const doors = node("ul", null, { class: "rows" });
@@ -264,11 +281,13 @@ const gridmapLocate = (() => {
   }
 
   function refused(error) {
-    const late = error.code === error.TIMEOUT || error.code === error.POSITION_UNAVAILABLE;
+    if (error.code !== error.PERMISSION_DENIED) {
+      // Between houses a position comes and goes: it is waited for, and the last one stays.
+      if (!fix) $("position").textContent = t("No position came in time. Try again, type an address, or move the map under the cross.");
+      return;
+    }
     setState("off");
-    $("position").textContent = late
-      ? t("No position came in time. Try again, type an address, or move the map under the cross.")
-      : t("The browser does not give your position. Type an address, or move the map under the cross.");
+    $("position").textContent = t("The browser does not give your position. Type an address, or move the map under the cross.");
   }
 
   // --- searching
