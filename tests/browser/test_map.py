@@ -100,6 +100,34 @@ def test_a_camera_tells_what_it_sees(watch, toy_site):
     expect(popup).to_contain_text("确定可见")
 
 
+def test_a_building_is_found_by_name_from_the_keyboard(watch, toy_site):
+    watched = watch()
+    page = watched.open(toy_site + "/?lang=zh")
+    page.keyboard.press("/")
+    expect(page.locator("#find")).to_be_focused()
+    page.keyboard.type("5号楼")
+    expect(page.locator("#found [role=option]").first).to_contain_text("5号楼")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator(".leaflet-popup-content")).to_contain_text("党小组人数不足")
+    expect(page.locator("#unit .crumbs [aria-current]")).to_be_visible()
+    page.locator("#find").fill("没有这样的名字")
+    expect(page.locator("#found-told")).to_contain_text("没有这样的名字")
+    expect(page.locator("#found-told")).to_contain_text("楼栋")
+
+
+def test_escape_leads_one_level_up(watch, toy_site):
+    watched = watch()
+    page = watched.open(toy_site)
+    page.locator("#blank button").first.click()
+    assert len(watched.state()["selected"]) == 15
+    page.locator("#stage").focus()
+    page.keyboard.press("Escape")
+    assert len(watched.state()["selected"]) == 12
+    page.locator("#unit .crumbs button").first.click()
+    assert watched.state()["selected"] == "990101"
+
+
 def test_a_unit_leads_to_the_rows_behind_its_number(watch, toy_site):
     watched = watch()
     page = watched.open(toy_site)
