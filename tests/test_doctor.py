@@ -74,4 +74,7 @@ def test_a_disk_that_is_nearly_full_and_scripts_that_are_not_there(town, tmp_pat
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     assert told(town, tmp_path, "disk") == ("warning", "1.2 GB free")
     monkeypatch.setattr(maps, "WEB", tmp_path)
-    assert told(town, tmp_path, "scripts") == ("error", "missing: leaflet.css, leaflet.js")
+    assert told(town, tmp_path, "scripts") == (
+        "error",
+        "missing: leaflet.css, leaflet.js, Leaflet.VectorGrid.bundled.min.js",
+    )

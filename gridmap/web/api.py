@@ -161,7 +161,8 @@ def features(
         Query(
             description="west,south,east,north in degrees",
             max_length=120,
-            pattern=f"^{NUMBER}(,{NUMBER}){{3}}$",
+            # Told to programs; people are told below what a window is.
+            json_schema_extra={"pattern": f"^{NUMBER}(,{NUMBER}){{3}}$"},
         ),
     ],
     as_of: AsOf = None,
