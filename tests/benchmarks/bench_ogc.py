@@ -6,8 +6,7 @@ its packages: install it in an environment of its own and name its interpreter,
 ``GRIDMAP_TIPG_PYTHON=…/bin/python``.
 
 Measured on 2 cores with 44,831 buildings and tipg 1.6.1, ours as a signed-in account under
-row-level security: 61 against 6.2 pages a second on a busy machine (9.9 times), 83 against 13.9 on
-a quieter one before there were accounts (6.0 times); 575 against 935 kB a page.
+row-level security: 112 against 17.1 pages a second (6.5 times); 575 against 935 kB a page.
 """
 
 from __future__ import annotations
