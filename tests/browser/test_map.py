@@ -84,7 +84,7 @@ def test_a_building_tells_why_it_is_uncovered(watch, toy_site):
     go_to(page, watched, 250, 60)
     page.mouse.click(*centre(page))
     popup = page.locator(".leaflet-popup-content")
-    expect(popup).to_contain_text("5号楼")
+    expect(popup).to_contain_text("5号楼", timeout=20_000)
     expect(popup).to_contain_text("无党小组")
     expect(popup).to_contain_text("党小组人数不足")
 
@@ -95,7 +95,7 @@ def test_a_camera_tells_what_it_sees(watch, toy_site):
     go_to(page, watched, 360, 100, wait="view")
     page.mouse.click(*centre(page))
     popup = page.locator(".leaflet-popup-content")
-    expect(popup).to_contain_text("枪机")
+    expect(popup).to_contain_text("枪机", timeout=20_000)
     expect(popup).to_contain_text("1,257 m²")
     expect(popup).to_contain_text("确定可见")
 
@@ -305,7 +305,7 @@ def go_to(page, watched, x, y, *, wait="building"):
     name = page.evaluate("document.querySelector('.folium-map').id")
     page.evaluate(f"{name}.setView([{place.y}, {place.x}], 18, {{ animate: false }})")
     if wait:
-        watched.wait_for(f"gridmap.state().loaded.{wait} > 0")
+        watched.wait_for(f"!gridmap.state().loading && gridmap.state().loaded.{wait} > 0")
 
 
 def centre(page):

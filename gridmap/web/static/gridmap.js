@@ -395,6 +395,7 @@ const gridmap = (() => {
   /* Tiles tell what a colour needs; the rest is asked for when somebody wants to know. */
   async function tell(tile, place) {
     if (!POPUPS[tile.layer]) return;
+    say("tell", t("Looking it up …"));
     const at = map.latLngToContainerPoint(place);
     const [a, b] = [at.subtract([9, 9]), at.add([9, 9])].map((point) => map.containerPointToLatLng(point));
     try {
