@@ -253,7 +253,7 @@ def test_a_server_that_fails_is_told_and_tried_again(watch, toy_site):
     page = watched.open(toy_site)
     page.route("**/tiles/**", lambda route: route.fulfill(status=503, body="{}"))
     go_to(page, watched, 250, 60, wait=None)
-    expect(page.locator("#status")).to_contain_text("服务器无响应")
+    expect(page.locator("#status")).to_contain_text("服务器无响应", timeout=20_000)
     page.unroute("**/tiles/**")
     page.keyboard.press("Escape")
     page.mouse.move(*centre(page))
@@ -261,7 +261,7 @@ def test_a_server_that_fails_is_told_and_tried_again(watch, toy_site):
     page.mouse.move(centre(page)[0] + 150, centre(page)[1] + 60, steps=4)
     page.mouse.up()
     watched.wait_for("gridmap.state().loaded.building > 0")
-    expect(page.locator("#status")).to_have_text("")
+    expect(page.locator("#status")).to_have_text("", timeout=20_000)
     assert any("503" in line for line in watched.console)
     watched.console.clear()
 

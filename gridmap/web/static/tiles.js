@@ -44,7 +44,8 @@ const gridmapTiles = (() => {
 
   const Grid = L.VectorGrid.Protobuf.extend({
     async _getVectorTilePromise(place) {
-      const { layers, lens, told, denied } = this.options;
+      const { layers, lens, denied } = this.options;
+      const key = `${place.x}:${place.y}:${place.z}`;
       const url = `/tiles/${layers.join(",")}/${place.z}/${place.x}/${place.y}${lens ? `?lens=${encodeURIComponent(lens)}` : ""}`;
       try {
         const response = await fetch(url, { credentials: "same-origin" });
@@ -59,15 +60,22 @@ const gridmapTiles = (() => {
             return feature;
           });
         }
-        this.counts.set(`${place.x}:${place.y}:${place.z}`, tile.layers);
-        told("");
+        this.counts.set(key, tile.layers);
+        this.went(key, true);
         return tile;
       } catch {
-        told("failed");
+        this.went(key, false);
         clearTimeout(this.again);
         this.again = setTimeout(() => this._map && this.redraw(), RETRY_MS);
         return { layers: {} };
       }
+    },
+
+    /* What failed is told until it is there or out of sight: another tile's luck mends nothing. */
+    went(key, well) {
+      if (well) this.failed.delete(key);
+      else this.failed.add(key);
+      if (this._map) this.options.told(this.failed.size ? "failed" : "");
     },
 
     onRemove(map) {
@@ -101,6 +109,8 @@ const gridmapTiles = (() => {
         ...given,
       });
       grid.counts = new Map();
+      grid.failed = new Set();
+      grid.on("tileunload", ({ coords: c }) => grid.went(`${c.x}:${c.y}:${c.z}`, true));
       return grid;
     },
   };
