@@ -27,6 +27,9 @@ WGS84_CRS = CRS.from_epsg(4326)
 TILE_SRID = 3857
 """Web Mercator, for drawing only: it inflates areas 1.32 times here."""
 
+TILE_WORLD_M = 40075016.68557849
+"""Side of the square that tiles divide, its middle at 0, 0. Source: OGC 17-083r4."""
+
 _WEB_MERCATOR_CRS = CRS.from_epsg(TILE_SRID)
 
 GEOD = Geod(ellps="GRS80")

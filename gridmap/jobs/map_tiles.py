@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 from gridmap import store
+from gridmap.crs import TILE_WORLD_M
 from gridmap.errors import NotFound
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ DRAWN = (("road", "building"), "party_group")
 
 DRAWN_ZOOMS = (15, 16)
 """Tiles that take longest to draw; closer ones are small and many (web.md 3.1)."""
-
-_HALF_M = 20037508.342789244
 
 
 def map_tile(
@@ -139,9 +138,9 @@ def _places(bounds: tuple[float, float, float, float]) -> Iterator[Place]:
     """Yield the tiles of a rectangle in Web Mercator metres."""
     west, south, east, north = bounds
     for zoom in range(DRAWN_ZOOMS[0], DRAWN_ZOOMS[1] + 1):
-        side = 2 * _HALF_M / 2**zoom
-        columns = [math.floor((x + _HALF_M) / side) for x in (west, east)]
-        rows = [math.floor((_HALF_M - y) / side) for y in (north, south)]
+        side, half = TILE_WORLD_M / 2**zoom, TILE_WORLD_M / 2
+        columns = [math.floor((x + half) / side) for x in (west, east)]
+        rows = [math.floor((half - y) / side) for y in (north, south)]
         for column in range(columns[0], columns[1] + 1):
             for row in range(rows[0], rows[1] + 1):
                 yield zoom, column, row

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from geoalchemy2.functions import (
     ST_Area,
-    ST_AsMVT,
     ST_AsMVTGeom,
     ST_TileEnvelope,
     ST_Transform,
@@ -21,8 +20,8 @@ from geoalchemy2.functions import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from gridmap import tables as t
-from gridmap.crs import STORAGE_SRID, TILE_SRID
-from gridmap.store.tiles import BUFFER, DETAIL_ZOOM, EXTENT, TILE_MARGIN, Tile
+from gridmap.crs import STORAGE_SRID, TILE_SRID, TILE_WORLD_M
+from gridmap.store.tiles import BUFFER, DETAIL_ZOOM, EXTENT, TILE_MARGIN, Tile, encoded, pixel_m
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 
 DRAWN_LAYERS = ("road", "seen", "blind", "view", "building", "camera")
 """What there are tiles of, the lowest first."""
-
-_PIXELS = 256
-_WORLD_M = 40075016.68557849
 
 
 def read_map_tile(
@@ -61,7 +57,7 @@ def read_map_tile(
     values: dict[str, Any] = {"zoom": zoom, "tile_column": column, "tile_row": row}
     if layer == "building":
         values["lens"] = lens
-        values["pixel"] = (_WORLD_M / 2**zoom / _PIXELS) ** 2
+        values["pixel"] = pixel_m(zoom) ** 2
     query = _tile_query(layer, bool(lens), zoom >= DETAIL_ZOOM)
     data, features, dropped = conn.execute(query, values).one()
     return Tile(bytes(data or b""), features, dropped)
@@ -80,19 +76,13 @@ def _tile_query(layer: str, coloured: bool, close: bool) -> sa.Select[Any]:  # n
     large: sa.ColumnElement[bool] = sa.true()
     if layer == "building" and not close:
         large = ST_Area(cells.c.plane) >= sa.bindparam("pixel", type_=sa.Double)
-    # Offset 0: so the shape is cut once, not for the tile and for each count again. Where nothing
-    # is left of it the tile has none.
     drawn = sa.select(*names, shape.label("geom")).where(large).offset(0).subquery("drawn")
     small = sa.select(sa.func.count()).select_from(cells).where(~large).scalar_subquery()
-    return sa.select(
-        ST_AsMVT(drawn.table_valued(), layer, EXTENT, "geom", type_=sa.LargeBinary),
-        sa.func.count(drawn.c.geom),
-        sa.literal(0) if close else small,
-    ).select_from(drawn)
+    return encoded(drawn, layer).add_columns(sa.literal(0) if close else small)
 
 
 def _world() -> sa.ColumnElement[Any]:
-    half = _WORLD_M / 2
+    half = TILE_WORLD_M / 2
     return sa.func.ST_MakeEnvelope(-half, -half, half, half, TILE_SRID)
 
 

@@ -22,6 +22,7 @@ from geoalchemy2.functions import (
     ST_Transform,
 )
 
+from gridmap.crs import TILE_SRID, TILE_WORLD_M
 from gridmap.store.items import Wanted, count_items, shown_fields, wanted_rows
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ DETAIL_ZOOM = 15
 of a tile (web.md 3.1)."""
 
 _PIXELS = 256
-_WORLD_M = 40075016.68557849
 
 
 class Tile(NamedTuple):
@@ -106,27 +106,61 @@ def read_tile(
         left = conn.execute(sa.select(sa.func.count()).select_from(drawn), wanted.values())
         if left.scalar_one() > most:
             return None
-    shapes = sa.select(drawn).where(drawn.c.geom.is_not(None)).subquery("shapes")
-    query = sa.select(
-        ST_AsMVT(shapes.table_valued(), wanted.layer, EXTENT, "geom", type_=sa.LargeBinary),
-        sa.func.count(),
-    ).select_from(shapes)
-    data, features = conn.execute(query, wanted.values()).one()
+    data, features = conn.execute(encoded(drawn, wanted.layer), wanted.values()).one()
     return Tile(bytes(data or b""), features, found - features)
+
+
+def encoded(drawn: sa.Subquery, layer: str) -> sa.Select[Any, int]:
+    """Return the statement that makes rows a tile, and counts those that have a shape in it.
+
+    Parameters
+    ----------
+    drawn
+        Their columns, and ``geom`` in the units of the tile: null where nothing is left of it. It
+        ends with offset 0: so a shape is cut once, not for the tile and for the count again.
+    layer
+        What the tile calls them.
+
+    Returns
+    -------
+    Select
+        Two columns: bytes, count.
+    """
+    return sa.select(
+        ST_AsMVT(drawn.table_valued(), layer, EXTENT, "geom", type_=sa.LargeBinary),
+        sa.func.count(drawn.c.geom),
+    ).select_from(drawn)
+
+
+def pixel_m(zoom: int) -> float:
+    """Return the side of a pixel of a tile, in Web Mercator metres.
+
+    Parameters
+    ----------
+    zoom
+        Level of the pyramid.
+
+    Returns
+    -------
+    float
+        Of the 256 that a tile is wide.
+    """
+    side: float = TILE_WORLD_M / 2**zoom
+    return side / _PIXELS
 
 
 def _drawn(wanted: Wanted, zoom: int, column: int, row: int, *, sized: bool) -> sa.Subquery:
     """Return a layer's rows in the units of a tile."""
     rows = wanted_rows(wanted)
     square = ST_TileEnvelope(zoom, column, row)
-    plane = ST_Transform(rows.c.geom, 3857)
+    plane = ST_Transform(rows.c.geom, TILE_SRID)
     names = [rows.c[name] for name in tile_fields(wanted.layer, zoom)]
     shape = ST_AsMVTGeom(plane, square, EXTENT, BUFFER, True, type_=sa.LargeBinary)  # noqa: FBT003
-    pixel = _WORLD_M / 2**zoom / _PIXELS
+    pixel = pixel_m(zoom)
     large = sa.case(
         (ST_Dimension(plane) == 0, sa.true()),
         (ST_Dimension(plane) == 1, ST_Length(plane) >= pixel),
         else_=ST_Area(plane) >= pixel**2,
     )
     query: sa.Select[Any] = sa.select(*names, shape.label("geom"))
-    return query.where(*([large] if sized else [])).subquery("drawn")
+    return query.where(*([large] if sized else [])).offset(0).subquery("drawn")

@@ -6,6 +6,7 @@ belong here: drawing one (``jobs``), tiles for other programs (``ogc_tiles``).
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import time
 from threading import Lock
@@ -18,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from gridmap import jobs
 from gridmap.model import Right
 from gridmap.web.access import NEEDED, Asker, Store
-from gridmap.web.fresh import HEADERS, digest
+from gridmap.web.fresh import Fresh
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -110,12 +111,10 @@ async def map_tile(
     if version is None:
         version = await run_in_threadpool(_asked, tiles, request.app.state.engine)
     lens = lens if "building" in names else ""
-    asked = (version, layers, lens, zoom, column, row)
-    tag = f'W/"{digest(asker, asked)}"'
-    headers = {**HEADERS, "ETag": tag, "Vary": "Authorization, Cookie, Accept-Encoding"}
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    key = (asker.spans, asker.whole, asked)
+    fresh = Fresh.of(request, asker, dt.date.today())
+    if fresh.known == version:
+        return fresh.unchanged(version)
+    key = (asker.spans, asker.whole, version, layers, lens, zoom, column, row)
     tile = tiles.get(key)
     if tile is None:
         tile = await run_in_threadpool(
@@ -128,6 +127,7 @@ async def map_tile(
             whole=asker.whole,
         )
         tiles.keep(key, tile)
+    headers = {**fresh.headers(version), "Vary": "Authorization, Cookie, Accept-Encoding"}
     headers |= {"Tile-Features": str(tile.features), "Tile-Dropped": str(tile.dropped)}
     if "gzip" not in request.headers.get("accept-encoding", ""):
         return Response(gzip.decompress(tile.data), media_type=MVT, headers=headers)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from gridmap import jobs
+from gridmap.crs import TILE_WORLD_M
 from gridmap.errors import NotFound
 from gridmap.web import ogc
 from gridmap.web.access import Asker, Store
@@ -27,7 +28,7 @@ MVT = "application/vnd.mapbox-vector-tile"
 QUAD = "WebMercatorQuad"
 QUAD_URI = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{QUAD}"
 _MERCATOR = "http://www.opengis.net/def/crs/EPSG/0/3857"
-_HALF_M = 20037508.342789244
+_HALF_M = TILE_WORLD_M / 2
 _PIXEL_M = 0.00028  # OGC 17-083r4: the pixel that scales are given for
 _SIDE = 256
 
@@ -60,7 +61,7 @@ def tile_matrix_set(request: Request, matrix_set: PyramidName) -> Response:
     _require(matrix_set)
     matrices = []
     for zoom in range(jobs.MAX_ZOOM + 1):
-        cell = 2 * _HALF_M / _SIDE / 2**zoom
+        cell = TILE_WORLD_M / _SIDE / 2**zoom
         matrices.append(
             {
                 "id": str(zoom),
