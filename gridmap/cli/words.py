@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.table import Column, Table
 
 from gridmap.language import translate
-from gridmap.model import LENSES
+from gridmap.model import LENSES, REASON_NAMES, STATUS_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,36 +38,7 @@ MEASURES = {
 }
 """A measure -> what it is called; those of the map are called as there."""
 
-STATUSES = {
-    "own": "covered on its own",
-    "joint": "covered jointly",
-    "neighbour": "a neighbour's could take it",
-    "uncovered": "not covered",
-}
-"""A status of a target -> what it is called."""
-
-REASONS = {
-    "needs_own": "needs one of its own, has a joint one",
-    "members_of_target_unknown": "its own members are not known",
-    "overdue": "done too long ago",
-    "never_done": "never done",
-    "not_secretary": "the holder is no branch secretary",
-    "branch_elsewhere": "the group's branch serves another grid",
-    "group_below_size": "the group has too few members",
-    "members_unknown": "the group's members are not known",
-    "vacant": "the post is vacant",
-    "organisation_kind": "the holder is of another kind",
-    "organisation_ended": "the organisation was dissolved",
-    "link_not_begun": "the link has not begun",
-    "link_ended": "the link has ended",
-    "organisation_unknown": "no such organisation is known",
-    "too_many": "more than there should be",
-    "no_link": "nothing is linked to it",
-    "no_grid": "it lies in no grid",
-    "part_missing": "it is not there",
-    "not_inside": "it lies in none",
-}
-"""Why a target is not covered -> in words."""
+STATUSES, REASONS = STATUS_NAMES, REASON_NAMES
 
 TREND = {
     "gained": "gained",

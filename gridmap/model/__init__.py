@@ -5,7 +5,8 @@ that follow from it alone, frozen dataclasses that cross rooms. Does not belong 
 that need a second layer (``topology``), coordinates (``crs``), storage (``tables``).
 
 Inside, each module imports only those before it: ``access``, ``codes``, ``limits``, ``choices``,
-``headings``, ``reports``, ``fields``, ``cameras``, ``organisations``, ``lenses``, ``layers``.
+``headings``, ``verdicts``, ``reports``, ``fields``, ``cameras``, ``organisations``, ``lenses``,
+``layers``.
 """
 
 from gridmap.model.access import RIGHTS, WHOLE, Right, Role, Scope
@@ -74,6 +75,7 @@ from gridmap.model.reports import (
     Unit,
     rate_as_dict,
 )
+from gridmap.model.verdicts import REASON_NAMES, STATUS_NAMES
 
 __all__ = [
     "ALL_ROUND",
@@ -101,11 +103,13 @@ __all__ = [
     "OWN_BRANCH_FROM",
     "PARTY_KINDS",
     "POSITIONS",
+    "REASON_NAMES",
     "REMOVED",
     "RIGHTS",
     "SERVICES",
     "SERVICE_TARGETS",
     "SIX_SERVICES",
+    "STATUS_NAMES",
     "STREET_ROLES",
     "WHOLE",
     "Batch",

@@ -17,7 +17,7 @@ from jinja2.utils import htmlsafe_json_dumps
 
 from gridmap import jobs
 from gridmap.language import translate
-from gridmap.model import LENSES, Right
+from gridmap.model import LENSES, REASON_NAMES, STATUS_NAMES, Right
 from gridmap.web.access import Asker, Store, needs
 from gridmap.web.api import AsOf, Latitude, Longitude
 from gridmap.web.finding import KIND_NAMES
@@ -44,35 +44,6 @@ LENS_NAMES = {
     "city_management": "City management",
 }
 """What serves a grid or a building -> what it is called in English."""
-
-STATUS_NAMES = {
-    "own": "covered on its own",
-    "joint": "covered jointly",
-    "neighbour": "a neighbour's could take it",
-    "uncovered": "not covered",
-}
-
-REASON_NAMES = {
-    "needs_own": "needs one of its own, has a joint one",
-    "members_of_target_unknown": "its own members are not known",
-    "overdue": "done too long ago",
-    "never_done": "never done",
-    "not_secretary": "the holder is no branch secretary",
-    "branch_elsewhere": "the group's branch serves another grid",
-    "group_below_size": "the group has too few members",
-    "members_unknown": "the group's members are not known",
-    "vacant": "the post is vacant",
-    "organisation_kind": "the holder is of another kind",
-    "organisation_ended": "the organisation was dissolved",
-    "link_not_begun": "the link has not begun",
-    "link_ended": "the link has ended",
-    "organisation_unknown": "no such organisation is known",
-    "too_many": "more than there should be",
-    "no_link": "nothing is linked to it",
-    "no_grid": "it lies in no grid",
-    "part_missing": "it is not there",
-    "not_inside": "it lies in none",
-}
 
 FOUND_BY = {
     "code": "code",
