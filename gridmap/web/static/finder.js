@@ -1,8 +1,8 @@
-/* A search box with what it finds below it (a combobox of WAI-ARIA). A page says which elements, what
-   it is called, and what becomes of what somebody picks. */
+/* A search box with what it finds below it (a combobox of WAI-ARIA). A page says which elements, the
+   words (``t`` fills in what stands in braces), how it reads, and what becomes of what is picked. */
 "use strict";
 
-const gridmapFinder = ({ input, list, told, language, t, read, picked }) => {
+const gridmapFinder = ({ input, list, told, language, t, read, by, failed, picked }) => {
   const WAIT_MS = 150;
   let asked = 0;
   let timer = null;
@@ -33,8 +33,8 @@ const gridmapFinder = ({ input, list, told, language, t, read, picked }) => {
     try {
       const answer = await read(`/api/v1/search?limit=6&lang=${language}&q=${encodeURIComponent(text)}`);
       if (mine === asked) show(text, answer);
-    } catch {
-      if (mine === asked) told.textContent = t("This could not be read. Try again.");
+    } catch (error) {
+      if (mine === asked) told.textContent = failed(error);
     }
   }
 
@@ -46,8 +46,8 @@ const gridmapFinder = ({ input, list, told, language, t, read, picked }) => {
       for (const row of group.rows) {
         const item = node("li", null, { role: "option", id: `${list.id}-${options.length}`, "aria-selected": "false" });
         const where = row.where.filter((one) => one.level !== "district").map((one) => one.name).join(" › ");
-        const by = ["name", "code"].includes(row.found.field) ? "" : row.found.text;
-        item.append(node("span", title(row)), node("small", [by, where].filter(Boolean).join(" · ")));
+        const other = ["name", "code"].includes(row.found.field) ? "" : by(row);
+        item.append(node("span", title(row)), node("small", [other, where].filter(Boolean).join(" · ")));
         item.addEventListener("mousedown", (event) => event.preventDefault()); // the box keeps the focus
         item.addEventListener("click", () => pick(row));
         options.push([item, row]);
@@ -57,9 +57,9 @@ const gridmapFinder = ({ input, list, told, language, t, read, picked }) => {
     list.replaceChildren(...rows);
     list.hidden = !options.length;
     input.setAttribute("aria-expanded", String(options.length > 0));
-    const fill = (message, values) => Object.entries(values).reduce((m, [name, value]) => m.replace(`{${name}}`, () => value), t(message));
-    told.textContent = options.length ? fill("{count} found", { count: options.length })
-      : `${fill("Nothing found for “{text}”.", { text })} ${fill("Searched: {kinds}.", { kinds: answer.searched.map((one) => one.label).join(", ") })}`;
+    const kinds = answer.searched.map((one) => one.label).join(", ");
+    told.textContent = options.length ? t("{count} found", { count: options.length })
+      : `${t("Nothing found for “{text}”.", { text })} ${t("Searched: {kinds}.", { kinds })}`;
   }
 
   function mark(next) {
@@ -85,9 +85,16 @@ const gridmapFinder = ({ input, list, told, language, t, read, picked }) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") { mark(active + (event.key === "ArrowDown" ? 1 : -1)); event.preventDefault(); }
     else if (event.key === "Escape") { close(); event.stopPropagation(); }
     else if (event.key === "Enter") {
-      if (options.length) pick(options[Math.max(active, 0)][1]);
-      else search();
+      go();
       event.preventDefault();
     }
   });
+
+  /* The one that is marked, else the first; where nothing is shown it is looked for. */
+  function go() {
+    if (options.length) pick(options[Math.max(active, 0)][1]);
+    else search();
+  }
+
+  return go;
 };

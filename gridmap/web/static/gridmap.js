@@ -668,7 +668,9 @@ const gridmap = (() => {
   function findings() {
     const input = byId("find");
     if (!input) return;
-    gridmapFinder({ input, list: byId("found"), told: byId("found-told"), language: config.language, t, read: answered, picked: toFound });
+    gridmapFinder({ input, list: byId("found"), told: byId("found-told"), language: config.language, read: answered, picked: toFound,
+      t: (message, values = {}) => Object.entries(values).reduce((m, [name, value]) => m.replace(`{${name}}`, () => value), t(message)),
+      by: (row) => row.found.text, failed: () => t("This could not be read. Try again.") });
   }
 
   const typing = (node) => node.closest("input, textarea, select, [contenteditable]");

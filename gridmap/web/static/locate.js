@@ -292,86 +292,13 @@ const gridmapLocate = (() => {
 
   // --- searching
 
-  let searching = 0;
-  let typed = null;
-  let options = [];
-  let active = -1;
-
-  async function search() {
-    const text = $("q").value.trim();
-    const mine = ++searching;
-    if (!text) { closeFound(); $("found-told").textContent = ""; return; }
-    let answer;
-    try {
-      answer = await read(`/api/v1/search?limit=6&lang=${config.language}&q=${encodeURIComponent(text)}`);
-    } catch (error) {
-      if (mine === searching) $("found-told").textContent = error.status ? t("This could not be read. Try again.") : t("No connection, and nothing was seen here before.");
-      return;
-    }
-    if (mine !== searching) return;
-    showFound(text, answer);
-  }
-
-  function showFound(text, answer) {
-    const list = $("found");
-    list.replaceChildren();
-    options = [];
-    active = -1;
-    for (const group of answer.groups) {
-      list.append(node("li", group.label + (group.more ? ` · ${t("more")} …` : ""), { class: "group", role: "presentation" }));
-      for (const row of group.rows) {
-        const item = node("li", null, { role: "option", id: `found-${options.length}`, "aria-selected": "false" });
-        item.append(node("span", title(row)));
-        const where = row.where.filter((one) => one.level !== "district").map((one) => one.name);
-        const by = ["name", "code"].includes(row.found.field) ? null : `${config.fields[row.found.field]}: ${row.found.text}`;
-        item.append(node("small", [by, where.join(" › ")].filter(Boolean).join(" · ")));
-        item.addEventListener("mousedown", (event) => event.preventDefault());
-        item.addEventListener("click", () => pick(row));
-        options.push([item, row]);
-        list.append(item);
-      }
-    }
-    const kinds = answer.searched.map((one) => one.label).join(", ");
-    $("found-told").textContent = options.length
-      ? t("{count} found", { count: number(options.length) })
-      : `${t("Nothing found for “{text}”.", { text })} ${t("Searched: {kinds}.", { kinds })}`;
-    list.hidden = !options.length;
-    $("q").setAttribute("aria-expanded", String(options.length > 0));
-  }
-
-  function closeFound() {
-    $("found").hidden = true;
-    $("q").setAttribute("aria-expanded", "false");
-    $("q").removeAttribute("aria-activedescendant");
-  }
-
-  function mark(next) {
-    if (!options.length) return;
-    if (active >= 0) options[active][0].setAttribute("aria-selected", "false");
-    active = (next + options.length) % options.length;
-    const [item] = options[active];
-    item.setAttribute("aria-selected", "true");
-    item.scrollIntoView({ block: "nearest" });
-    $("q").setAttribute("aria-activedescendant", item.id);
-  }
-
-  function pick(row) {
-    closeFound();
-    $("found-told").textContent = "";
-    $("q").value = title(row);
-    if (row.lon !== null) goTo(row.lon, row.lat, { zoom: Math.max(row.zoom, 16) });
-  }
-
-  $("q").addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(search, 150); });
-  $("q").addEventListener("keydown", (event) => {
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") { mark(active + (event.key === "ArrowDown" ? 1 : -1)); event.preventDefault(); }
-    if (event.key === "Escape") closeFound();
+  const search = gridmapFinder({
+    input: $("q"), list: $("found"), told: $("found-told"), language: config.language, t, read,
+    by: (row) => `${config.fields[row.found.field]}: ${row.found.text}`,
+    failed: (error) => t(error.status ? "This could not be read. Try again." : "No connection, and nothing was seen here before."),
+    picked: (row) => { if (row.lon !== null) goTo(row.lon, row.lat, { zoom: Math.max(row.zoom, 16) }); },
   });
-  $("search").addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (options.length && !$("found").hidden) pick(options[Math.max(active, 0)][1]);
-    else search();
-  });
+  $("search").addEventListener("submit", (event) => { event.preventDefault(); search(); });
 
   // --- what is wrong here
 
