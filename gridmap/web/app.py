@@ -32,7 +32,7 @@ from gridmap.web import (
     v1,
 )
 from gridmap.web.documents import add_documents
-from gridmap.web.fresh import Kept
+from gridmap.web.fresh import Kept, Renewed
 from gridmap.web.limits import Limits
 from gridmap.web.noted import Noted
 from gridmap.web.problems import add_problems
@@ -104,9 +104,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings = chosen
-    app.state.maps = {}
-    app.state.overviews = {}
-    app.state.spots = {}
+    app.state.maps = Renewed(pages.MAPS_KEPT)
+    app.state.overviews = Renewed(overview.PAGES_KEPT)
+    app.state.spots = Renewed(overview.PAGES_KEPT)
     app.state.quarters = {}
     app.state.kept = Kept()
     app.state.tiles = map_tiles.Tiles()

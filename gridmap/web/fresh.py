@@ -18,6 +18,7 @@ from gridmap import __version__
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Callable
 
     from fastapi import Request
 
@@ -44,6 +45,25 @@ class Kept(dict[Any, Any]):
         if len(self) >= KEPT:
             self.clear()
         super().__setitem__(key, value)
+
+
+class Renewed(dict[Any, tuple[object, Any]]):
+    """What was made for somebody's eyes in one state of the store, and is made anew in another.
+
+    Where there are too many, what was first put in goes first.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def kept(self, mine: object, state: object, make: Callable[[], Any]) -> Any:
+        """Return what is kept for somebody in a state, made if need be."""
+        if mine not in self or self[mine][0] != state:
+            while len(self) >= self._most:
+                self.pop(next(iter(self)), None)
+            self[mine] = (state, make())
+        return self[mine][1]
 
 
 def digest(scope: Scope, *parts: object) -> str:

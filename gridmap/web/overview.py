@@ -84,24 +84,14 @@ def _kept(
     quarters = jobs.quarters(request.app.state.engine)
     state = (jobs.version(engine), tuple(quarters), today)
     mine = (language, question.measure, asker.spans, asker.rights)
-    kept: dict[tuple[object, ...], tuple[object, str]] = request.app.state.overviews
-    if mine not in kept or kept[mine][0] != state:
-        while len(kept) >= PAGES_KEPT:
-            kept.pop(next(iter(kept)), None)
-        spots = _spots_kept(request, asker, state)
-        kept[mine] = (state, _drawn(request, asker, engine, question, language, quarters, spots))
-    return kept[mine][1]
 
+    def made() -> str:
+        # Blank spots by lens that were found already for these eyes in this state.
+        spots = request.app.state.spots.kept((asker.spans, asker.rights), state, dict)
+        return _drawn(request, asker, engine, question, language, quarters, spots)
 
-def _spots_kept(request: Request, asker: Scope, state: object) -> dict[str, Any]:
-    """Return the blank spots by lens that were found already for these eyes in this state."""
-    kept: dict[object, tuple[object, dict[str, Any]]] = request.app.state.spots
-    mine = (asker.spans, asker.rights)
-    if mine not in kept or kept[mine][0] != state:
-        while len(kept) >= PAGES_KEPT:
-            kept.pop(next(iter(kept)), None)
-        kept[mine] = (state, {})
-    return kept[mine][1]
+    body: str = request.app.state.overviews.kept(mine, state, made)
+    return body
 
 
 def _drawn(

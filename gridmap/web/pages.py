@@ -76,16 +76,14 @@ def _parts(request: Request, engine: Engine, asker: Scope, language: str) -> Map
     today = dt.date.today()
     state = (jobs.version(engine), today)
     mine = (language, asker.spans, asker.rights)
-    kept: dict[tuple[object, ...], tuple[object, MapParts]] = request.app.state.maps
-    if mine not in kept or kept[mine][0] != state:
-        while len(kept) >= MAPS_KEPT:
-            kept.pop(next(iter(kept)), None)
-        details = [name for name, right in NEEDED.items() if right is None or right in asker.rights]
-        parts = jobs.map_parts(
-            engine, language=language, as_of=today, details=details, rows=Right.ROWS in asker.rights
-        )
-        kept[mine] = (state, parts)
-    return kept[mine][1]
+    details = [name for name, right in NEEDED.items() if right is None or right in asker.rights]
+    rows = Right.ROWS in asker.rights
+    parts: MapParts = request.app.state.maps.kept(
+        mine,
+        state,
+        lambda: jobs.map_parts(engine, language=language, as_of=today, details=details, rows=rows),
+    )
+    return parts
 
 
 def _policy(nonce: str) -> str:
