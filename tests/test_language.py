@@ -10,7 +10,7 @@ from gridmap.files import TEMPLATE_WORDS
 from gridmap.jobs import QUESTIONS, doctor
 from gridmap.jobs.rates import UNIT_OF_MEASURE
 from gridmap.language import catalogue, translate
-from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, LENSES
+from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, LENSES, spoken
 from gridmap.model import CHANGES, LAYERS
 from gridmap.org_coverage import PLURALS
 from gridmap.rules import Severity
@@ -37,7 +37,8 @@ def messages_on_the_spot() -> set[str]:
 
 
 def messages_of_script() -> set[str]:
-    text = (WEB / "static" / "gridmap.js").read_text("utf-8")
+    scripts = sorted((WEB / "static" / "map").glob("*.js"))
+    text = "\n".join(script.read_text("utf-8") for script in scripts)
     found = set(re.findall(r'\bt\("([^"]+)"\)', text))
     words = text[text.index("const WORDS") : text.index("};", text.index("const WORDS"))]
     found |= set(re.findall(r':\s*"([^"]+)"', words))
@@ -98,6 +99,12 @@ def test_the_catalogue_is_complete_and_has_nothing_left_over():
     assert used - set(catalogue("zh")) == set()
     assert set(catalogue("zh")) - used == set()
     assert all(catalogue("zh").values())
+
+
+def test_the_map_carries_every_word_that_its_scripts_say_and_none_of_the_others():
+    assert messages_of_script() - set(spoken("zh")) == set()
+    assert len(spoken("zh")) < len(catalogue("zh")) / 2
+    assert spoken("en") == {}
 
 
 def test_english_is_the_message_itself():

@@ -71,7 +71,7 @@ def test_hostile_names_stay_text():
 
 def test_levels_that_are_missing_are_left_out():
     assert "社区" not in parts().script.replace("\\u", "")
-    assert parts().script.count("L.geoJson(") == 1
+    assert parts().script.count("gridmap.units(") == 1
 
 
 def test_simplified_borders_still_fit():

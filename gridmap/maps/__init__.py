@@ -2,7 +2,7 @@
 
 Belongs here: what the map shows and how it is composed, packed and rendered, as a page of the
 server or as one file. Does not belong here: reading the store (``jobs``), behaviour in the
-browser (``web/static/gridmap.js``).
+browser (``web/static/map``).
 
 Folium's own assets are on foreign hosts and its tooltips run stored text (web.md 1.1, 1.2): the
 map here loads only Leaflet, installed at set-up, and every word from data goes through
@@ -59,11 +59,15 @@ __all__ = [
     "pack",
     "page",
     "simplified",
+    "spoken",
 ]
 
 WEB = Path(__file__).parents[1] / "web"
 
 VECTOR_GRID = "Leaflet.VectorGrid.bundled.min.js"
+
+SCRIPTS = ("words", "units", "details", "panel", "start")
+"""Of `web/static/map`, in the order in which they run."""
 
 DETAILS = {
     "road": "Roads",
@@ -73,7 +77,7 @@ DETAILS = {
     "camera": "Cameras",
 }
 """Layers drawn for the window from zoom 15, and their labels; the question asked decides which
-of them start switched on (`gridmap.js`)."""
+of them start switched on (`map/details.js`)."""
 
 _LEVEL_LABELS = {Level.STREET: "Streets", Level.COMMUNITY: "Communities", Level.GRID: "Grids"}
 
@@ -134,6 +138,21 @@ class DetailLayer(Layer):
         self.detail = detail
 
 
+class UnitLayer(Layer):
+    """The areas of a level, one of which is shown at a time, packed: a third of their GeoJSON."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "var {{ this.get_name() }} = gridmap.units({{ this.packed }});"
+        "{% endmacro %}"
+    )
+
+    def __init__(self, packed: Mapping[str, Any], label: str, *, show: bool) -> None:
+        super().__init__(name=label, overlay=False, control=True, show=show)
+        self._name = "UnitLayer"
+        self.packed = htmlsafe_json_dumps(packed, dumps=_COMPACT)
+
+
 class Start(folium.MacroElement):
     """Hands the composed map and its level layers to our script."""
 
@@ -145,7 +164,7 @@ class Start(folium.MacroElement):
         "{% endmacro %}"
     )
 
-    def __init__(self, levels: Mapping[str, folium.GeoJson]) -> None:
+    def __init__(self, levels: Mapping[str, Layer]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._name = "Start"
         self.levels = levels
@@ -234,7 +253,7 @@ def district_map(
     figure.render()
     config = {
         "language": language,
-        "messages": dict(catalogue(language)),
+        "messages": spoken(language),
         "lenses": [{**asdict(lens), "as_of": dates.get(lens.measure)} for lens in LENSES],
         "bounds": [west, south, east, north],
         "district": _properties(district.index[0], district["name"].iloc[0], by_unit),
@@ -284,9 +303,13 @@ def _short(value: float) -> float:
 def _properties(
     code: str, name: str, by_unit: Mapping[str, dict[str, list[float]]]
 ) -> dict[str, Any]:
-    """Return what a unit tells: its rates in the order of `LENSES`, for a name takes more room."""
-    known = by_unit.get(code, {})
-    return {"code": code, "name": name, "rates": [known.get(lens.measure, 0) for lens in LENSES]}
+    """Return what a unit tells."""
+    return {"code": code, "name": name, "rates": _rates_in_order(by_unit.get(code, {}))}
+
+
+def _rates_in_order(known: Mapping[str, list[float]]) -> list[Any]:
+    """Return rates in the order of `LENSES`, for a name takes more room."""
+    return [known.get(lens.measure, 0) for lens in LENSES]
 
 
 def _level_layer(
@@ -294,26 +317,12 @@ def _level_layer(
     by_unit: Mapping[str, dict[str, list[float]]],
     label: str,
     level: Level,
-) -> folium.GeoJson:
+) -> UnitLayer:
     """Return a level's choropleth; only one level is shown at a time."""
-    shapes = simplified(units.geometry.to_numpy())
-    features = [
-        {
-            "type": "Feature",
-            "properties": _properties(code, name, by_unit),
-            "geometry": shapely.geometry.mapping(shape),
-        }
-        for code, name, shape in zip(units.index, units["name"], shapes, strict=True)
-    ]
-    return folium.GeoJson(
-        {"type": "FeatureCollection", "features": features},
-        name=label,
-        overlay=False,
-        show=level is Level.STREET,
-        smooth_factor=0.5,
-        style=JsCode("gridmap.styleUnit"),
-        on_each_feature=JsCode("gridmap.bindUnit"),
-    )
+    thin = units[["name"]].set_geometry(simplified(units.geometry.to_numpy()), crs=units.crs)
+    packed = pack(thin, ("name",), kind="Polygon", scale=10**BORDER_DECIMALS)
+    packed["columns"]["rates"] = [_rates_in_order(by_unit.get(code, {})) for code in units.index]
+    return UnitLayer(packed, label, show=level is Level.STREET)
 
 
 def simplified(shapes: np.ndarray) -> np.ndarray:
@@ -379,6 +388,7 @@ def page(
         script=parts.script,
         config=htmlsafe_json_dumps(parts.config, dumps=_COMPACT),
         nonce=nonce,
+        scripts=SCRIPTS,
         inline=_inline_assets() if inline else None,
         _=partial(translate, language=parts.language),
     )
@@ -559,6 +569,33 @@ def missing_assets() -> list[str]:
     return [Path(name).name for name in names if not (vendor / name).is_file()]
 
 
+def _script(name: str) -> Path:
+    return WEB / "static" / "map" / f"{name}.js"
+
+
+@cache
+def spoken(language: str) -> dict[str, str]:
+    """Return what the map's scripts say, in a language.
+
+    Parameters
+    ----------
+    language
+        ``zh`` or ``en``.
+
+    Returns
+    -------
+    dict
+        English -> translated: of each text that stands in a script or in `LENSES`.
+    """
+    known = catalogue(language)
+    text = "".join(_script(name).read_text("utf-8") for name in SCRIPTS)
+    # In a table, or at once: pairs of marks are lost where a line has others.
+    said = {*re.findall(r'"([^"\n]+)"', text), *re.findall(r'\bt\("([^"\n]+)"', text)}
+    for lens in LENSES:
+        said |= {lens.label, lens.blank, lens.note, lens.group, lens.unit}
+    return {message: known[message] for message in sorted(said & known.keys())}
+
+
 @cache
 def _inline_assets() -> dict[str, str]:
     """Return scripts and styles as text that can stand inside a page."""
@@ -574,7 +611,7 @@ def _inline_assets() -> dict[str, str]:
         "leaflet_js": re.sub(r"//# sourceMappingURL=\S+", "", js),
         "gridmap_css": (WEB / "static" / "gridmap.css").read_text("utf-8"),
         "difference_js": (WEB / "static" / "difference.js").read_text("utf-8"),
-        "gridmap_js": (WEB / "static" / "gridmap.js").read_text("utf-8"),
+        "map_js": "".join(_script(name).read_text("utf-8") for name in SCRIPTS),
     }
 
 

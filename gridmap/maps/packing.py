@@ -54,7 +54,9 @@ def feature_collection(
 PACK_SCALE = 1_000_000
 
 
-def pack(frame: gpd.GeoDataFrame, columns: Iterable[str], *, kind: str) -> dict[str, Any]:
+def pack(
+    frame: gpd.GeoDataFrame, columns: Iterable[str], *, kind: str, scale: int = PACK_SCALE
+) -> dict[str, Any]:
     """Return a frame in the small form a one-file map carries.
 
     Parameters
@@ -65,6 +67,8 @@ def pack(frame: gpd.GeoDataFrame, columns: Iterable[str], *, kind: str) -> dict[
         Which columns are told, besides the code.
     kind
         ``Point``, ``LineString`` or ``Polygon``.
+    scale
+        Steps in a degree.
 
     Returns
     -------
@@ -73,26 +77,26 @@ def pack(frame: gpd.GeoDataFrame, columns: Iterable[str], *, kind: str) -> dict[
         and in a ring the differences of successive x, y in 1/scale degrees.
     """
     frame = frame[frame.geometry.notna()]
-    shapes = [_packed_parts(shape) for shape in frame.geometry]
+    shapes = [_packed_parts(shape, scale) for shape in frame.geometry]
     return {
-        "scale": PACK_SCALE,
+        "scale": scale,
         "kind": kind,
         "columns": _plain_columns(frame, columns),
         "shapes": shapes,
     }
 
 
-def _packed_parts(shape: shapely.Geometry) -> list[list[list[int]]]:
+def _packed_parts(shape: shapely.Geometry, scale: int) -> list[list[list[int]]]:
     return [
-        [_deltas(ring) for ring in (part.exterior, *part.interiors)]
+        [_deltas(ring, scale) for ring in (part.exterior, *part.interiors)]
         if part.geom_type == "Polygon"
-        else [_deltas(part)]
+        else [_deltas(part, scale)]
         for part in shapely.get_parts(shape)
     ]
 
 
-def _deltas(line: shapely.Geometry) -> list[int]:
-    whole = np.rint(shapely.get_coordinates(line) * PACK_SCALE).astype(np.int64)
+def _deltas(line: shapely.Geometry, scale: int) -> list[int]:
+    whole = np.rint(shapely.get_coordinates(line) * scale).astype(np.int64)
     steps = np.diff(whole, axis=0, prepend=0)
     moved = np.ones(len(steps), dtype=bool)
     moved[1:] = (steps[1:] != 0).any(axis=1)

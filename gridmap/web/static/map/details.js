@@ -1,0 +1,279 @@
+/* Close up: roads, buildings, cameras and ground, of the server's tiles or out of this very file,
+   and what a click on one tells. */
+"use strict";
+
+(() => {
+  const { now: state, details, levels, t, word, number, el, say, signInAgain, DETAIL_ZOOM, NO_DATA, aboutCameras } = gridmap;
+
+  /* --- where details come from: the server, or what is packed into the file ------------------- */
+
+  async function fetchDetails(name, bounds, signal) {
+    const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
+    const response = await fetch(`/api/v1/features/${name}?bbox=${box.map((v) => v.toFixed(6)).join(",")}`, { signal });
+    if (response.status === 401) signInAgain();
+    if (!response.ok) throw new Error(String(response.status));
+    return response.json();
+  }
+
+  const unpacked = {};
+
+  function unpackRing(deltas, scale) {
+    const ring = [];
+    let x = 0;
+    let y = 0;
+    for (let i = 0; i < deltas.length; i += 2) {
+      x += deltas[i];
+      y += deltas[i + 1];
+      ring.push([x / scale, y / scale]);
+    }
+    return ring;
+  }
+
+  function unpack(pack) {
+    return pack.shapes.map((shape, i) => {
+      const parts = shape.map((part) => part.map((ring) => unpackRing(ring, pack.scale)));
+      const properties = {};
+      for (const [column, values] of Object.entries(pack.columns)) properties[column] = values[i];
+      const flat = parts.flat(2);
+      const xs = flat.map((p) => p[0]);
+      const ys = flat.map((p) => p[1]);
+      const geometry = pack.kind === "Point" ? { type: "Point", coordinates: flat[0] }
+        : pack.kind === "LineString" ? { type: "MultiLineString", coordinates: parts.map((p) => p[0]) }
+          : { type: "MultiPolygon", coordinates: parts };
+      return { box: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)],
+        feature: { type: "Feature", properties, geometry } };
+    });
+  }
+
+  function packedDetails(name, bounds) {
+    if (!unpacked[name]) unpacked[name] = gridmap.config.packed[name] ? unpack(gridmap.config.packed[name]) : [];
+    const inside = unpacked[name].filter(({ box }) =>
+      box[0] <= bounds.getEast() && box[2] >= bounds.getWest() && box[1] <= bounds.getNorth() && box[3] >= bounds.getSouth());
+    return { type: "FeatureCollection", features: inside.map((one) => one.feature), truncated: false };
+  }
+
+  const load = (name, bounds, signal) =>
+    gridmap.config.packed ? Promise.resolve(packedDetails(name, bounds)) : fetchDetails(name, bounds, signal);
+
+  /* --- detail layers: what lies in the window from zoom 15 ------------------------------------ */
+
+  const STYLES = {
+    road: (p) => ({ color: "#ffffff", weight: p.kind === "trunk" ? 6 : p.kind === "main" ? 4 : 2, opacity: 0.9, interactive: false }),
+    blind: () => ({ stroke: false, fill: true, fillColor: "#3b3f46", fillOpacity: 0.35, interactive: false }),
+    seen: () => ({ stroke: false, fill: true, fillColor: "#7b52ab", fillOpacity: 0.3, interactive: false }),
+    camera: () => ({ radius: 4, weight: 1.5, color: "#ffffff", fill: true, fillColor: "#4a2574", fillOpacity: 1 }),
+    view: (p) => ({ color: "#4a2574", weight: p.assumed ? 1 : 1.2, dashArray: p.assumed ? "4 3" : null, opacity: 0.7, fill: true, fillColor: "#7b52ab", fillOpacity: 0.22 }),
+    building: (p) => ({ fill: true, ...(BUILDINGS[gridmap.config.packed && aboutCameras() ? "plain" : p.status] || (gridmap.config.packed ? BUILDINGS.none : BUILDINGS[buildingLens() ? "none" : "plain"])) }),
+  };
+
+  /* Buildings by what a lens says of them: uncovered is outlined too, never told by colour alone. */
+  const BUILDINGS = {
+    plain: { color: "#5b6675", weight: 0.8, fillColor: "#dfe3e8", fillOpacity: 1 },
+    none: { color: "#5b6675", weight: 0.8, fillColor: NO_DATA, fillOpacity: 0.8 },
+    own: { color: "#2b6cb0", weight: 0.8, fillColor: "#2b6cb0", fillOpacity: 0.75 },
+    joint: { color: "#2b6cb0", weight: 0.8, fillColor: "#90bde8", fillOpacity: 0.85 },
+    neighbour: { color: "#6b1d00", weight: 2, dashArray: "4 3", fillColor: "#fbd0a6", fillOpacity: 0.9 },
+    uncovered: { color: "#6b1d00", weight: 2, fillColor: "#f58d4b", fillOpacity: 0.9 },
+  };
+
+  const POPUPS = {
+    building: (p) => card(p.name || p.address || p.code, [
+      ["Code", p.code], ["Address", p.address],
+      ["Party group", p.status ? word(p.status) : t("no data")],
+      ["Reason", p.reason ? word(p.reason) : null], ["Organisation", p.holder_name || p.holder_code],
+      ["Households", p.household_count], ["Grid", p.grid_code],
+    ]),
+    view: cameraCard,
+    camera: cameraCard,
+  };
+
+  function cameraCard(p) {
+    return card(p.name || p.code, [
+      ["Code", p.code], ["Azimuth", p.azimuth_deg === null ? null : `${number(p.azimuth_deg)}°`],
+      ["Field angle", p.hfov_deg === null ? null : `${number(p.hfov_deg)}°`],
+      ["Range", p.max_range_m === null ? null : `${number(p.max_range_m)} m`],
+      ["Sees", `${number(p.area_m2)} m²`],
+      ["For certain", p.certain_area_m2 === null ? null : `${number(p.certain_area_m2)} m²`], ["Status", word(p.status)],
+      ["Reason", p.reason ? word(p.reason) : null],
+      ["Assumed", p.assumed ? p.assumed.split(",").map((one) => word(one.trim())).join(", ") : null],
+    ]);
+  }
+
+  function card(title, rows) {
+    const list = el("dl");
+    for (const [name, value] of rows) {
+      if (value !== null && value !== undefined && value !== "") list.append(el("dt", {}, t(name)), el("dd", {}, value));
+    }
+    return el("div", {}, el("h3", {}, title), list);
+  }
+
+  const Detail = L.LayerGroup.extend({
+    initialize(name) {
+      L.LayerGroup.prototype.initialize.call(this, []);
+      this.name = name;
+      this.loaded = null;
+      details.push(this);
+    },
+
+    onAdd(target) {
+      L.LayerGroup.prototype.onAdd.call(this, target);
+      this.refresh();
+    },
+
+    onRemove(target) {
+      L.LayerGroup.prototype.onRemove.call(this, target);
+      this.forget();
+    },
+
+    forget() {
+      if (this.request) this.request.abort();
+      this.clearLayers();
+      this.loaded = null;
+      say(this.name, "");
+    },
+
+    count() { return this.getLayers().reduce((n, l) => n + l.getLayers().length, 0); },
+
+    async refresh() {
+      if (!gridmap.map || !gridmap.map.hasLayer(this)) return;
+      if (gridmap.map.getZoom() < DETAIL_ZOOM) return void this.forget();
+      const window = gridmap.map.getBounds();
+      if (this.loaded && this.loaded.contains(window)) return;
+      if (this.request) this.request.abort();
+      const request = new AbortController();
+      this.request = request;
+      const wide = window.pad(0.15);
+      try {
+        const data = await load(this.name, wide, request.signal);
+        if (!request.signal.aborted) this.show(data, wide);
+      } catch (error) {
+        if (error.name !== "AbortError") say(this.name, t("The server does not answer. Move the map to try again."));
+      }
+    },
+
+    show(data, wide) {
+      const layer = L.geoJSON(data, {
+        style: (feature) => (STYLES[this.name] ? STYLES[this.name](feature.properties) : {}),
+        pointToLayer: (feature, place) => L.circleMarker(place, {
+          radius: 4, weight: 1.5, color: "#ffffff", fillColor: "#4a2574", fillOpacity: 1 }),
+        onEachFeature: (feature, one) => {
+          if (POPUPS[this.name]) one.bindPopup(() => POPUPS[this.name](feature.properties));
+        },
+        interactive: Boolean(POPUPS[this.name]),
+      });
+      this.clearLayers();
+      this.addLayer(layer);
+      this.loaded = data.truncated ? null : wide;
+      stack();
+      say(this.name, data.truncated ? t("Too much to draw at once: zoom in to see all.") : "");
+    },
+  });
+
+  /* --- details from the server: a switch of the layer control each, all in one grid of tiles ---- */
+
+  const DRAWN = ["road", "seen", "blind", "view", "building", "camera"]; // the lowest first
+  const wanted = new Set();
+  let grid = null;
+
+  const Switch = L.Layer.extend({
+    initialize(name) { this.name = name; details.push(this); },
+    onAdd() { wanted.add(this.name); draw(); },
+    onRemove() { wanted.delete(this.name); draw(); },
+    refresh() {},
+    eachLayer() {},
+    count() { return gridmap.map.getZoom() >= DETAIL_ZOOM ? gridmapTiles.count(grid, this.name) : 0; },
+  });
+
+  /* The question that buildings are coloured by; none where it is not of buildings. */
+  const buildingLens = () => (/\.(buildings|households)$/.test(state.measure || "") ? state.measure.split(".")[0] : "");
+
+  /* Once for all that is switched at a time. The former tiles stay until the new ones are there. */
+  const formers = new Set();
+  let due = false;
+
+  function draw() {
+    if (!gridmap.map || gridmap.config.packed || due) return;
+    due = true;
+    queueMicrotask(() => { due = false; drawNow(); });
+  }
+
+  function drawNow() {
+    const layers = DRAWN.filter((name) => wanted.has(name));
+    const lens = layers.includes("building") ? buildingLens() : "";
+    const key = `${layers}:${lens}`;
+    if (grid ? grid.key === key : !layers.length) return;
+    if (grid) formers.add(grid);
+    const leave = () => {
+      formers.forEach((one) => gridmap.map.removeLayer(one));
+      formers.clear();
+    };
+    grid = layers.length ? gridmapTiles.grid({
+      layers, lens, zoom: DETAIL_ZOOM, styles: STYLES, clicked: tell, below, denied: signInAgain, pane: "details",
+      told: (failed) => say("tiles", failed ? t("The server does not answer. Trying again.") : ""),
+    }) : null;
+    if (!grid) return void leave();
+    grid.key = key;
+    const newest = grid; // what was asked for meanwhile waits for its own tiles
+    if (gridmap.map.getZoom() >= DETAIL_ZOOM) grid.once("load", () => { if (grid === newest) leave(); });
+    else leave();
+    grid.addTo(gridmap.map);
+  }
+
+  /* Nothing of ours was hit: what lies below is asked. */
+  function below(event) {
+    const units = levels[state.level] ? levels[state.level].getLayers() : [];
+    if (units.length && units[0]._renderer) units[0]._renderer._onClick(event);
+  }
+
+  /* Tiles tell what a colour needs; the rest is asked for when somebody wants to know. */
+  async function tell(tile, place) {
+    if (!POPUPS[tile.layer]) return;
+    say("tell", t("Looking it up …"));
+    const at = gridmap.map.latLngToContainerPoint(place);
+    const [a, b] = [at.subtract([9, 9]), at.add([9, 9])].map((point) => gridmap.map.containerPointToLatLng(point));
+    try {
+      const found = await fetchDetails(tile.layer, L.latLngBounds(a, b));
+      const hit = found.features.find((one) => one.properties.code === tile.code);
+      if (!hit) return void say("tell", t("This has changed meanwhile. Move the map to see it as it is now."));
+      say("tell", "");
+      const links = el("ul", { class: "rows" });
+      const lens = tile.layer === "building" ? tile.lens : "";
+      L.popup({ maxHeight: 420 }).setLatLng(place)
+        .setContent(el("div", {}, POPUPS[tile.layer](hit.properties), links)).openOn(gridmap.map);
+      if (lens) gridmap.evidence(links, () => gridmap.linkRows({ code: lens }, tile.code));
+    } catch {
+      say("tell", t("The server does not answer. Move the map to try again."));
+    }
+  }
+
+  /* One canvas for all: what is drawn later is on top and takes the click. */
+  function stack() {
+    for (const name of ["road", "blind", "view", "building", "camera"]) {
+      for (const one of details.filter((d) => d.name === name)) {
+        one.eachLayer((layer) => layer.bringToFront());
+      }
+    }
+  }
+
+  /* Which details a question needs; whoever switches one by hand keeps that choice. */
+  function showDetails() {
+    for (const one of details) {
+      const wanted = one.name === "road" || one.name === "building" || (aboutCameras() && one.name !== "blind");
+      if (state.chosen.has(one.name) || wanted === gridmap.map.hasLayer(one)) continue;
+      state.switching = true;
+      if (wanted) gridmap.map.addLayer(one);
+      else gridmap.map.removeLayer(one);
+      state.switching = false;
+    }
+    for (const one of details.filter((d) => d.name === "building")) {
+      one.eachLayer((layer) => layer.setStyle((feature) => STYLES.building(feature.properties)));
+    }
+  }
+
+  const loading = () => due || Boolean(grid && grid.isLoading());
+
+  Object.assign(gridmap, {
+    detail: (name) => (gridmap.config.packed ? new Detail(name) : new Switch(name)),
+    unpack, unpacked, packedDetails, buildingLens, draw, loading, tell, card, showDetails,
+  });
+})();

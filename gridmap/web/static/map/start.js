@@ -1,0 +1,161 @@
+/* The start, the address that holds the state, the search box and the keys. */
+"use strict";
+
+(() => {
+  const { now: state, levels, details, kept, motion, t, el, byId, fill, say, answered, LEVELS, lens, legend, restyle, find, fittingLevel,
+    showLevel, drawLabels, buildingLens, draw, loading, tell, card, showDetails, figure, select, blankest, go, lensChoice } = gridmap;
+
+  /* --- found by name ------------------------------------------------------------------------------ */
+
+  function toFound(row) {
+    if (["district", "street", "community", "grid"].includes(row.kind)) return void go(row.code);
+    if (row.lon === null) return void say("tell", t("Nobody knows where this is."));
+    const place = [row.lat, row.lon];
+    gridmap.map.setView(place, Math.max(row.zoom, 17), motion);
+    const grid = row.where.find((one) => one.level === "grid");
+    if (grid && find(grid.code)) select(grid.code);
+    if (row.kind !== "organisation") tell({ layer: row.kind, code: row.code, lens: buildingLens() }, L.latLng(place));
+    else L.popup().setLatLng(place).setContent(card(row.name || row.code, [["Code", row.code]])).openOn(gridmap.map);
+  }
+
+  function findings() {
+    const input = byId("find");
+    if (!input) return;
+    gridmapFinder({ input, list: byId("found"), told: byId("found-told"), language: gridmap.config.language, read: answered, picked: toFound,
+      t: (message, values = {}) => Object.entries(values).reduce((m, [name, value]) => m.replace(`{${name}}`, () => value), t(message)),
+      by: (row) => row.found.text, failed: () => t("This could not be read. Try again.") });
+  }
+
+  const typing = (node) => node.closest("input, textarea, select, [contenteditable]");
+
+  /* `/` to the search box; Esc one level up. */
+  function onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (event.key === "/" && byId("find")) { byId("panel").classList.remove("folded"); byId("find").focus(); event.preventDefault(); }
+    if (event.key === "Escape" && state.selected && state.selected.length > 6) go(state.selected.slice(0, -3));
+  }
+
+  function choose(measure) {
+    state.measure = measure;
+    showDetails();
+    fill("blank-title", t(lens().blank));
+    restyle();
+    blankest();
+    draw();
+    gridmap.happens.fire("chosen");
+    keepAddress(true);
+  }
+
+  /* --- the address holds the state --------------------------------------------------------------- */
+
+  kept.map = {
+    write: () => { const at = gridmap.map.getCenter(); return `${gridmap.map.getZoom()}/${at.lat.toFixed(5)}/${at.lng.toFixed(5)}`; },
+    read(text) {
+      const place = text.split("/").map(Number);
+      if (place.length === 3 && place.every(Number.isFinite)) gridmap.map.setView([place[1], place[2]], place[0], { animate: false });
+    },
+  };
+  kept.lens = {
+    write: () => state.measure,
+    read(text) { if (gridmap.config.lenses.some((one) => one.measure === text)) state.measure = text; },
+  };
+  kept.unit = { write: () => state.selected, read(text) { state.selected = find(text) ? text : null; } };
+
+  let reading = false;
+
+  /* A choice is a step that "back" undoes; moving the map is none. */
+  function keepAddress(step = false) {
+    if (reading) return;
+    const parts = Object.entries(kept).map(([name, one]) => [name, one.write()]).filter(([, text]) => text);
+    const hash = parts.map(([name, text]) => `${name}=${encodeURIComponent(text).replaceAll("%2F", "/").replaceAll("%2C", ",")}`).join("&");
+    const link = byId("language");
+    if (link) link.hash = hash;
+    if (location.hash.slice(1) === hash) return;
+    try {
+      history[step && location.hash ? "pushState" : "replaceState"](null, "", `#${hash}`);
+    } catch { /* a file:// page may not change its address: nothing is lost */ }
+  }
+
+  function readAddress() {
+    for (const part of location.hash.slice(1).split("&")) {
+      const [name, text] = part.split("=");
+      try {
+        if (Object.hasOwn(kept, name) && text) kept[name].read(decodeURIComponent(text));
+      } catch { /* a broken link shows what of it can be read */ }
+    }
+  }
+
+  /* A link pasted into the same tab. */
+  function onAddress() {
+    reading = true;
+    readAddress();
+    lensChoice();
+    choose(state.measure);
+    if (state.selected) select(state.selected);
+    reading = false;
+  }
+
+  function onZoom() {
+    if (!state.manual) showLevel(fittingLevel());
+    restyle();
+  }
+
+  function start(target, given) {
+    gridmap.map = target;
+    gridmap.map.createPane("details").style.zIndex = 450; // above the units' canvas, below names and popups
+    Object.assign(levels, given);
+    state.measure = gridmap.config.lenses[0].measure;
+    const phone = window.innerWidth <= 720;
+    gridmap.map.fitBounds([[gridmap.config.bounds[1], gridmap.config.bounds[0]], [gridmap.config.bounds[3], gridmap.config.bounds[2]]],
+      { animate: false, paddingBottomRight: phone ? [8, 150] : [130, 8], paddingTopLeft: [8, 8] });
+    gridmap.map.options.zoomSnap = 1; // the first view fits closely; tiles are sharp at whole zooms only
+    reading = true;
+    readAddress();
+    L.control.scale({ imperial: false }).addTo(gridmap.map);
+    const control = L.control({ position: "bottomleft" });
+    control.onAdd = () => (legend.node = el("div", { class: "legend", id: "legend" }));
+    control.addTo(gridmap.map);
+    gridmap.map.on("baselayerchange", (event) => {
+      if (state.switching) return;
+      const name = LEVELS.find((one) => levels[one] === event.layer);
+      state.manual = true;
+      state.level = name;
+      levels[name].bringToBack();
+      restyle();
+    });
+    gridmap.map.on("overlayadd overlayremove", (event) => {
+      if (!state.switching && event.layer.name) state.chosen.add(event.layer.name);
+    });
+    gridmap.map.on("zoomend", onZoom);
+    gridmap.map.on("moveend", () => { details.forEach((one) => one.refresh()); drawLabels(); keepAddress(); });
+    window.addEventListener("popstate", onAddress); // and a link pasted into the same tab
+    document.addEventListener("keydown", onKey);
+    findings();
+    for (const [selector, words] of [[".leaflet-control-zoom-in", "Zoom in"], [".leaflet-control-zoom-out", "Zoom out"]]) {
+      const button = document.querySelector(selector);
+      if (button) { button.title = t(words); button.setAttribute("aria-label", t(words)); }
+    }
+    byId("sheet").addEventListener("click", () => byId("panel").classList.toggle("folded"));
+    byId("tools").addEventListener("click", () => document.body.classList.toggle("tools-open"));
+    if (phone) byId("panel").classList.add("folded");
+    // The controls stand above the folded sheet, however many lines its notice takes.
+    const head = document.querySelector("#panel header");
+    new ResizeObserver(() => document.body.style.setProperty("--sheet", `${head.offsetHeight}px`)).observe(head);
+    onZoom();
+    lensChoice();
+    choose(state.measure);
+    fill("figures", ...gridmap.config.lenses.filter((one) => one.headline).map((one) => figure(one.measure, gridmap.config.district)));
+    if (state.selected) select(state.selected);
+    reading = false;
+    keepAddress();
+    details.forEach((one) => one.refresh());
+    drawLabels();
+    document.documentElement.dataset.ready = "yes";
+  }
+
+  Object.assign(gridmap, {
+    start, choose, keepAddress,
+    state: () => ({ ...state, chosen: [...state.chosen], zoom: gridmap.map.getZoom(), loading: loading(),
+      loaded: Object.fromEntries(details.map((d) => [d.name, d.count()])) }),
+  });
+})();

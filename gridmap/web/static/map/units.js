@@ -1,0 +1,177 @@
+/* Streets, communities, grids: which level is shown, in which colours, with which names, and the
+   legend that says what they mean. */
+"use strict";
+
+(() => {
+  const { now: state, levels, t, word, number, percent, fraction, el } = gridmap;
+
+  const LEVELS = ["street", "community", "grid"];
+  const DETAIL_ZOOM = 15; // from here buildings are drawn, and units are outlines
+  const UNIT_PIXELS = 2500; // a level is shown when its units cover this much of the screen
+  const NO_DATA = "#c9ced6";
+
+  /* --- rates and colours ------------------------------------------------------------------- */
+
+  const aboutCameras = () => state.measure.startsWith("camera.");
+  const lens = () => gridmap.config.lenses.find((one) => one.measure === state.measure);
+
+  function rateOf(properties, measure) {
+    const pair = properties.rates[gridmap.config.lenses.findIndex((one) => one.measure === measure)];
+    if (!pair || !pair[1]) return null;
+    return { covered: pair[0], total: pair[1], share: pair[0] / pair[1] };
+  }
+
+  function classOf(share, breaks) {
+    let index = 0;
+    while (index < breaks.length && share >= breaks[index]) index += 1;
+    return index;
+  }
+
+  function colour(properties) {
+    const rate = rateOf(properties, state.measure);
+    if (rate === null) return NO_DATA;
+    return lens().colours[classOf(rate.share, lens().breaks)];
+  }
+
+  function styleUnit(feature) {
+    const close = gridmap.map !== null && gridmap.map.getZoom() >= DETAIL_ZOOM;
+    return {
+      fillColor: colour(feature.properties),
+      fillOpacity: close ? 0.18 : 0.82,
+      color: close ? "#5b6675" : "#ffffff",
+      weight: close ? 1.5 : 1,
+      opacity: 1,
+    };
+  }
+
+  /* A level's areas, from what is packed into the page. */
+  const units = (packed) => L.geoJSON({ type: "FeatureCollection", features: gridmap.unpack(packed).map((one) => one.feature) },
+    { style: styleUnit, onEachFeature: bindUnit, smoothFactor: 0.5 });
+
+  function bindUnit(feature, layer) {
+    layer.on("click", () => gridmap.select(feature.properties.code));
+    layer.bindTooltip(() => unitTooltip(feature.properties), { sticky: true, opacity: 0.95 });
+  }
+
+  function unitTooltip(properties) {
+    const rate = rateOf(properties, state.measure);
+    return el("div", {}, el("strong", {}, properties.name), el("br"),
+      rate ? `${percent(rate.share)} · ${fraction(rate, lens().unit)}` : t("no data"));
+  }
+
+  /* --- levels: semantic zoom until someone chooses ------------------------------------------ */
+
+  const present = () => LEVELS.filter((name) => levels[name] && levels[name].getLayers().length);
+
+  /* The smallest level whose units have, on average, so many pixels. */
+  function roomiest(wanted) {
+    const box = gridmap.config.bounds;
+    const a = gridmap.map.project([box[1], box[0]]);
+    const b = gridmap.map.project([box[3], box[2]]);
+    const pixels = Math.abs((b.x - a.x) * (b.y - a.y));
+    return present().filter((name) => pixels / levels[name].getLayers().length >= wanted).pop();
+  }
+
+  const fittingLevel = () => roomiest(UNIT_PIXELS) || present()[0];
+
+  function showLevel(name) {
+    if (!name || name === state.level) return;
+    state.level = name;
+    state.switching = true; // the layer control reports our own change as if someone had chosen
+    for (const other of LEVELS) {
+      if (levels[other] && other !== name) gridmap.map.removeLayer(levels[other]);
+    }
+    if (!gridmap.map.hasLayer(levels[name])) gridmap.map.addLayer(levels[name]);
+    state.switching = false;
+    levels[name].bringToBack();
+  }
+
+  function restyle() {
+    for (const name of LEVELS) if (levels[name]) levels[name].setStyle(styleUnit);
+    legend.update();
+  }
+
+  /* --- legend -------------------------------------------------------------------------------- */
+
+  const legend = {
+    update() {
+      if (!this.node) return;
+      const close = gridmap.map.getZoom() >= DETAIL_ZOOM;
+      this.node.replaceChildren(el("strong", {}, t(lens().label)), ...this.classes(),
+        ...(close ? this.symbols() : []),
+        el("div", { class: "small" }, `${t("As of")} ${lens().as_of || "–"}`),
+        ...(lens().note ? [el("div", { class: "small" }, t(lens().note))] : []));
+    },
+
+    classes() {
+      const units = levels[state.level] ? levels[state.level].getLayers() : [];
+      const breaks = [0, ...lens().breaks, 1];
+      const counts = Array(lens().colours.length).fill(0);
+      let none = 0;
+      for (const unit of units) {
+        const rate = rateOf(unit.feature.properties, state.measure);
+        if (rate === null) none += 1;
+        else counts[classOf(rate.share, lens().breaks)] += 1;
+      }
+      const key = el("div", { class: "key" });
+      lens().colours.forEach((one, i) => {
+        const swatch = el("span", { class: "swatch" });
+        swatch.style.background = one;
+        key.append(swatch, el("span", {}, `${number(breaks[i] * 100)}–${number(breaks[i + 1] * 100)}%`),
+          el("span", { class: "count" }, counts[i]));
+      });
+      key.append(el("span", { class: "swatch none" }), el("span", {}, t("no data")), el("span", { class: "count" }, none));
+      return [el("div", { class: "small" }, `${t("share of")} ${word(lens().unit)} · ${t("counted")}: ${word(state.level || "")}`), key];
+    },
+
+    symbols() {
+      const party = gridmap.buildingLens() === "party_group" || gridmap.config.packed
+        ? [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#fbd0a6", "neighbour", " outlined dashed"], ["#f58d4b", "uncovered", " outlined"]]
+        : gridmap.buildingLens() ? [["#2b6cb0", "covered"], ["#90bde8", "covered_jointly"], ["#f58d4b", "not_covered", " outlined"], [NO_DATA, "not_asked"]]
+          : [["#dfe3e8", "building"]];
+      const camera = [["rgba(123,82,171,.5)", "view"], ["#4a2574", "camera"], ["rgba(59,63,70,.35)", "blind"]];
+      const key = el("div", { class: "key" });
+      for (const [colours, label, extra] of aboutCameras() ? camera : party) {
+        const swatch = el("span", { class: `swatch${extra || ""}` });
+        swatch.style.background = colours;
+        key.append(swatch, el("span", {}, word(label)), el("span"));
+      }
+      return [key];
+    },
+  };
+
+  function find(code) {
+    if (code === gridmap.config.district.code) return gridmap.config.district;
+    for (const name of LEVELS) {
+      const hit = (levels[name] ? levels[name].getLayers() : []).find((l) => l.feature.properties.code === code);
+      if (hit) return hit.feature.properties;
+    }
+    return null;
+  }
+
+  function crumbs(code) {
+    const names = [6, 9, 12, 15].filter((n) => n <= code.length).map((n) => find(code.slice(0, n))).filter(Boolean);
+    return names.map((one) => one.name).join(" > ");
+  }
+
+
+  /* --- names on the map: of the smallest level whose units have room for them ---------------- */
+
+  const LABEL_PIXELS = 9000;
+  let labels = null;
+
+  function drawLabels() {
+    labels = labels || L.layerGroup().addTo(gridmap.map);
+    labels.clearLayers();
+    const name = roomiest(LABEL_PIXELS);
+    const window = gridmap.map.getBounds().pad(-0.02);
+    for (const unit of name ? levels[name].getLayers() : []) {
+      const place = unit.getBounds().getCenter();
+      if (!window.contains(place)) continue;
+      const icon = L.divIcon({ className: "name", html: el("span", {}, unit.feature.properties.name), iconSize: null });
+      L.marker(place, { icon, interactive: false, keyboard: false }).addTo(labels);
+    }
+  }
+
+  Object.assign(gridmap, { LEVELS, DETAIL_ZOOM, NO_DATA, aboutCameras, lens, rateOf, units, fittingLevel, showLevel, restyle, find, crumbs, legend, drawLabels });
+})();
