@@ -30,6 +30,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 
 from gridmap.language import catalogue, translate
+from gridmap.maps.carried import MADE, Carried, packed_answers
 from gridmap.maps.lenses import LENSES, Lens
 from gridmap.maps.packing import PACK_SCALE, feature_collection, json_value, pack
 from gridmap.model import CODE_LENGTH, DIVISION_LEVELS, Level
@@ -42,12 +43,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BORDER_DECIMALS",
+    "CARRIED_COLUMNS",
     "CHANGE_COLOURS",
     "DETAILS",
     "DETAIL_COLUMNS",
     "LENSES",
+    "MADE",
     "PACK_SCALE",
     "SIMPLIFY_DEG",
+    "Carried",
     "Lens",
     "MapParts",
     "OfflineMap",
@@ -57,6 +61,7 @@ __all__ = [
     "feature_collection",
     "missing_assets",
     "pack",
+    "packed_answers",
     "page",
     "simplified",
     "spoken",
@@ -64,10 +69,15 @@ __all__ = [
 
 WEB = Path(__file__).parents[1] / "web"
 
+FINDER = WEB / "static" / "finder.js"
+
 VECTOR_GRID = "Leaflet.VectorGrid.bundled.min.js"
 
 SCRIPTS = ("words", "units", "details", "panel", "start")
 """Of `web/static/map`, in the order in which they run."""
+
+CARRIED_SCRIPTS = ("words", "units", "details", "carried", "panel", "start")
+"""The same of a map that is one file, with what stands there for the server."""
 
 DETAILS = {
     "road": "Roads",
@@ -108,6 +118,11 @@ DETAIL_COLUMNS = {
 }
 DETAIL_COLUMNS["camera"] = DETAIL_COLUMNS["view"]
 """What a detail tells of itself, besides its code."""
+
+CARRIED_COLUMNS = DETAIL_COLUMNS | {
+    "building": ("name", "address", "household_count", "grid_code"),
+}
+"""The same in a file, where who covers a building stands apart, for each question."""
 
 SIMPLIFY_DEG = 3e-5
 """A corner of a border is left out where it takes less than the square of this, about 9 m²."""
@@ -172,7 +187,10 @@ class Start(folium.MacroElement):
 
 @dataclass(frozen=True)
 class MapParts:
-    """A composed map, rendered into the parts of a page, and what our script needs to know."""
+    """A composed map, rendered into the parts of a page, and what our script needs to know.
+
+    ``made``: what a file says of itself, a text for each of `MADE`; a page of the server nothing.
+    """
 
     header: str
     html: str
@@ -182,6 +200,7 @@ class MapParts:
     language: str
     synthetic: bool
     stale: bool
+    made: Mapping[str, str] | None = None
 
 
 def district_map(
@@ -192,7 +211,7 @@ def district_map(
     language: str,
     synthetic: bool,
     stale: bool = False,
-    packed: Mapping[str, Any] | None = None,
+    carried: Carried | None = None,
     details: Collection[str] | None = None,
     rows: bool = True,
 ) -> MapParts:
@@ -213,8 +232,8 @@ def district_map(
         Whether the page must say that the data is invented.
     stale
         Whether it must say that data has changed since the figures were computed.
-    packed
-        Details by layer from `pack`; without them the page asks the server.
+    carried
+        What a one-file map has in itself; without it the page asks the server.
     details
         Which of `DETAILS` it asks for; None for all.
     rows
@@ -242,7 +261,7 @@ def district_map(
     for layer in layers.values():
         layer.add_to(drawn)
     for name, label in DETAILS.items():
-        if name not in (DETAILS if packed is None else packed):
+        if carried and name not in carried.details:
             continue
         if details is not None and name not in details:
             continue
@@ -253,23 +272,37 @@ def district_map(
     figure.render()
     config = {
         "language": language,
-        "messages": spoken(language),
+        "messages": spoken(language, CARRIED_SCRIPTS if carried else SCRIPTS),
         "lenses": [{**asdict(lens), "as_of": dates.get(lens.measure)} for lens in LENSES],
         "bounds": [west, south, east, north],
         "district": _properties(district.index[0], district["name"].iloc[0], by_unit),
-        "packed": packed,
+        "packed": carried and carried.details,
         "rows": rows,
-    }
+    } | (_carried_config(carried) if carried else {})
+    names = [*(carried.above["name"] if carried else ()), " · ".join(district["name"].astype(str))]
     return MapParts(
         header=figure.header.render(),
         html=figure.html.render(),
         script=figure.script.render(),
         config=config,
-        heading=" · ".join(district["name"].astype(str)),
+        heading=" › ".join(map(str, names)),
         language=language,
         synthetic=synthetic,
         stale=stale,
+        made=carried.made if carried else None,
     )
+
+
+def _carried_config(carried: Carried) -> dict[str, Any]:
+    """Return what the script of a one-file map needs besides."""
+    # One by one: each holds the next, and together they are no coverage.
+    thin = [simplified(np.array([shape]))[0] for shape in carried.above.geometry]
+    outlines = carried.above[["name"]].set_geometry(thin, crs=carried.above.crs)
+    return {
+        "answers": carried.answers,
+        "above": pack(outlines, ("name",), kind="Polygon", scale=10**BORDER_DECIMALS),
+        "opens": carried.opens,
+    }
 
 
 def _blank_map(districts: gpd.GeoDataFrame) -> OfflineMap:
@@ -383,6 +416,7 @@ def page(
         places=places,
         synthetic=parts.synthetic,
         stale=parts.stale,
+        made=[(label, parts.made[name]) for name, label in MADE.items()] if parts.made else [],
         header=header,
         html=parts.html,
         script=parts.script,
@@ -574,13 +608,15 @@ def _script(name: str) -> Path:
 
 
 @cache
-def spoken(language: str) -> dict[str, str]:
+def spoken(language: str, scripts: tuple[str, ...] = CARRIED_SCRIPTS) -> dict[str, str]:
     """Return what the map's scripts say, in a language.
 
     Parameters
     ----------
     language
         ``zh`` or ``en``.
+    scripts
+        Which of them; the search box is always there.
 
     Returns
     -------
@@ -588,7 +624,7 @@ def spoken(language: str) -> dict[str, str]:
         English -> translated: of each text that stands in a script or in `LENSES`.
     """
     known = catalogue(language)
-    text = "".join(_script(name).read_text("utf-8") for name in SCRIPTS)
+    text = "".join(file.read_text("utf-8") for file in (FINDER, *map(_script, scripts)))
     # In a table, or at once: pairs of marks are lost where a line has others.
     said = {*re.findall(r'"([^"\n]+)"', text), *re.findall(r'\bt\("([^"\n]+)"', text)}
     for lens in LENSES:
@@ -611,7 +647,8 @@ def _inline_assets() -> dict[str, str]:
         "leaflet_js": re.sub(r"//# sourceMappingURL=\S+", "", js),
         "gridmap_css": (WEB / "static" / "gridmap.css").read_text("utf-8"),
         "difference_js": (WEB / "static" / "difference.js").read_text("utf-8"),
-        "map_js": "".join(_script(name).read_text("utf-8") for name in SCRIPTS),
+        "finder_js": FINDER.read_text("utf-8"),
+        "map_js": "".join(_script(name).read_text("utf-8") for name in CARRIED_SCRIPTS),
     }
 
 
