@@ -124,8 +124,8 @@ def write_map(
                 "as_of": as_of.isoformat(),
                 "at": made_at.strftime("%Y-%m-%d %H:%M"),
                 "by": actor or "–",
-                "unit": unit or "–",
-            },
+            }
+            | ({"unit": unit} if unit else {}),
         )
         rows = "building" in wanted
         parts = composed(

@@ -189,7 +189,7 @@ class Start(folium.MacroElement):
 class MapParts:
     """A composed map, rendered into the parts of a page, and what our script needs to know.
 
-    ``made``: what a file says of itself, a text for each of `MADE`; a page of the server nothing.
+    ``made``: what a file says of itself, by the names of `MADE`; a page of the server says nothing.
     """
 
     header: str
@@ -416,7 +416,7 @@ def page(
         places=places,
         synthetic=parts.synthetic,
         stale=parts.stale,
-        made=[(label, parts.made[name]) for name, label in MADE.items()] if parts.made else [],
+        made=[(MADE[name], text) for name, text in (parts.made or {}).items()],
         header=header,
         html=parts.html,
         script=parts.script,

@@ -34,7 +34,7 @@ class Carried:
 
     ``details`` by layer, from `pack`; ``answers`` from `packed_answers`; ``above``: the units
     around what is shown, from above (index code; name, geometry); ``opens``: the measure asked
-    about first; ``made``: a text for each of `MADE`.
+    about first; ``made``: texts by the names of `MADE`.
     """
 
     details: Mapping[str, Any]
