@@ -32,6 +32,7 @@ def opened(watch, target, asked, **options):
 
 def test_a_street_in_a_file_answers_every_question_by_itself(watch, serviced, tmp_path):
     with store.transaction(serviced) as conn:
+        store.write_batch(conn, layer="x", source="x", sha256="", effective=TOY_DAY, rows=0)
         conn.exec_driver_sql("UPDATE building SET name = %s WHERE code = 'T5'", (EVIL,))
         lenses = ("party_group", "six_services", "community_police")
         statuses = {lens: store.read_lens_statuses(conn, lens)["status"] for lens in lenses}
@@ -59,7 +60,7 @@ def test_a_street_in_a_file_answers_every_question_by_itself(watch, serviced, tm
         page.evaluate(f"gridmap.choose('{lens}.buildings')")
         drawn = page.evaluate(DRAWN)
         assert drawn == {c: COLOURS[statuses[lens][c]] for c in drawn}
-        assert len(drawn) == 8
+        assert len(drawn) == 7, "one of the eight is in no grid"
         seen.add(json.dumps(drawn))
     assert len(seen) > 1, "the questions differ"
     page.evaluate("gridmap.choose('camera.open_ground')")
