@@ -11,7 +11,7 @@ from gridmap.model import DIVISION_LEVELS
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     import geopandas as gpd
     from sqlalchemy import Connection, Engine
@@ -152,7 +152,13 @@ def composed(
     )
 
 
-def map_page(parts: maps.MapParts, *, nonce: str, places: Iterable[tuple[str, str]]) -> str:
+def map_page(
+    parts: maps.MapParts,
+    *,
+    nonce: str,
+    places: Iterable[tuple[str, str]],
+    basemap: Mapping[str, Any] | None = None,
+) -> str:
     """Return the map's page for the server.
 
     Parameters
@@ -163,13 +169,15 @@ def map_page(parts: maps.MapParts, *, nonce: str, places: Iterable[tuple[str, st
         For the content security policy.
     places
         Path and name of the pages that the one who asks may go to.
+    basemap
+        What is drawn below the areas, for the script; None for nothing.
 
     Returns
     -------
     str
         HTML.
     """
-    return maps.page(parts, nonce=nonce, places=places)
+    return maps.page(parts, nonce=nonce, places=places, basemap=basemap)
 
 
 def empty_page(language: str) -> str:

@@ -79,6 +79,9 @@ SCRIPTS = ("words", "units", "details", "panel", "start")
 CARRIED_SCRIPTS = ("words", "units", "details", "carried", "panel", "start")
 """The same of a map that is one file, with what stands there for the server."""
 
+SPEAKING = (*CARRIED_SCRIPTS, "basemap")
+"""Every script that says something; `basemap` is sent where there is one."""
+
 DETAILS = {
     "road": "Roads",
     "blind": "Blind ground",
@@ -382,6 +385,7 @@ def page(
     nonce: str | None = None,
     inline: bool = False,
     places: Iterable[tuple[str, str]] = (),
+    basemap: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the HTML of a map.
 
@@ -395,12 +399,18 @@ def page(
         Put scripts and styles into the page instead of naming the server's.
     places
         Path and name of the server's other pages.
+    basemap
+        What is drawn below the areas, for the script; None for nothing.
 
     Returns
     -------
     str
         A whole document.
     """
+    scripts, config = SCRIPTS, parts.config
+    if basemap:
+        scripts = (*SCRIPTS, "basemap")
+        config = config | {"basemap": basemap, "messages": spoken(parts.language, scripts)}
     header = parts.header
     if nonce:
         header = header.replace("<script>", f'<script nonce="{nonce}">')
@@ -420,9 +430,9 @@ def page(
         header=header,
         html=parts.html,
         script=parts.script,
-        config=htmlsafe_json_dumps(parts.config, dumps=_COMPACT),
+        config=htmlsafe_json_dumps(config, dumps=_COMPACT),
         nonce=nonce,
-        scripts=SCRIPTS,
+        scripts=scripts,
         inline=_inline_assets() if inline else None,
         _=partial(translate, language=parts.language),
     )
@@ -608,7 +618,7 @@ def _script(name: str) -> Path:
 
 
 @cache
-def spoken(language: str, scripts: tuple[str, ...] = CARRIED_SCRIPTS) -> dict[str, str]:
+def spoken(language: str, scripts: tuple[str, ...] = SPEAKING) -> dict[str, str]:
     """Return what the map's scripts say, in a language.
 
     Parameters

@@ -40,7 +40,7 @@
     const close = closeUp();
     return {
       fillColor: colour(feature.properties),
-      fillOpacity: close ? 0.18 : 0.82,
+      fillOpacity: close ? 0.18 : state.ground ? 0.55 : 0.82,
       color: close ? "#5b6675" : "#ffffff",
       weight: close ? 1.5 : 1,
       opacity: 1,
