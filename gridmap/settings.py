@@ -14,7 +14,6 @@ from pathlib import Path
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-
 BASEMAPS = {
     "none": "",
     "tianditu": " ".join(
@@ -30,7 +29,9 @@ BASEMAPS = {
 """Where the tiles of each basemap are, in Web Mercator, the lowest layer first. One host of each:
 a page may load pictures from it and from no other."""
 
-_TILES = re.compile(r"(https?://[\w.-]+(:\d+)?|\[[\da-fA-F:]+\](:\d+)?)?/[\w.~:/?&=%{}@+-]*")
+_TILES = re.compile(
+    r"(https?://([\w.-]+|\[[\da-f:]+\])(:\d+)?)?/(?!/)[\w.~:/?&=%{}@+-]*", re.ASCII | re.IGNORECASE
+)
 _PLACES = {"{z}", "{x}", "{y}"}
 
 
@@ -184,11 +185,10 @@ class Settings(BaseSettings):
     @classmethod
     def _tiles(cls, url: str | None, info: ValidationInfo) -> str | None:
         """Refuse an address that has no place for a tile, or could say more than where it is."""
-        if url is None:
-            if info.data.get("basemap") == "xyz":
-                raise ValueError("xyz needs the address of its tiles, with {z}, {x} and {y}")
-            return None
-        for one in url.split():
+        layers = (url or "").split()
+        if not layers and (url is not None or info.data.get("basemap") == "xyz"):
+            raise ValueError("the address of the tiles is missing, with {z}, {x} and {y}")
+        for one in layers:
             places = set(re.findall(r"\{[^}]*\}?", one))
             if not _TILES.fullmatch(one):
                 raise ValueError(f"{one[:80]!r} is no address: http://host/… or /…")
@@ -202,7 +202,7 @@ class Settings(BaseSettings):
         """Refuse to ask a provider without the key that it asks for."""
         tiles = info.data.get("basemap_url") or BASEMAPS.get(info.data.get("basemap", ""), "")
         if key is None and "{key}" in tiles:
-            raise ValueError(f"{info.data['basemap']} needs a key")
+            raise ValueError(f"{info.data.get('basemap')} needs a key")
         return key
 
     @field_validator("grid_households_high")

@@ -407,9 +407,9 @@ def page(
     str
         A whole document.
     """
-    scripts, config = SCRIPTS, parts.config
+    scripts = (*SCRIPTS, "basemap") if basemap else SCRIPTS
+    config = parts.config
     if basemap:
-        scripts = (*SCRIPTS, "basemap")
         config = config | {"basemap": basemap, "messages": spoken(parts.language, scripts)}
     header = parts.header
     if nonce:
