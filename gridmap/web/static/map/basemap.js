@@ -65,18 +65,18 @@
     setTimeout(() => say("basemap", ""), TOLD_MS);
   }
 
-  function wait() {
+  function wait(ms) {
     clearTimeout(timer);
-    timer = setTimeout(giveUp, WAIT_MS);
+    timer = setTimeout(giveUp, ms);
   }
 
   function build({ tiles, zoom, by, shifted: isShifted }) {
     const Kind = isShifted ? Shifted : L.TileLayer;
     const layers = tiles.map((url) => new Kind(url, { maxNativeZoom: zoom, maxZoom: 19, updateWhenZooming: false }));
     [lowest] = layers;
-    lowest.on("loading", wait);
+    lowest.on("loading", () => wait(WAIT_MS));
     lowest.on("tileload", () => clearTimeout(timer));
-    lowest.on("load", giveUp); // all that were asked for have come, or failed
+    lowest.on("load", () => wait(0)); // all have come, or failed; Leaflet still needs the layer
     group = L.layerGroup(layers);
     group.on("add", () => { state.ground = true; signature.hidden = !by; say("basemap", ""); changed(); });
     group.on("remove", () => { clearTimeout(timer); state.ground = false; signature.hidden = true; changed(); });
