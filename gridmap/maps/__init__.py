@@ -76,7 +76,8 @@ VECTOR_GRID = "Leaflet.VectorGrid.bundled.min.js"
 SCRIPTS = ("words", "units", "details", "panel", "start")
 """Of `web/static/map`, in the order in which they run."""
 
-CARRIED_SCRIPTS = ("words", "units", "details", "carried", "panel", "start")
+_AFTER = SCRIPTS.index("details") + 1
+CARRIED_SCRIPTS = (*SCRIPTS[:_AFTER], "carried", *SCRIPTS[_AFTER:])
 """The same of a map that is one file, with what stands there for the server."""
 
 SPEAKING = (*CARRIED_SCRIPTS, "basemap")

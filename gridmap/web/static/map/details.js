@@ -188,6 +188,6 @@
 
   Object.assign(gridmap, {
     detail: (name) => new Switch(name), styles: STYLES, popups: POPUPS,
-    unpack, buildingLens, draw, loading, tell, card, showDetails,
+    BUILDINGS, unpack, buildingLens, draw, loading, tell, card, showDetails,
   });
 })();
