@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+    from gridmap.jobs.past_days import Frozen
+
     Progress = Callable[[str, float], None]
     Window = tuple[float, float, float, float]
 
@@ -60,6 +62,7 @@ def map_parts(
     as_of: dt.date,
     details: Collection[str] | None = None,
     rows: bool = True,
+    frozen: Frozen | None = None,
 ) -> maps.MapParts:
     """Compose the map of the stored district, or of what a scope sees of it.
 
@@ -75,6 +78,8 @@ def map_parts(
         Which of `maps.DETAILS` the page asks the server for; None for all.
     rows
         Whether the rows behind a figure can be listed.
+    frozen
+        Which days there are to choose, and the figures of those that were chosen.
 
     Returns
     -------
@@ -89,7 +94,7 @@ def map_parts(
         See `store.transaction`.
     """
     with store.transaction(engine, snapshot=True) as conn:
-        return _parts(conn, language, as_of, None, details, rows=rows)
+        return _parts(conn, language, as_of, None, details, rows=rows, frozen=frozen)
 
 
 def _parts(
@@ -100,16 +105,20 @@ def _parts(
     details: Collection[str] | None = None,
     *,
     rows: bool = True,
+    frozen: Frozen | None = None,
 ) -> maps.MapParts:
     """Compose the map from what a transaction sees."""
     units = {level: store.read_units(conn, level, as_of=as_of) for level in DIVISION_LEVELS}
     shown = {lens.measure.partition(".")[0] for lens in maps.LENSES}
-    rates = stored_rates(conn, lenses=shown)
+    known = frozen.rates if frozen else None
+    rates = stored_rates(conn, lenses=shown) if known is None else known
     runs = {run["subject"]: run["as_of"].isoformat() for run in store.read_runs(conn)}
     synthetic = store.has_synthetic(conn)
-    stale = is_stale(conn)
+    stale = known is None and is_stale(conn)
     if all(level.empty for level in units.values()):
         raise UnitNotFound("the store has no district; import one, or run `gridmap demo`")
+    if known is not None:  # what cameras saw is not frozen: it has no figures of that day
+        runs = {"org": as_of.isoformat()}
     dates = {
         lens.measure: runs.get("camera" if lens.measure.startswith("camera.") else "org")
         for lens in maps.LENSES
@@ -124,6 +133,8 @@ def _parts(
         packed=packed,
         details=details,
         rows=rows,
+        before=frozen.before if frozen else None,
+        days=frozen.shown.told() if frozen else None,
     )
 
 

@@ -86,6 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             jobs.require_guarded(logins.app, host=chosen.host, secret=chosen.secret)
             app.state.logins = logins
             app.state.engine = logins.app
+            app.state.past = jobs.Past(logins.app)
             open_doors(app, credentials.signing_secret(chosen.secret, chosen.data_dir))
             app.state.uploads = folder
             current_default_thread_limiter().total_tokens = THREADS

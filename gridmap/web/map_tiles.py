@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import time
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from gridmap import jobs
 from gridmap.model import Right
 from gridmap.web.access import NEEDED, Asker, Store
+from gridmap.web.bodies import Day
 from gridmap.web.fresh import Fresh
 
 if TYPE_CHECKING:
@@ -99,6 +101,8 @@ async def map_tile(
     column: Annotated[int, Path(ge=0, lt=2**30)],
     row: Annotated[int, Path(ge=0, lt=2**30)],
     lens: Annotated[str, Query(max_length=64)] = "",
+    day: Day | None = None,
+    before: Day | None = None,
 ) -> Response:
     """Give a tile of the map, of all that the one who asks may see of it."""
     names = tuple(layers.split(","))
@@ -111,21 +115,21 @@ async def map_tile(
     if version is None:
         version = await run_in_threadpool(_asked, tiles, request.app.state.engine)
     lens = lens if "building" in names else ""
+    draw = partial(jobs.map_tile, version=version, whole=asker.whole)
+    if day or before:
+        past: jobs.Past = request.app.state.past
+        now = dt.date.today()
+        shown = await run_in_threadpool(past.shown, now=now, day=day, before=before)
+        if not shown.plain:
+            version = f"{version}-{shown.tag}-{now:%Y%m%d}"
+            draw = partial(jobs.past_tile, past=past, shown=shown, now=now, scope=asker)
     fresh = Fresh.of(request, asker, dt.date.today())
     if fresh.known == version:
         return fresh.unchanged(version)
     key = (asker.spans, asker.whole, version, layers, lens, zoom, column, row)
     tile = tiles.get(key)
     if tile is None:
-        tile = await run_in_threadpool(
-            jobs.map_tile,
-            store,
-            names,
-            lens,
-            (zoom, column, row),
-            version=version,
-            whole=asker.whole,
-        )
+        tile = await run_in_threadpool(draw, store, names, lens, (zoom, column, row))
         tiles.keep(key, tile)
     headers = {**fresh.headers(version), "Vary": "Authorization, Cookie, Accept-Encoding"}
     headers |= {"Tile-Features": str(tile.features), "Tile-Dropped": str(tile.dropped)}
