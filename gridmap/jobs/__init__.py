@@ -216,7 +216,6 @@ _MODULES = {
     "number_grids": "numbers",
     **dict.fromkeys(
         (
-            "PAST_LAYERS",
             "QUESTIONS",
             "Question",
             "overview_of",
