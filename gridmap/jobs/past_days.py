@@ -29,7 +29,7 @@ from gridmap.model import COVERED
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy import Connection, Engine
 
@@ -174,7 +174,7 @@ class Past:
         self._engine = engine
         self._frames: LRUCache[tuple[int, str], pd.DataFrame | None] = LRUCache(FRAMES_KEPT)
         self._sums: LRUCache[int, dict[str, pd.DataFrame]] = LRUCache(SUMS_KEPT)
-        self._lock = Lock()
+        self._lock, self._reading = Lock(), Lock()
 
     def stops(self) -> tuple[Stop, ...]:
         """Return the days of which answers are frozen, ascending."""
@@ -228,16 +228,26 @@ class Past:
         DataFrame or None
             As `trend.unpacked`, texts as categories; None where the lens was not answered.
         """
-        key = (stop.number, lens)
+        return self._once(self._frames, (stop.number, lens), lambda: self._read(stop, lens))
+
+    def _once(self, kept: LRUCache[Any, Any], key: object, read: Callable[[], Any]) -> Any:
+        """Return what is kept, or read it: all tiles of a view ask for the same at once."""
         with self._lock:
-            if key in self._frames:
-                return self._frames[key]
+            if key in kept:
+                return kept[key]
+        with self._reading:
+            with self._lock:
+                if key in kept:
+                    return kept[key]
+            found = read()
+            with self._lock:
+                kept[key] = found
+        return found
+
+    def _read(self, stop: Stop, lens: str) -> pd.DataFrame | None:
         with store.transaction(self._engine) as conn:
             data = store.read_frozen(conn, stop.label, lens)
-        frame = None if data is None else _lean(trend.unpacked(data))
-        with self._lock:
-            self._frames[key] = frame
-        return frame
+        return None if data is None else _lean(trend.unpacked(data))
 
     def sums(self, stop: Stop) -> dict[str, pd.DataFrame]:
         """Return what the targets of each lens that the map asks add up to, by unit.
@@ -252,19 +262,19 @@ class Past:
         dict
             Lens -> `org_coverage.frozen_sums`, of those that were answered.
         """
-        with self._lock:
-            if stop.number in self._sums:
-                return self._sums[stop.number]
+        found: dict[str, pd.DataFrame] = self._once(
+            self._sums, stop.number, lambda: self._summed(stop)
+        )
+        return found
+
+    def _summed(self, stop: Stop) -> dict[str, pd.DataFrame]:
         with store.transaction(self._engine) as conn:
             frozen = {lens: store.read_frozen(conn, stop.label, lens) for lens in LENSES_SHOWN}
-        found = {
+        return {
             lens: org_coverage.frozen_sums(trend.unpacked(data))
             for lens, data in frozen.items()
             if data is not None
         }
-        with self._lock:
-            self._sums[stop.number] = found
-        return found
 
 
 def _lean(frame: pd.DataFrame) -> pd.DataFrame:

@@ -133,7 +133,7 @@
 
   function changeKey(units) {
     const { colours, breaks: [some, much] } = gridmap.config.changes;
-    const labels = [`−${much} ${t("and less")}`, `−${much} … −${some}`, `−${some} … +${some}`, `+${some} … +${much}`, `+${much} ${t("and more")}`];
+    const labels = [`−${much} ${t("and less")}`, `−${much} ${t("to")} −${some}`, `−${some} ${t("to")} +${some}`, `+${some} ${t("to")} +${much}`, `+${much} ${t("and more")}`];
     const counts = Array(colours.length).fill(0);
     let none = 0;
     for (const unit of units) {

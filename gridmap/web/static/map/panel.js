@@ -147,7 +147,7 @@
       .map((p) => ({ p, rate: rateOf(p, state.measure) })).filter((one) => one.rate)
       .map((one) => ({ ...one, missing: one.rate.total - one.rate.covered }))
       .sort((a, b) => b.missing - a.missing).slice(0, 10);
-    fill("blank", ...units.map(({ p, missing }) => el("li", {}, el("button", { onclick: () => go(p.code) },
+    fill("blank", gridmap.nothing() ? el("li", { class: "small" }, gridmap.nothing()) : null, ...units.map(({ p, missing }) => el("li", {}, el("button", { onclick: () => go(p.code) },
       el("span", {}, p.name, el("br"), el("span", { class: "small" }, crumbs(p.code.slice(0, 12)))),
       el("span", { class: "many" }, amount(missing, lens().unit))))));
   }

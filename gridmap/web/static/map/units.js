@@ -101,8 +101,8 @@
       const close = gridmap.map.getZoom() >= DETAIL_ZOOM;
       this.node.replaceChildren(el("strong", {}, t(lens().label)), ...(gridmap.compared() ? gridmap.changeKey(levels[state.level] ? levels[state.level].getLayers() : []) : this.classes()),
         ...(close ? (gridmap.compared() && gridmap.buildingLens() ? gridmap.changeSymbols() : this.symbols()) : []),
-        ...(gridmap.nothing() ? [el("div", { class: "small" }, gridmap.nothing())] : []),
-        el("div", { class: "small" }, `${t("As of")} ${lens().as_of || "–"}`),
+        ...(gridmap.nothing() ? [el("div", { class: "told" }, gridmap.nothing())] : []),
+        ...(lens().as_of || !gridmap.past() ? [el("div", { class: "small" }, `${t("As of")} ${lens().as_of || "–"}`)] : []),
         ...(lens().note ? [el("div", { class: "small" }, t(lens().note))] : []));
     },
 
