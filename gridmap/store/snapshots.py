@@ -115,13 +115,9 @@ def read_frozen_days(conn: Connection) -> list[tuple[int, str, dt.date]]:
     """
     s, part = t.snapshot.c, t.snapshot_lens.c
     answered = sa.exists().where(part.snapshot_id == s.id)
-    query = (
-        sa.select(s.id, s.label, s.as_of)
-        .distinct(s.as_of)
-        .where(answered)
-        .order_by(s.as_of, s.id.desc())
-    )
-    return [(row.id, row.label, row.as_of) for row in conn.execute(query)]
+    query = sa.select(s.id, s.label, s.as_of).where(answered).order_by(s.id)
+    last = {row.as_of: (row.id, row.label, row.as_of) for row in conn.execute(query)}
+    return [last[day] for day in sorted(last)]
 
 
 def read_frozen(conn: Connection, label: str, lens: str) -> bytes | None:
