@@ -73,6 +73,34 @@ class _Side(NamedTuple):
     weights: dict[str, Floats]
 
 
+def became(before: str | None, after: str | None) -> str | None:
+    """Return what became of one target between two days.
+
+    Parameters
+    ----------
+    before, after
+        Its status on either day, of `model.COVERED` or any other; None where it was not there or
+        not asked about.
+
+    Returns
+    -------
+    str or None
+        ``gained``, ``lost``, ``covered`` or ``uncovered`` (both times); None where either day has
+        no answer.
+
+    Examples
+    --------
+    >>> became("neighbour", "joint"), became("own", "joint"), became(None, "own")
+    ('gained', 'covered', None)
+    """
+    if before is None or after is None:
+        return None
+    was, now = before in COVERED, after in COVERED
+    if was == now:
+        return "covered" if now else "uncovered"
+    return "gained" if now else "lost"
+
+
 def status_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Return the targets whose coverage is not what it was, with what it was and is.
 

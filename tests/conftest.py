@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from browser_fixtures import chromium, watch  # noqa: F401  fixtures of every folder
 from sqlalchemy.engine import make_url
-from toy_town import DEMO_DAY, TOY_DAY, import_services, import_toy, served
+from toy_town import DEMO_DAY, TOY_DAY, import_services, import_toy, let_time_pass, served
 
 from gridmap import cluster, jobs, store
 
@@ -146,6 +146,16 @@ def toy(toy_url):
 
 
 @pytest.fixture(scope="session")
+def past_url(new_database, toy_template) -> str:
+    """A toy town that changed and was computed again, only for tests that read."""
+    url = new_database(toy_template)
+    engine = store.connect(url)
+    let_time_pass(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture(scope="session")
 def demo_url(new_database) -> str:
     """The whole demo district, built once for all tests that need it."""
     url = new_database()
@@ -164,6 +174,12 @@ def toy_site(toy_url) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def serviced_site(new_database, serviced_template) -> Iterator[str]:
     with served(new_database(serviced_template)) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def past_site(past_url) -> Iterator[str]:
+    with served(past_url) as site:
         yield site
 
 

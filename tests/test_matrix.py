@@ -46,6 +46,11 @@ MATRIX: dict[str, tuple[str, Right | None, str]] = {
     "/api/v1/coverage/{code}/losses": (UNIT, Right.CAMERAS, "limit=1000"),
     "/api/v1/coverage/{code}/law": (UNIT, Right.CAMERAS, "limit=1000"),
     "/api/v1/coverage/{code}/targets": (UNIT, Right.ROWS, "lens=party_group&limit=1000"),
+    "/api/v1/coverage/{code}/frozen": (
+        UNIT,
+        Right.ROWS,
+        "lens=party_group&as_of=2026-06-01&limit=1000",
+    ),
     "/api/v1/coverage/{code}/blank-spots": (UNIT, None, "lens=party_group&limit=1000"),
     "/api/v1/coverage/{code}/matters": (UNIT, Right.ROWS, "as_of=2026-06-01&limit=1000"),
     "/api/v1/evidence": (TARGET, Right.ROWS, "lens=party_group&target="),

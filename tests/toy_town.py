@@ -15,7 +15,8 @@ import pytest
 import uvicorn
 from accounts_fixtures import cookie_of, settings_of
 
-from gridmap import jobs
+from gridmap import jobs, store
+from gridmap.jobs.edits import ChangeSet, Edit
 from gridmap.web import create_app
 
 if TYPE_CHECKING:
@@ -81,6 +82,31 @@ def import_services(engine, effective=dt.date(2026, 1, 1)):
             source_crs=METRIC,
             commit=True,
         )
+
+
+LATER_DAY = dt.date(2026, 8, 1)
+"""The day of the figures of a toy town that changed, see `let_time_pass`."""
+
+
+def let_time_pass(engine):
+    """Change the computed toy town on 2026-07-01, and compute it a month later.
+
+    Building T1 loses its Party group, T2 is demolished, T7 gets one: 3 of 7 buildings (60 of 280
+    households) become 2 of 6 (100 of 260). Frozen are 2026-03-31, 2026-06-01 and 2026-06-30.
+    """
+    ended = ("G1/party_group/T1", "G2/party_group/T2")
+    begun = (("B1", "party_branch", "990101001002002"), ("G4", "party_group", "T7"))
+    with store.transaction(engine) as conn:
+        batch = store.read_last_batches(conn, ("duty", "building"))
+    edits = [Edit("duty", "end", code, version=batch["duty"]) for code in ended]
+    edits.append(Edit("building", "end", "T2", version=batch["building"]))
+    for holder, service, target in begun:
+        names = ("holder_code", "service", "target_code", "mode")
+        fields = dict(zip(names, (holder, service, target, "own"), strict=True))
+        edits.append(Edit("duty", "create", f"{holder}/{service}/{target}", fields=fields))
+    answer, _ = jobs.change(engine, ChangeSet(tuple(edits), "toy", "li", dt.date(2026, 7, 1)))
+    assert answer["batches"], answer
+    jobs.refresh_org_coverage(engine, as_of=LATER_DAY, full=True)
 
 
 def shared_data(name: str) -> Path:

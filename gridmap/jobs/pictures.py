@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from sqlalchemy import Connection, Engine
 
+    from gridmap.jobs.past_days import Frozen
+
     Window = tuple[float, float, float, float]
 
 FEATURE_LIMIT = 15_000
@@ -52,6 +54,7 @@ def map_parts(
     as_of: dt.date,
     details: Collection[str] | None = None,
     rows: bool = True,
+    frozen: Frozen | None = None,
 ) -> maps.MapParts:
     """Compose the map of the stored district, or of what a scope sees of it.
 
@@ -67,6 +70,8 @@ def map_parts(
         Which of `maps.DETAILS` the page asks the server for; None for all.
     rows
         Whether the rows behind a figure can be listed.
+    frozen
+        Which days there are to choose, and the figures of those that were chosen.
 
     Returns
     -------
@@ -81,7 +86,9 @@ def map_parts(
         See `store.transaction`.
     """
     with store.transaction(engine, snapshot=True) as conn:
-        return composed(conn, language=language, as_of=as_of, details=details, rows=rows)
+        return composed(
+            conn, language=language, as_of=as_of, details=details, rows=rows, frozen=frozen
+        )
 
 
 def composed(
@@ -93,6 +100,7 @@ def composed(
     carried: maps.Carried | None = None,
     details: Collection[str] | None = None,
     rows: bool = True,
+    frozen: Frozen | None = None,
 ) -> maps.MapParts:
     """Compose the map from what a transaction sees.
 
@@ -112,6 +120,8 @@ def composed(
         Which of `maps.DETAILS` the page asks the server for; None for all.
     rows
         Whether the rows behind a figure can be listed.
+    frozen
+        The answers of a past day, and of another to compare with; None for the present ones.
 
     Returns
     -------
@@ -127,14 +137,17 @@ def composed(
         level: store.read_units(conn, level, as_of=as_of, within=unit) for level in DIVISION_LEVELS
     }
     shown = {lens.measure.partition(".")[0] for lens in maps.LENSES}
-    rates = stored_rates(conn, lenses=shown)
+    known = frozen.rates if frozen else None
+    rates = stored_rates(conn, lenses=shown) if known is None else known
     runs = {run["subject"]: run["as_of"].isoformat() for run in store.read_runs(conn)}
     synthetic = store.has_synthetic(conn)
-    stale = is_stale(conn)
+    stale = known is None and is_stale(conn)
     if all(level.empty for level in units.values()):
         if unit:
             raise UnitNotFound(f"no unit has the code {unit[:20]!r} on {as_of}")
         raise UnitNotFound("the store has no district; import one, or run `gridmap demo`")
+    if known is not None:  # what cameras saw is not frozen: it has no figures of that day
+        runs = {"org": as_of.isoformat()}
     dates = {
         lens.measure: runs.get("camera" if lens.measure.startswith("camera.") else "org")
         for lens in maps.LENSES
@@ -149,6 +162,8 @@ def composed(
         carried=carried,
         details=details,
         rows=rows,
+        before=frozen.before if frozen else None,
+        days=frozen.shown.told() if frozen else None,
     )
 
 

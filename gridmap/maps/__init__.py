@@ -31,7 +31,7 @@ from jinja2.utils import htmlsafe_json_dumps
 
 from gridmap.language import catalogue, translate
 from gridmap.maps.carried import MADE, Carried, packed_answers
-from gridmap.maps.lenses import LENSES, Lens
+from gridmap.maps.lenses import CHANGE_BREAKS_PP, CHANGE_CLASSES, LENSES, Lens
 from gridmap.maps.packing import PACK_SCALE, feature_collection, json_value, pack
 from gridmap.model import CODE_LENGTH, DIVISION_LEVELS, Level
 
@@ -73,7 +73,7 @@ FINDER = WEB / "static" / "finder.js"
 
 VECTOR_GRID = "Leaflet.VectorGrid.bundled.min.js"
 
-SCRIPTS = ("words", "units", "details", "panel", "start")
+SCRIPTS = ("words", "units", "details", "panel", "days", "start")
 """Of `web/static/map`, in the order in which they run."""
 
 _AFTER = SCRIPTS.index("details") + 1
@@ -218,6 +218,8 @@ def district_map(
     carried: Carried | None = None,
     details: Collection[str] | None = None,
     rows: bool = True,
+    before: pd.DataFrame | None = None,
+    days: Mapping[str, Any] | None = None,
 ) -> MapParts:
     """Compose the district's map, or that of the part of it that somebody sees.
 
@@ -242,6 +244,10 @@ def district_map(
         Which of `DETAILS` it asks for; None for all.
     rows
         Whether the rows behind a figure can be listed.
+    before
+        Rates of an earlier day to compare with, as ``rates``.
+    days
+        Which days there are and which are shown; None where there is no choice.
 
     Returns
     -------
@@ -255,10 +261,11 @@ def district_map(
     # Who sees one street only has no district: the map is of the highest units there are.
     district = next(units[level] for level in DIVISION_LEVELS if len(units.get(level, ())))
     by_unit = _rates_by_unit(rates)
+    then = None if before is None else _rates_by_unit(before)
     west, south, east, north = (float(v) for v in district.total_bounds)
     drawn = _blank_map(district)
     layers = {
-        str(level): _level_layer(units[level], by_unit, translate(label, language), level)
+        str(level): _level_layer(units[level], by_unit, then, translate(label, language), level)
         for level, label in _LEVEL_LABELS.items()
         if level in units and not units[level].empty
     }
@@ -279,9 +286,11 @@ def district_map(
         "messages": spoken(language, CARRIED_SCRIPTS if carried else SCRIPTS),
         "lenses": [{**asdict(lens), "as_of": dates.get(lens.measure)} for lens in LENSES],
         "bounds": [west, south, east, north],
-        "district": _properties(district.index[0], district["name"].iloc[0], by_unit),
+        "district": _properties(district.index[0], district["name"].iloc[0], by_unit, then),
         "packed": carried and carried.details,
         "rows": rows,
+        "days": days,
+        "changes": {"colours": CHANGE_CLASSES, "breaks": CHANGE_BREAKS_PP},
     } | (_carried_config(carried) if carried else {})
     names = [*(carried.above["name"] if carried else ()), " · ".join(district["name"].astype(str))]
     return MapParts(
@@ -338,10 +347,14 @@ def _short(value: float) -> float:
 
 
 def _properties(
-    code: str, name: str, by_unit: Mapping[str, dict[str, list[float]]]
+    code: str,
+    name: str,
+    by_unit: Mapping[str, dict[str, list[float]]],
+    then: Mapping[str, dict[str, list[float]]] | None,
 ) -> dict[str, Any]:
     """Return what a unit tells."""
-    return {"code": code, "name": name, "rates": _rates_in_order(by_unit.get(code, {}))}
+    told = {"code": code, "name": name, "rates": _rates_in_order(by_unit.get(code, {}))}
+    return told if then is None else told | {"before": _rates_in_order(then.get(code, {}))}
 
 
 def _rates_in_order(known: Mapping[str, list[float]]) -> list[Any]:
@@ -352,6 +365,7 @@ def _rates_in_order(known: Mapping[str, list[float]]) -> list[Any]:
 def _level_layer(
     units: gpd.GeoDataFrame,
     by_unit: Mapping[str, dict[str, list[float]]],
+    then: Mapping[str, dict[str, list[float]]] | None,
     label: str,
     level: Level,
 ) -> UnitLayer:
@@ -359,6 +373,9 @@ def _level_layer(
     thin = units[["name"]].set_geometry(simplified(units.geometry.to_numpy()), crs=units.crs)
     packed = pack(thin, ("name",), kind="Polygon", scale=10**BORDER_DECIMALS)
     packed["columns"]["rates"] = [_rates_in_order(by_unit.get(code, {})) for code in units.index]
+    if then is not None:
+        columns = packed["columns"]
+        columns["before"] = [_rates_in_order(then.get(code, {})) for code in units.index]
     return UnitLayer(packed, label, show=level is Level.STREET)
 
 
@@ -425,6 +442,7 @@ def page(
         language=parts.language,
         other="en" if parts.language == "zh" else "zh",
         places=places,
+        days=parts.config["days"],
         synthetic=parts.synthetic,
         stale=parts.stale,
         made=[(MADE[name], text) for name, text in (parts.made or {}).items()],

@@ -17,6 +17,15 @@ _MISSING = "Grids where most is missing"
 _TENTHS = (0.05, 0.1, 0.2, 0.4)
 
 
+CHANGE_CLASSES = ("#b35806", "#f1a340", "#f7f7f7", "#998ec3", "#542788")
+"""What became of a share between two days: PuOr, safe for the colour-blind; a loss is orange, the
+middle is as good as none (web.md 5.6)."""
+
+CHANGE_BREAKS_PP = (0.5, 5.0)
+"""Percentage points from which a change is one, and a great one. Own choice: half a point of a
+community of 60 buildings is less than a building."""
+
+
 @dataclass(frozen=True)
 class Lens:
     """One question the map can answer: a rate, its classes and colours (dark = look here).

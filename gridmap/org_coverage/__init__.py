@@ -9,6 +9,7 @@ Inside, each module imports only those before it: ``rates``, ``status``, ``spots
 
 from gridmap.org_coverage.rates import (
     PLURALS,
+    frozen_sums,
     lens_rates,
     line_above,
     party_rates,
@@ -41,6 +42,7 @@ __all__ = [
     "asked",
     "blank_spots",
     "field_links",
+    "frozen_sums",
     "holding",
     "host_links",
     "judged",

@@ -18,6 +18,8 @@ from gridmap.model import CODE_LENGTH, COVERED, DIVISION_LEVELS, Rate, require_c
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from gridmap.model import Lens
 
 
@@ -137,6 +139,25 @@ def unit_rows(targets: pd.DataFrame, statuses: pd.DataFrame) -> pd.DataFrame:
     -----
     Rule: ``neighbour`` is not covered. Cost O(n log n).
     """
+    sums, unit = _summed(targets, statuses)
+    by_code = np.argsort(targets.index.to_numpy(dtype=object), kind="stable")
+    order = by_code[np.argsort(unit[by_code], kind="stable")]
+    ends = sums["targets"].cumsum().to_numpy()
+    rows = statuses.assign(target_code=statuses.index).iloc[order]
+    for name, column in _LISTS.items():
+        cells = rows[column].tolist()
+        sums[name] = pd.Series(
+            [cells[end - size : end] for end, size in zip(ends, sums["targets"], strict=True)],
+            index=sums.index,
+            dtype=object,
+        )
+    return sums
+
+
+def _summed(
+    targets: pd.DataFrame, statuses: pd.DataFrame
+) -> tuple[pd.DataFrame, NDArray[np.object_]]:
+    """Return what the targets of each unit add up to, and the unit of each target."""
     require_columns(targets, ["unit_code", "household_count", "floor_area_m2"], "targets")
     require_columns(statuses, ["status", "parts"], "statuses")
     if not targets.index.equals(statuses.index):
@@ -159,17 +180,43 @@ def unit_rows(targets: pd.DataFrame, statuses: pd.DataFrame) -> pd.DataFrame:
     sums = sums.assign(
         **{name: sums[name].round(2) for name in ("floor_area", "floor_area_covered")}
     )
-    by_code = np.argsort(targets.index.to_numpy(dtype=object), kind="stable")
-    order = by_code[np.argsort(unit[by_code], kind="stable")]
-    ends = sums["targets"].cumsum().to_numpy()
-    rows = statuses.assign(target_code=statuses.index).iloc[order]
-    for name, column in _LISTS.items():
-        cells = rows[column].tolist()
-        sums[name] = pd.Series(
-            [cells[end - size : end] for end, size in zip(ends, sums["targets"], strict=True)],
-            index=sums.index,
-            dtype=object,
-        )
+    return sums, unit
+
+
+def frozen_sums(frozen: pd.DataFrame) -> pd.DataFrame:
+    """Return what the targets of a frozen answer add up to, by unit.
+
+    Parameters
+    ----------
+    frozen
+        Index: target code; columns status, unit_code (None: in none), household_count and
+        floor_area_m2 (null: unknown, counts as none), as `trend.unpacked` gives them.
+
+    Returns
+    -------
+    DataFrame
+        Index ``unit_code``, an empty text for none, ascending; the sums of `unit_rows`, for
+        `rolled_up`.
+
+    Raises
+    ------
+    FrameError
+        A column is missing or the index has duplicates.
+
+    Notes
+    -----
+    Rule: a snapshot does not keep how many parts of a target are covered: ``parts_covered`` is 0,
+    and the figure made of it says nothing. Cost O(n log n).
+
+    Examples
+    --------
+    >>> frozen = pd.DataFrame({"status": ["own", "uncovered"], "unit_code": "500108001001001",
+    ...     "household_count": [9, 3], "floor_area_m2": 50.0}, index=["a", "b"])
+    >>> frozen_sums(frozen)[["targets", "covered", "households_covered"]].to_dict("records")
+    [{'targets': 2, 'covered': 1, 'households_covered': 9.0}]
+    """
+    require_columns(frozen, ["status"], "frozen")
+    sums, _ = _summed(frozen, frozen[["status"]].assign(parts=0))
     return sums
 
 

@@ -9,7 +9,8 @@ Driver errors are translated once, in `transaction`; their text never leaves thi
 Inside, each module imports only those before it: ``conditions``, ``rows``, ``guards``,
 ``scopes``, ``schema``, ``layers``, ``duties``, ``results``, ``snapshots``, ``accounts``, ``audit``,
 ``origins``, ``position``, ``surroundings``, ``expressions``, ``filters``, ``items``, ``tiles``,
-``transfer``, ``batches``, ``changes``, ``entries``, ``edits``, ``work``, ``server``.
+``past_tiles``, ``transfer``, ``batches``, ``changes``, ``entries``, ``edits``, ``work``,
+``server``.
 """
 
 from gridmap.store.accounts import (
@@ -137,6 +138,12 @@ from gridmap.store.origins import (
     read_sources,
     read_version,
 )
+from gridmap.store.past_tiles import (
+    PAST_LAYERS,
+    read_past_tile,
+    read_standing,
+    read_unit_statuses,
+)
 from gridmap.store.position import locate
 from gridmap.store.results import (
     has_answers,
@@ -169,6 +176,7 @@ from gridmap.store.scopes import read_scope_key, role_of
 from gridmap.store.server import read_server, read_unguarded
 from gridmap.store.snapshots import (
     read_frozen,
+    read_frozen_days,
     read_quarters,
     read_snapshots,
     write_snapshot,
@@ -205,6 +213,7 @@ __all__ = [
     "KINDS",
     "MAX_FEATURES",
     "MIGRATIONS",
+    "PAST_LAYERS",
     "READING_ROLES",
     "TILE_MARGIN",
     "UNIT",
@@ -275,6 +284,7 @@ __all__ = [
     "read_first_days",
     "read_foreign_account",
     "read_frozen",
+    "read_frozen_days",
     "read_grid_coverage",
     "read_grid_rows",
     "read_ground",
@@ -301,6 +311,7 @@ __all__ = [
     "read_middles",
     "read_newest",
     "read_parents",
+    "read_past_tile",
     "read_periods",
     "read_places",
     "read_projects",
@@ -316,6 +327,7 @@ __all__ = [
     "read_shapes",
     "read_snapshots",
     "read_sources",
+    "read_standing",
     "read_statuses",
     "read_tile",
     "read_titles",
@@ -325,6 +337,7 @@ __all__ = [
     "read_unguarded",
     "read_unit_coverage",
     "read_unit_rates",
+    "read_unit_statuses",
     "read_units",
     "read_version",
     "read_views",

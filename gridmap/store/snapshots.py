@@ -100,6 +100,26 @@ def read_quarters(conn: Connection) -> list[tuple[str, dt.date]]:
     return [(row.label, row.as_of) for row in conn.execute(query.order_by(s.as_of, s.id))]
 
 
+def read_frozen_days(conn: Connection) -> list[tuple[int, str, dt.date]]:
+    """Read which days have frozen answers, each by the snapshot of it that was made last.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+
+    Returns
+    -------
+    list of (id, label, as_of)
+        The oldest day first; snapshots without any answer are none.
+    """
+    s, part = t.snapshot.c, t.snapshot_lens.c
+    answered = sa.exists().where(part.snapshot_id == s.id)
+    query = sa.select(s.id, s.label, s.as_of).where(answered).order_by(s.id)
+    last = {row.as_of: (row.id, row.label, row.as_of) for row in conn.execute(query)}
+    return [last[day] for day in sorted(last)]
+
+
 def read_frozen(conn: Connection, label: str, lens: str) -> bytes | None:
     """Read the statuses of a lens in a snapshot.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 
 from gridmap import jobs
 from gridmap.errors import InputError
@@ -107,6 +107,21 @@ def targets(
 ) -> dict[str, Any]:
     """List a unit's targets that a lens finds uncovered, and why: the rows behind its rate."""
     return jobs.lens_targets(store, lens, code, limit=limit, as_of=as_of)
+
+
+@router.get("/coverage/{code}/frozen", responses=problems(404), dependencies=[needs(Right.ROWS)])
+def frozen(
+    request: Request,
+    store: Store,
+    asker: Asker,
+    code: Code,
+    lens: LensCode,
+    as_of: Annotated[Day, Query(description="The day; its frozen answers, or the last before it.")],
+    limit: Rows = 100,
+) -> dict[str, Any]:
+    """List a unit's targets that were uncovered when the answers of a day were frozen, and why."""
+    past: jobs.Past = request.app.state.past
+    return jobs.frozen_targets(store, past, as_of, lens, code, limit=limit, scope=asker)
 
 
 @router.get("/coverage/{code}/blank-spots", responses=COMPUTED)

@@ -84,8 +84,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with jobs.service(chosen) as logins, uploads.uploads() as folder:
             jobs.require_guarded(logins.app, host=chosen.host, secret=chosen.secret)
-            app.state.logins = logins
-            app.state.engine = logins.app
+            app.state.logins, app.state.engine = logins, logins.app
+            app.state.past = jobs.Past(logins.app)
             open_doors(app, credentials.signing_secret(chosen.secret, chosen.data_dir))
             app.state.uploads = folder
             current_default_thread_limiter().total_tokens = THREADS

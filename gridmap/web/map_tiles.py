@@ -10,6 +10,7 @@ import datetime as dt
 import gzip
 import re
 import time
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,14 @@ from gridmap.errors import NotFound
 from gridmap.model import Right
 from gridmap.web.access import NEEDED, scope_of, store_of
 from gridmap.web.fresh import Fresh
+from gridmap.web.past_tiles import past_drawing
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from gridmap.store import Tile
+    from gridmap.web.past_tiles import Draw
 
 MVT = "application/vnd.mapbox-vector-tile"
 
@@ -100,7 +103,8 @@ async def map_tile(request: Request) -> Response:
     Parameters
     ----------
     request
-        Path: layers, zoom, column, row; ``lens`` colours buildings.
+        Path: layers, zoom, column, row; ``lens`` colours buildings; of ``day`` and ``before`` see
+        `past_tiles`.
 
     Returns
     -------
@@ -135,6 +139,10 @@ async def map_tile(request: Request) -> Response:
     if version is None:
         version = await run_in_threadpool(_asked, tiles, request.app.state.engine)
     lens = lens if "building" in names else ""
+    draw: Draw = partial(jobs.map_tile, version=version, whole=asker.whole)
+    if {"day", "before"} & request.query_params.keys():
+        tag, draw = await run_in_threadpool(past_drawing, request, asker, draw)
+        version += tag
     fresh = Fresh.of(request, asker, dt.date.today())
     if fresh.known == version:
         return fresh.unchanged(version)
@@ -142,10 +150,7 @@ async def map_tile(request: Request) -> Response:
     tile = tiles.get(key)
     if tile is None:
         store = await store_of(request, asker)
-        place, whole = (zoom, column, row), asker.whole
-        tile = await run_in_threadpool(
-            jobs.map_tile, store, names, lens, place, version=version, whole=whole
-        )
+        tile = await run_in_threadpool(draw, store, names, lens, (zoom, column, row))
         tiles.keep(key, tile)
     headers = {**fresh.headers(version), "Vary": "Authorization, Cookie, Accept-Encoding"}
     headers |= {"Tile-Features": str(tile.features), "Tile-Dropped": str(tile.dropped)}

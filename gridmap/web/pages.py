@@ -14,12 +14,14 @@ from gridmap.errors import UnitNotFound
 from gridmap.model import Right
 from gridmap.web.access import NEEDED, Asker, Store
 from gridmap.web.basemap import basemap_of, origins
+from gridmap.web.bodies import Day
 from gridmap.web.forms import language_of
 from gridmap.web.frame import places_of, remembering
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from gridmap.jobs import Past, Shown
     from gridmap.maps import MapParts
     from gridmap.model import Scope
 
@@ -31,16 +33,26 @@ MAPS_KEPT = 24
 Language = Annotated[str | None, Query(pattern="^(zh|en)$", description="Language of the page.")]
 
 
+OfDay = Annotated[Day | None, Query(description="A day to look at; today where none is given.")]
+Before = Annotated[Day | None, Query(description="An earlier day to compare with.")]
+
+
 @router.get("/", response_class=HTMLResponse)
 def district_map(
-    request: Request, asker: Asker, store: Store, lang: Language = None
+    request: Request,
+    asker: Asker,
+    store: Store,
+    lang: Language = None,
+    day: OfDay = None,
+    before: Before = None,
 ) -> HTMLResponse:
-    """Show the map of the district."""
+    """Show the map of the district, today or on a day of which answers are frozen."""
     language = lang or language_of(request)
     nonce = secrets.token_urlsafe(16)
     basemap = basemap_of(request.app.state.settings)
+    shown = request.app.state.past.shown(now=dt.date.today(), day=day, before=before)
     try:
-        parts = _parts(request, store, asker, language)
+        parts = _parts(request, store, asker, language, shown)
         text = jobs.map_page(parts, nonce=nonce, places=places_of(asker), basemap=basemap)
     except UnitNotFound:
         text = jobs.empty_page(language)
@@ -68,20 +80,30 @@ def metrics(request: Request, asker: Asker) -> PlainTextResponse:
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _parts(request: Request, engine: Engine, asker: Scope, language: str) -> MapParts:
-    """Return the composed map, kept for as long as data and day stay the same.
+def _parts(request: Request, engine: Engine, asker: Scope, language: str, shown: Shown) -> MapParts:
+    """Return the composed map, kept for as long as data and days stay the same.
 
     Maps are kept by what is seen: nobody gets one that was made for other eyes.
     """
     today = dt.date.today()
-    state = (jobs.version(engine), today)
-    mine = (language, asker.spans, asker.rights)
+    state = (jobs.version(engine), today, shown)
+    mine = (language, asker.spans, asker.rights, shown.tag)
     details = [name for name, right in NEEDED.items() if right is None or right in asker.rights]
+    if not shown.plain:
+        details = [name for name in details if name in jobs.PAST_LAYERS]
     rows = Right.ROWS in asker.rights
+    past: Past = request.app.state.past
     parts: MapParts = request.app.state.maps.kept(
         mine,
         state,
-        lambda: jobs.map_parts(engine, language=language, as_of=today, details=details, rows=rows),
+        lambda: jobs.map_parts(
+            engine,
+            language=language,
+            as_of=shown.day.day if shown.day else today,
+            details=details,
+            rows=rows,
+            frozen=jobs.frozen_figures(engine, past, shown, asker),
+        ),
     )
     return parts
 

@@ -44,9 +44,9 @@ const gridmapTiles = (() => {
 
   const Grid = L.VectorGrid.Protobuf.extend({
     async _getVectorTilePromise(place) {
-      const { layers, lens, denied } = this.options;
+      const { layers, lens, days, denied } = this.options;
       const key = `${place.x}:${place.y}:${place.z}`;
-      const url = `/tiles/${layers.join(",")}/${place.z}/${place.x}/${place.y}${lens ? `?lens=${encodeURIComponent(lens)}` : ""}`;
+      const url = `/tiles/${layers.join(",")}/${place.z}/${place.x}/${place.y}?lens=${encodeURIComponent(lens)}${days}`;
       try {
         const response = await fetch(url, { credentials: "same-origin" });
         if (response.status === 401) denied();

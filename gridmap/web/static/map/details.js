@@ -9,7 +9,7 @@
 
   async function fetchDetails(name, bounds, signal) {
     const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
-    const response = await fetch(`/api/v1/features/${name}?bbox=${box.map((v) => v.toFixed(6)).join(",")}`, { signal });
+    const response = await fetch(`/api/v1/features/${name}?bbox=${box.map((v) => v.toFixed(6)).join(",")}${gridmap.past() ? `&as_of=${gridmap.past()}` : ""}`, { signal });
     if (response.status === 401) signInAgain();
     if (!response.ok) throw new Error(String(response.status));
     return response.json();
@@ -51,7 +51,7 @@
     seen: () => ({ stroke: false, fill: true, fillColor: "#7b52ab", fillOpacity: 0.3, interactive: false }),
     camera: () => ({ radius: 4, weight: 1.5, color: "#ffffff", fill: true, fillColor: "#4a2574", fillOpacity: 1 }),
     view: (p) => ({ color: "#4a2574", weight: p.assumed ? 1 : 1.2, dashArray: p.assumed ? "4 3" : null, opacity: 0.7, fill: true, fillColor: "#7b52ab", fillOpacity: 0.22 }),
-    building: (p) => ({ fill: true, ...(BUILDINGS[p.status] || BUILDINGS[buildingLens() ? "none" : "plain"]) }),
+    building: (p) => ({ fill: true, ...(BUILDINGS[gridmap.statusKey(p.status)] || BUILDINGS[buildingLens() ? "none" : "plain"]) }),
   };
 
   /* Buildings by what a lens says of them: uncovered is outlined too, never told by colour alone. */
@@ -134,7 +134,7 @@
       formers.clear();
     };
     grid = layers.length ? gridmapTiles.grid({
-      layers, lens, zoom: DETAIL_ZOOM, styles: STYLES, clicked: tell, below, denied: signInAgain, pane: "details",
+      layers, lens, days: gridmap.tileDays(), zoom: DETAIL_ZOOM, styles: STYLES, clicked: tell, below, denied: signInAgain, pane: "details",
       told: (failed) => say("tiles", failed ? t("The server does not answer. Trying again.") : ""),
     }) : null;
     if (!grid) return void leave();
@@ -165,7 +165,7 @@
       const links = el("ul", { class: "rows" });
       const lens = tile.layer === "building" ? tile.lens : "";
       L.popup({ maxHeight: 420 }).setLatLng(place)
-        .setContent(el("div", {}, POPUPS[tile.layer](hit.properties), links)).openOn(gridmap.map);
+        .setContent(el("div", {}, gridmap.pastCard(tile, hit.properties) || POPUPS[tile.layer](hit.properties), links)).openOn(gridmap.map);
       if (lens) gridmap.evidence(links, () => gridmap.linkRows({ code: lens }, tile.code));
     } catch {
       say("tell", t("The server does not answer. Move the map to try again."));

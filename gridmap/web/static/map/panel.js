@@ -12,7 +12,7 @@
     const rate = rateOf(properties, measure);
     return el("div", { class: "figure" }, el("span", { class: "label" }, t(one.label)),
       el("span", { class: "value" }, rate ? percent(rate.share) : "–"),
-      el("span", { class: "of" }, rate ? `${fraction(rate, one.unit)} · ${one.as_of}` : t("no data")));
+      el("span", { class: "of" }, rate ? `${fraction(rate, one.unit)} · ${one.as_of}` : t("no data")), gridmap.changeLine(properties, measure));
   }
 
   /* The way down to a unit; each step leads there. */
@@ -31,12 +31,18 @@
     fill("unit", trail(code),
       el("h2", {}, `${properties.name} · ${code}`),
       ...gridmap.config.lenses.filter((one) => one.headline || one.measure === state.measure).map((one) => figure(one.measure, properties)),
+      ...(gridmap.past() ? gridmap.pastEvidence(code, rows) : presentEvidence(code, rows, properties)));
+    byId("panel").classList.remove("folded");
+    gridmap.keepAddress(true);
+  }
+
+  function presentEvidence(code, rows, properties) {
+    return [
       gridmap.config.rows ? el("button", { class: "more", onclick: () => evidence(rows, () => uncoveredRows(code)) }, t("List the uncovered buildings")) : null,
       gridmap.config.packed || !rateOf(properties, "camera.open_ground") ? null
         : el("button", { class: "more", onclick: () => evidence(rows, () => blindRows(code)) }, t("List the blind areas")), rows,
-      gridmap.config.packed ? null : everyLens(code));
-    byId("panel").classList.remove("folded");
-    gridmap.keepAddress(true);
+      gridmap.config.packed ? null : everyLens(code),
+    ];
   }
 
   function everyLens(code) {
@@ -98,7 +104,7 @@
   }
 
   async function linkRows(one, target) {
-    const answer = await answered(`/api/v1/evidence?lens=${encodeURIComponent(one.code)}&target=${encodeURIComponent(target)}`);
+    const answer = await answered(`/api/v1/evidence?lens=${encodeURIComponent(one.code)}&target=${encodeURIComponent(target)}${gridmap.past() ? `&as_of=${gridmap.past()}` : ""}`);
     const rows = answer.rows.map((row) => [row, row.holder_name || row.holder_code || row.given_to,
       `${row.begins || "…"} – ${row.ends || "…"} · ${t(REASONS[row.verdict] || row.verdict)}`, ""]);
     return { heading: t("links"), total: rows.length, rows };
@@ -130,7 +136,7 @@
       .map((p) => ({ p, rate: rateOf(p, state.measure) })).filter((one) => one.rate)
       .map((one) => ({ ...one, missing: one.rate.total - one.rate.covered }))
       .sort((a, b) => b.missing - a.missing).slice(0, 10);
-    fill("blank", ...units.map(({ p, missing }) => el("li", {}, el("button", { onclick: () => go(p.code) },
+    fill("blank", gridmap.nothing() ? el("li", { class: "small" }, gridmap.nothing()) : null, ...units.map(({ p, missing }) => el("li", {}, el("button", { onclick: () => go(p.code) },
       el("span", {}, p.name, el("br"), el("span", { class: "small" }, crumbs(p.code.slice(0, 12)))),
       el("span", { class: "many" }, amount(missing, lens().unit))))));
   }

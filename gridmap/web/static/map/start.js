@@ -14,7 +14,7 @@
     gridmap.map.setView(place, Math.max(row.zoom, 17), motion);
     const grid = row.where.find((one) => one.level === "grid");
     if (grid && find(grid.code)) select(grid.code);
-    if (row.kind !== "organisation") tell({ layer: row.kind, code: row.code, lens: buildingLens() }, L.latLng(place));
+    if (row.kind !== "organisation") tell({ layer: row.kind, code: row.code, lens: buildingLens(), found: true }, L.latLng(place));
     else L.popup().setLatLng(place).setContent(card(row.name || row.code, [["Code", row.code]])).openOn(gridmap.map);
   }
 
@@ -131,6 +131,7 @@
     window.addEventListener("popstate", onAddress); // and a link pasted into the same tab
     document.addEventListener("keydown", onKey);
     findings();
+    gridmap.dayControl();
     for (const [selector, words] of [[".leaflet-control-zoom-in", "Zoom in"], [".leaflet-control-zoom-out", "Zoom out"]]) {
       const button = document.querySelector(selector);
       if (button) { button.title = t(words); button.setAttribute("aria-label", t(words)); }

@@ -28,6 +28,7 @@
   }
 
   function colour(properties) {
+    if (gridmap.compared()) return gridmap.changeColour(properties);
     const rate = rateOf(properties, state.measure);
     if (rate === null) return NO_DATA;
     return lens().colours[classOf(rate.share, lens().breaks)];
@@ -41,7 +42,7 @@
     return {
       fillColor: colour(feature.properties),
       fillOpacity: close ? 0.18 : state.ground ? 0.55 : 0.82,
-      color: close ? "#5b6675" : "#ffffff",
+      color: close ? "#5b6675" : gridmap.compared() ? "#8a94a3" : "#ffffff",
       weight: close ? 1.5 : 1,
       opacity: 1,
     };
@@ -59,7 +60,8 @@
   function unitTooltip(properties) {
     const rate = rateOf(properties, state.measure);
     return el("div", {}, el("strong", {}, properties.name), el("br"),
-      rate ? `${percent(rate.share)} · ${fraction(rate, lens().unit)}` : t("no data"));
+      rate ? `${percent(rate.share)} · ${fraction(rate, lens().unit)}` : t("no data"),
+      ...(gridmap.compared() ? [el("br"), gridmap.changeText(properties, state.measure)] : []));
   }
 
   /* --- levels: semantic zoom until someone chooses ------------------------------------------ */
@@ -100,9 +102,10 @@
     update() {
       if (!this.node) return;
       const close = closeUp();
-      this.node.replaceChildren(el("strong", {}, t(lens().label)), ...this.classes(),
-        ...(close ? this.symbols() : []),
-        el("div", { class: "small" }, `${t("As of")} ${lens().as_of || "–"}`),
+      this.node.replaceChildren(el("strong", {}, t(lens().label)), ...(gridmap.compared() ? gridmap.changeKey(levels[state.level] ? levels[state.level].getLayers() : []) : this.classes()),
+        ...(close ? (gridmap.compared() && gridmap.buildingLens() ? gridmap.changeSymbols() : this.symbols()) : []),
+        ...(gridmap.nothing() ? [el("div", { class: "told" }, gridmap.nothing())] : []),
+        ...(lens().as_of || !gridmap.past() ? [el("div", { class: "small" }, `${t("As of")} ${lens().as_of || "–"}`)] : []),
         ...(lens().note ? [el("div", { class: "small" }, t(lens().note))] : []));
     },
 
