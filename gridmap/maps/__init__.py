@@ -73,10 +73,13 @@ FINDER = WEB / "static" / "finder.js"
 
 VECTOR_GRID = "Leaflet.VectorGrid.bundled.min.js"
 
-SCRIPTS = ("words", "units", "details", "panel", "start")
+_DESK = ("table", "measure", "print", "keys")
+"""What one works with at a desk."""
+
+SCRIPTS = ("words", "filter", "units", "details", "panel", *_DESK, "start")
 """Of `web/static/map`, in the order in which they run."""
 
-CARRIED_SCRIPTS = ("words", "units", "details", "carried", "panel", "start")
+CARRIED_SCRIPTS = ("words", "filter", "units", "details", "carried", "panel", *_DESK, "start")
 """The same of a map that is one file, with what stands there for the server."""
 
 SPEAKING = (*CARRIED_SCRIPTS, "basemap")
@@ -84,8 +87,10 @@ SPEAKING = (*CARRIED_SCRIPTS, "basemap")
 
 DETAILS = {
     "road": "Roads",
+    "seen": "Ground seen",
     "blind": "Blind ground",
     "view": "Camera views",
+    "certain": "Certain camera views",
     "building": "Buildings",
     "camera": "Cameras",
 }
@@ -386,6 +391,7 @@ def page(
     inline: bool = False,
     places: Iterable[tuple[str, str]] = (),
     basemap: Mapping[str, Any] | None = None,
+    account: str | None = None,
 ) -> str:
     """Return the HTML of a map.
 
@@ -401,6 +407,8 @@ def page(
         Path and name of the server's other pages.
     basemap
         What is drawn below the areas, for the script; None for nothing.
+    account
+        Whose page it is: a print says who made it.
 
     Returns
     -------
@@ -424,6 +432,7 @@ def page(
         language=parts.language,
         other="en" if parts.language == "zh" else "zh",
         places=places,
+        account=account,
         synthetic=parts.synthetic,
         stale=parts.stale,
         made=[(MADE[name], text) for name, text in (parts.made or {}).items()],

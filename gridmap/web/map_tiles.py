@@ -94,7 +94,7 @@ async def map_tile(
     request: Request,
     store: Store,
     asker: Asker,
-    layers: Annotated[str, Path(pattern="^[a-z]{3,10}(,[a-z]{3,10}){0,5}$")],
+    layers: Annotated[str, Path(pattern="^[a-z]{3,10}(,[a-z]{3,10}){0,6}$")],
     zoom: Annotated[int, Path(ge=0, le=30)],
     column: Annotated[int, Path(ge=0, lt=2**30)],
     row: Annotated[int, Path(ge=0, lt=2**30)],

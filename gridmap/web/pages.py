@@ -41,7 +41,13 @@ def district_map(
     basemap = basemap_of(request.app.state.settings)
     try:
         parts = _parts(request, store, asker, language)
-        text = jobs.map_page(parts, nonce=nonce, places=places_of(asker), basemap=basemap)
+        text = jobs.map_page(
+            parts,
+            nonce=nonce,
+            places=places_of(asker),
+            basemap=basemap,
+            account=asker.account,
+        )
     except UnitNotFound:
         text = jobs.empty_page(language)
     policy = _policy(nonce, origins(basemap))

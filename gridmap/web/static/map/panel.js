@@ -36,6 +36,7 @@
         : el("button", { class: "more", onclick: () => evidence(rows, () => blindRows(code)) }, t("List the blind areas")), rows,
       gridmap.config.packed ? null : everyLens(code));
     byId("panel").classList.remove("folded");
+    gridmap.happens.fire("selected");
     gridmap.keepAddress(true);
   }
 
