@@ -645,7 +645,7 @@ def spoken(language: str, scripts: tuple[str, ...] = SPEAKING) -> dict[str, str]
     known = catalogue(language)
     text = "".join(file.read_text("utf-8") for file in (FINDER, *map(_script, scripts)))
     # In a table, or at once: pairs of marks are lost where a line has others.
-    said = {*re.findall(r'"([^"\n]+)"', text), *re.findall(r'\bt\("([^"\n]+)"', text)}
+    said = {*re.findall(r'"([^"\n]+)"', text), *re.findall(r'\b(?:t|sentence)\("([^"\n]+)"', text)}
     for lens in LENSES:
         said |= {lens.label, lens.blank, lens.note, lens.group, lens.unit}
     return {message: known[message] for message in sorted(said & known.keys())}

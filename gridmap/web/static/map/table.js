@@ -6,6 +6,7 @@
   const { now: state, levels, kept, happens, details, motion, t, sentence, word, number, percent, el, byId, LEVELS, lens, rateOf, find, crumbs, DETAIL_ZOOM } = gridmap;
 
   const ROWS_AT_ONCE = 1500;
+  const SLICE = 100; // rows drawn in one go: the page answers in between
   const DIGITS = { street: 9, community: 12, grid: 15 };
   /* What a spreadsheet takes a cell for a formula by: the server's exports know the same. */
   const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
@@ -16,7 +17,7 @@
   /* --- what is in it --------------------------------------------------------------------------- */
 
   /* Key, heading, whether it is a number; a cell has its value, and a text where that reads better. */
-  const UNIT_COLUMNS = () => [["name", t("Name")], ["code", t("Code")], ["share", t("Share"), true], ["covered", t("Covered"), true],
+  const UNIT_COLUMNS = () => [["name", t("Name")], ["where", t("In")], ["code", t("Code")], ["share", t("Share"), true], ["covered", t("Covered"), true],
     ["total", t("Total"), true], ["unit", t("Unit of measure")], ["as_of", t("Date")]];
   const BUILDING_COLUMNS = () => [["name", t("Name")], ["code", t("Code")], ["status", t("Status")], ["reason", t("Reason")],
     ["holder", t("Organisation")], ["households", t("Households"), true], ["grid", t("Grid")]];
@@ -33,9 +34,11 @@
   function unitRows() {
     const unit = { m2: "m²", m: "m" }[lens().unit] || t(lens().unit);
     const every = unitsOf(state.level).filter((one) => one.code.startsWith(view.within));
+    const above = {}; // a grid's name alone says little
+    const where = (code) => (code.length > 9 ? (above[code.slice(0, -3)] ||= [9, 12].filter((n) => n < code.length).map((n) => find(code.slice(0, n))).filter(Boolean).map((one) => one.name).join(" > ")) : "");
     const rows = every.filter((one) => !gridmap.hidden("classes", gridmap.classKey(one))).map((one) => {
       const rate = rateOf(one, state.measure) || { share: null, covered: null, total: null };
-      return { name: one.name, code: one.code, ...rate, unit, as_of: lens().as_of };
+      return { name: one.name, where: where(one.code), code: one.code, ...rate, unit, as_of: lens().as_of };
     });
     return { rows, all: every.length };
   }
@@ -65,12 +68,15 @@
 
   const ORDER = new Intl.Collator(["zh-CN", "en"], { numeric: true });
 
+  /* Codes are in order as they are; words need a language's, which takes its time. */
+  const WORDS = new Set(["name", "where", "reason", "holder", "status"]);
+
   function sorted(rows) {
     const [key, way] = view.sort || (view.buildings ? ["code", 1] : ["share", 1]);
     const empty = (value) => value === null || value === undefined || value === "";
     return [...rows].sort((a, b) => {
       if (empty(a[key]) || empty(b[key])) return empty(a[key]) - empty(b[key]); // at the end either way
-      return way * (typeof a[key] === "number" ? a[key] - b[key] : ORDER.compare(a[key], b[key])) || (a.code < b.code ? -1 : 1);
+      return way * (typeof a[key] === "number" ? a[key] - b[key] : WORDS.has(key) ? ORDER.compare(a[key], b[key]) : (a[key] > b[key]) - (a[key] < b[key])) || (a.code < b.code ? -1 : 1);
     });
   }
 
@@ -126,14 +132,24 @@
     view.rows = sorted(view.rows);
     const shown = view.rows.slice(0, view.upTo);
     const body = document.createElement("tbody");
-    body.append(...shown.map((row, i) => line(row, i, keys)));
+    body.append(...shown.slice(0, SLICE).map((row, i) => line(row, i, keys)));
+    grid.className = view.buildings ? "of-buildings" : "of-units";
     grid.replaceChildren(el("caption", {}, t(lens().label)), el("thead", {}, el("tr", {}, ...keys.map(heading))), body);
     more.hidden = view.rows.length <= view.upTo;
     more.textContent = sentence("The next {n} rows", { n: number(Math.min(ROWS_AT_ONCE, view.rows.length - view.upTo)) });
     const of = view.buildings ? word("building") : word(state.level);
     const inside = view.buildings ? state.selected && state.selected.length > 6 ? state.selected : "" : view.within;
     count.textContent = [sentence("Shown: {n} of {total}", { n: number(shown.length), total: number(view.all) }), of, ...(inside ? [crumbs(inside)] : [])].join(" · ");
-    view.drawn_ms = performance.now() - begun;
+    view.slice_ms = performance.now() - begun;
+    clearTimeout(view.timer);
+    if (shown.length > SLICE) view.timer = setTimeout(() => append(body, shown, SLICE, keys));
+  }
+
+  function append(body, rows, from, keys) {
+    const begun = performance.now();
+    body.append(...rows.slice(from, from + SLICE).map((row, i) => line(row, from + i, keys)));
+    view.slice_ms = Math.max(view.slice_ms, performance.now() - begun);
+    if (rows.length > from + SLICE) view.timer = setTimeout(() => append(body, rows, from + SLICE, keys));
   }
 
   function say(message) {
