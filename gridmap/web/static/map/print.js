@@ -34,11 +34,25 @@
     document.documentElement.classList.add("printing", paper.toLowerCase());
     write();
     map.invalidateSize({ animate: false, pan: false });
-    const snap = map.options.zoomSnap;
-    map.options.zoomSnap = 0.25;
-    const zoom = before.zoom >= DETAIL_ZOOM ? before.zoom : Math.min(map.getBoundsZoom(bounds), DETAIL_ZOOM - 0.25);
-    map.options.zoomSnap = snap;
-    map.setView(before.centre, zoom, { animate: false, reset: true });
+    const [west, south, east, north] = gridmap.config.bounds;
+    const whole = L.latLngBounds([south, west], [north, east]);
+    if (bounds.contains(whole)) {
+      const legend = byId("legend").offsetWidth + 20; // beside it, not below
+      return void closely(() => map.fitBounds(whole, { animate: false, paddingTopLeft: [legend, 8], paddingBottomRight: [8, 8] }));
+    }
+    view(before.centre, () => (before.zoom >= DETAIL_ZOOM ? before.zoom : Math.min(map.getBoundsZoom(bounds), DETAIL_ZOOM - 0.25)));
+  }
+
+  /* To a quarter of a zoom, as the first view is. */
+  function closely(act) {
+    const snap = gridmap.map.options.zoomSnap;
+    gridmap.map.options.zoomSnap = 0.25;
+    act();
+    gridmap.map.options.zoomSnap = snap;
+  }
+
+  function view(centre, zoom) {
+    closely(() => gridmap.map.setView(centre, zoom(), { animate: false, reset: true }));
   }
 
   function unlay() {
@@ -48,7 +62,7 @@
     document.documentElement.classList.remove("printing", "a4", "a3");
     gridmap.map.invalidateSize({ animate: false, pan: false });
     state.manual = manual;
-    gridmap.map.setView(centre, zoom, { animate: false, reset: true });
+    view(centre, () => zoom);
   }
 
   const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
@@ -57,6 +71,7 @@
     lay(paper);
     await pause(150); // what is drawn is asked for a moment later
     for (const end = Date.now() + WAIT_MS; gridmap.loading() && Date.now() < end;) await pause(100);
+    await pause(400); // tiles fade in
     document.documentElement.dataset.sheet = paper;
     window.print();
   }
