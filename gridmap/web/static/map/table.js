@@ -69,14 +69,14 @@
   const ORDER = new Intl.Collator(["zh-CN", "en"], { numeric: true });
 
   /* Codes are in order as they are; words need a language's, which takes its time. */
-  const WORDS = new Set(["name", "where", "reason", "holder", "status"]);
+  const SPOKEN = new Set(["name", "where", "reason", "holder", "status"]);
 
   function sorted(rows) {
     const [key, way] = view.sort || (view.buildings ? ["code", 1] : ["share", 1]);
     const empty = (value) => value === null || value === undefined || value === "";
     return [...rows].sort((a, b) => {
       if (empty(a[key]) || empty(b[key])) return empty(a[key]) - empty(b[key]); // at the end either way
-      return way * (typeof a[key] === "number" ? a[key] - b[key] : WORDS.has(key) ? ORDER.compare(a[key], b[key]) : (a[key] > b[key]) - (a[key] < b[key])) || (a.code < b.code ? -1 : 1);
+      return way * (typeof a[key] === "number" ? a[key] - b[key] : SPOKEN.has(key) ? ORDER.compare(a[key], b[key]) : (a[key] > b[key]) - (a[key] < b[key])) || (a.code < b.code ? -1 : 1);
     });
   }
 
