@@ -125,7 +125,8 @@ def drawn_colours(page, x, y):
         """([x, y]) => [...document.querySelectorAll(".leaflet-details-pane canvas")].map((one) => {
           const box = one.getBoundingClientRect();
           if (x < box.left || x >= box.right || y < box.top || y >= box.bottom) return null;
-          const at = [(x - box.left) / box.width * one.width, (y - box.top) / box.height * one.height];
+          const scale = one.width / box.width;
+          const at = [(x - box.left) * scale, (y - box.top) * scale];
           const pixel = new OffscreenCanvas(1, 1).getContext("2d");
           pixel.drawImage(one, ...at, 1, 1, 0, 0, 1, 1);
           return [...pixel.getImageData(0, 0, 1, 1).data];
