@@ -79,7 +79,8 @@ _DESK = ("table", "measure", "print", "keys")
 SCRIPTS = ("words", "filter", "units", "details", "panel", *_DESK, "start")
 """Of `web/static/map`, in the order in which they run."""
 
-CARRIED_SCRIPTS = ("words", "filter", "units", "details", "carried", "panel", *_DESK, "start")
+_AFTER = SCRIPTS.index("details") + 1
+CARRIED_SCRIPTS = (*SCRIPTS[:_AFTER], "carried", *SCRIPTS[_AFTER:])
 """The same of a map that is one file, with what stands there for the server."""
 
 SPEAKING = (*CARRIED_SCRIPTS, "basemap")

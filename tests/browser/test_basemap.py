@@ -27,7 +27,7 @@ PICTURE = base64.b64decode(
 FAR = "/?lang=zh#map=14/29.505/106.6"
 """A view in which areas are coloured, not outlined."""
 
-OPACITY = "gridmap.levels.grid.getLayers()[0].options.fillOpacity"
+OPACITY = "gridmap.levels[gridmap.state().level].getLayers()[0].options.fillOpacity"
 TILES = (
     "Object.fromEntries([...document.querySelectorAll('.leaflet-tile-pane img')].map((i) =>"
     " { const b = i.getBoundingClientRect(); return [new URL(i.src).pathname, [b.left, b.top]]; }))"

@@ -209,6 +209,6 @@
 
   Object.assign(gridmap, {
     detail: (name) => new Switch(name), styles: STYLES, popups: POPUPS,
-    unpack, buildingLens, draw, loading, tell, card, showDetails, buildingsIn, recolour,
+    BUILDINGS, unpack, buildingLens, draw, loading, tell, card, showDetails, buildingsIn, recolour,
   });
 })();
