@@ -19,8 +19,9 @@
   /* Key, heading, whether it is a number; a cell has its value, and a text where that reads better. */
   const UNIT_COLUMNS = () => [["name", t("Name")], ["share", t("Share"), true], ["covered", t("Covered"), true], ["total", t("Total"), true],
     ["unit", t("Unit of measure")], ["code", t("Code")], ...(state.level === "street" ? [] : [["where", t("In")]]), ["as_of", t("Date")]];
-  const BUILDING_COLUMNS = () => [["name", t("Name")], ["code", t("Code")], ["status", t("Status")], ["reason", t("Reason")],
-    ["holder", t("Organisation")], ["households", t("Households"), true], ["grid", t("Grid")]];
+  const BUILDING_COLUMNS = () => [["name", t("Name")], ["code", t("Code")], ["status", t("Status")],
+    // Of other questions the server says why on a click, one building at a time.
+    ...(gridmap.config.packed || gridmap.buildingLens() === "party_group" ? [["reason", t("Reason")], ["holder", t("Organisation")]] : []), ["households", t("Households"), true], ["grid", t("Grid")]];
   const columns = () => (view.buildings ? BUILDING_COLUMNS() : UNIT_COLUMNS());
 
   const TEXTS = {
