@@ -39,7 +39,7 @@ def messages_on_the_spot() -> set[str]:
 def messages_of_script() -> set[str]:
     scripts = sorted((WEB / "static" / "map").glob("*.js"))
     text = "\n".join(script.read_text("utf-8") for script in scripts)
-    found = set(re.findall(r'\bt\("([^"]+)"\)', text))
+    found = set(re.findall(r'\b(?:t|sentence)\("([^"]+)"', text))
     words = text[text.index("const WORDS") : text.index("};", text.index("const WORDS"))]
     found |= set(re.findall(r':\s*"([^"]+)"', words))
     rows = text[text.index("const POPUPS") : text.index("function card")]

@@ -127,6 +127,19 @@ def test_every_layer_has_its_rows(serviced):
     assert set(found["road"]) == roads != set()
     assert set(found["view"]) == views != set()
     assert set(found["blind"]) == blind != set()
+    with store.transaction(serviced) as conn:
+        certain = set(
+            conn.execute(
+                sa.select(t.camera_view.c.camera_code).where(t.camera_view.c.certain.is_not(None))
+            ).scalars()
+        )
+    assert set(found["certain"]) == certain != set()
+    for code in certain:
+        sure, may = (
+            shapely.union_all([shape for _, shape in found[layer][code]])
+            for layer in ("certain", "view")
+        )
+        assert sure.difference(may.buffer(1)).area < 1, "nothing is certain that is not possible"
 
 
 def test_what_is_smaller_than_a_pixel_is_counted(serviced):

@@ -386,7 +386,8 @@ def test_tiles_of_the_map_have_the_rows_of_the_scope(ask, truth, role, ranges):
                 assert answer.status_code == 200, answer.text
                 for one in mapbox_vector_tile.decode(answer.content).values():
                     found |= {feature["properties"]["code"] for feature in one["features"]}
-        source = {"view": "camera", "seen": "grid", "blind": "grid"}.get(layer, layer)
+        grounds = dict.fromkeys(("seen", "blind"), "grid")
+        source = (grounds | dict.fromkeys(("view", "certain"), "camera")).get(layer, layer)
         mine = seen(truth, source, scope)
         assert found <= mine, layer
         if layer in ("camera", "road"):

@@ -173,6 +173,7 @@ def map_page(
     nonce: str,
     places: Iterable[tuple[str, str]],
     basemap: Mapping[str, Any] | None = None,
+    account: str | None = None,
 ) -> str:
     """Return the map's page for the server.
 
@@ -186,13 +187,15 @@ def map_page(
         Path and name of the pages that the one who asks may go to.
     basemap
         What is drawn below the areas, for the script; None for nothing.
+    account
+        Who asks.
 
     Returns
     -------
     str
         HTML.
     """
-    return maps.page(parts, nonce=nonce, places=places, basemap=basemap)
+    return maps.page(parts, nonce=nonce, places=places, basemap=basemap, account=account)
 
 
 def empty_page(language: str) -> str:
@@ -219,7 +222,7 @@ def features(engine: Engine, layer: str, window: Window, *, as_of: dt.date) -> d
     engine
         The store.
     layer
-        A key of `maps.DETAILS`.
+        A key of `maps.DETAIL_COLUMNS`.
     window
         West, south, east, north in degrees.
     as_of
@@ -242,8 +245,9 @@ def features(engine: Engine, layer: str, window: Window, *, as_of: dt.date) -> d
     west, south, east, north = window
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise InputError("bbox is west,south,east,north in degrees")
-    if layer not in maps.DETAILS:
-        raise LayerNotFound(f"no layer {layer[:20]!r}; layers are {', '.join(maps.DETAILS)}")
+    if layer not in maps.DETAIL_COLUMNS:
+        known = ", ".join(maps.DETAIL_COLUMNS)
+        raise LayerNotFound(f"no layer {layer[:20]!r}; layers are {known}")
     with store.transaction(engine) as conn:
         frame = _details(conn, layer, as_of, window, FEATURE_LIMIT + 1)
     too_many = len(frame) > FEATURE_LIMIT

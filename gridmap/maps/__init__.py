@@ -73,7 +73,10 @@ FINDER = WEB / "static" / "finder.js"
 
 VECTOR_GRID = "Leaflet.VectorGrid.bundled.min.js"
 
-SCRIPTS = ("words", "units", "details", "panel", "days", "start")
+_DESK = ("table", "measure", "print", "keys")
+"""What one works with at a desk."""
+
+SCRIPTS = ("words", "filter", "units", "details", "panel", "days", *_DESK, "start")
 """Of `web/static/map`, in the order in which they run."""
 
 _AFTER = SCRIPTS.index("details") + 1
@@ -85,8 +88,10 @@ SPEAKING = (*CARRIED_SCRIPTS, "basemap")
 
 DETAILS = {
     "road": "Roads",
+    "seen": "Ground seen",
     "blind": "Blind ground",
     "view": "Camera views",
+    "certain": "Certain camera views",
     "building": "Buildings",
     "camera": "Cameras",
 }
@@ -404,6 +409,7 @@ def page(
     inline: bool = False,
     places: Iterable[tuple[str, str]] = (),
     basemap: Mapping[str, Any] | None = None,
+    account: str | None = None,
 ) -> str:
     """Return the HTML of a map.
 
@@ -419,6 +425,8 @@ def page(
         Path and name of the server's other pages.
     basemap
         What is drawn below the areas, for the script; None for nothing.
+    account
+        Whose page it is: a print says who made it.
 
     Returns
     -------
@@ -443,6 +451,7 @@ def page(
         other="en" if parts.language == "zh" else "zh",
         places=places,
         days=parts.config["days"],
+        account=account,
         synthetic=parts.synthetic,
         stale=parts.stale,
         made=[(MADE[name], text) for name, text in (parts.made or {}).items()],
@@ -655,7 +664,7 @@ def spoken(language: str, scripts: tuple[str, ...] = SPEAKING) -> dict[str, str]
     known = catalogue(language)
     text = "".join(file.read_text("utf-8") for file in (FINDER, *map(_script, scripts)))
     # In a table, or at once: pairs of marks are lost where a line has others.
-    said = {*re.findall(r'"([^"\n]+)"', text), *re.findall(r'\bt\("([^"\n]+)"', text)}
+    said = {*re.findall(r'"([^"\n]+)"', text), *re.findall(r'\b(?:t|sentence)\("([^"\n]+)"', text)}
     for lens in LENSES:
         said |= {lens.label, lens.blank, lens.note, lens.group, lens.unit}
     return {message: known[message] for message in sorted(said & known.keys())}

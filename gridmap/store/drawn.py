@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-DRAWN_LAYERS = ("road", "seen", "blind", "view", "building", "camera")
+DRAWN_LAYERS = ("road", "seen", "blind", "view", "certain", "building", "camera")
 """What there are tiles of, the lowest first."""
 
 
@@ -156,6 +156,8 @@ def _rows(layer: str, wide: sa.ColumnElement[Any]) -> sa.Select[Any]:
             [v.camera_code.label("code"), v.assumed.is_not(None).label("assumed")],
             t.camera_view,
         ),
+        # Inside the possible view, which has the index.
+        "certain": (v.certain, [v.camera_code.label("code")], t.camera_view),
         "camera": (
             t.camera.c.geom,
             [t.camera.c.code, t.camera.c.state, v.status],
@@ -165,7 +167,8 @@ def _rows(layer: str, wide: sa.ColumnElement[Any]) -> sa.Select[Any]:
     geom, names, table = wanted[layer]
     box = ST_Transform(wide, STORAGE_SRID)
     plane = ST_Transform(geom, TILE_SRID).label("plane")
-    return sa.select(*names, plane).select_from(table).where(geom.bool_op("&&")(box))
+    found = v.geom if layer == "certain" else geom
+    return sa.select(*names, plane).select_from(table).where(found.bool_op("&&")(box))
 
 
 def read_drawn_tile(

@@ -23,6 +23,7 @@ NEEDED: dict[str, Right | None] = {
     "seen": Right.CAMERAS,
     "blind": Right.CAMERAS,
     "view": Right.CAMERAS,
+    "certain": Right.CAMERAS,
     "camera": Right.CAMERAS,
 }
 """What one must have the right to, to see the details of the map. The outline of blind ground shows

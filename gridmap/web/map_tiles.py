@@ -37,7 +37,7 @@ MVT = "application/vnd.mapbox-vector-tile"
 
 MAX_LENS = 64
 
-_PATH = re.compile(r"/tiles/[a-z]{3,10}(,[a-z]{3,10}){0,5}(/\d{1,10}){3}", re.ASCII)
+_PATH = re.compile(r"/tiles/[a-z]{3,10}(,[a-z]{3,10}){0,6}(/\d{1,10}){3}", re.ASCII)
 
 KEPT_BYTES = 64 * 2**20
 """Tiles that are kept in memory: about 5,000 of z16 (web.md 3.2)."""

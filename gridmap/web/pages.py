@@ -53,7 +53,13 @@ def district_map(
     shown = request.app.state.past.shown(now=dt.date.today(), day=day, before=before)
     try:
         parts = _parts(request, store, asker, language, shown)
-        text = jobs.map_page(parts, nonce=nonce, places=places_of(asker), basemap=basemap)
+        text = jobs.map_page(
+            parts,
+            nonce=nonce,
+            places=places_of(asker),
+            basemap=basemap,
+            account=asker.account,
+        )
     except UnitNotFound:
         text = jobs.empty_page(language)
     policy = _policy(nonce, origins(basemap))

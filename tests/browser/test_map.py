@@ -213,7 +213,7 @@ def test_on_a_phone_the_map_comes_first(watch, toy_site):
     expect(page.locator("#legend")).not_to_be_visible()
     page.get_by_role("button", name="图层与图例").tap()
     expect(page.locator("#legend")).to_be_visible()
-    page.get_by_role("button", name="数据").tap()
+    page.get_by_role("button", name="数据", exact=True).tap()
     expect(page.locator("#figures")).to_be_visible()
     sizes = page.evaluate(
         "[...document.querySelectorAll('button, .leaflet-bar a')].filter((b) => b.offsetParent)"

@@ -94,12 +94,43 @@ const gridmapTiles = (() => {
     return sum;
   }
 
+  /* Features of a layer drawn anew, in other colours, out of what is here already. */
+  function restyle(grid, name) {
+    for (const tile of grid ? grid.renderers.values() : []) {
+      for (const layer of Object.values(tile._layers)) {
+        if (layer.properties.layer !== name) continue;
+        layer.options = L.extend({}, L.Path.prototype.options, grid.options.vectorTileLayerStyles[name](layer.properties));
+        tile._updateDashArray(layer);
+      }
+      tile._redrawBounds = null;
+      tile._clear();
+      tile._draw();
+      tile._drawing = true; // what is still to come into the tile draws itself
+    }
+  }
+
+  /* What the tiles that are here say of a layer's features: code -> status. */
+  function told(grid, name) {
+    const found = new Map();
+    for (const { coords } of grid ? Object.values(grid._tiles) : []) {
+      const layers = coords.z === grid._tileZoom && grid.counts.get(`${coords.x}:${coords.y}:${coords.z}`);
+      for (const { properties: p } of layers && layers[name] ? layers[name].features : []) found.set(p.code, p.status || null);
+    }
+    return found;
+  }
+
   return {
     count,
+    restyle,
+    told,
     /* A grid of some layers: ``styles`` by layer, ``clicked(properties, latlng)``, ``below(event)``. */
     grid(given) {
       const grid = new Grid("", {
-        rendererFactory: (place, size, options) => new Tile(place, size, options),
+        rendererFactory(place, size, options) {
+          const tile = new Tile(place, size, options);
+          grid.renderers.set(`${place.x}:${place.y}:${place.z}`, tile);
+          return tile;
+        },
         vectorTileLayerStyles: given.styles,
         interactive: true,
         updateWhenZooming: false,
@@ -109,8 +140,12 @@ const gridmapTiles = (() => {
         ...given,
       });
       grid.counts = new Map();
+      grid.renderers = new Map();
       grid.failed = new Set();
-      grid.on("tileunload", ({ coords: c }) => grid.went(`${c.x}:${c.y}:${c.z}`, true));
+      grid.on("tileunload", ({ coords: c }) => {
+        grid.went(`${c.x}:${c.y}:${c.z}`, true);
+        grid.renderers.delete(`${c.x}:${c.y}:${c.z}`);
+      });
       return grid;
     },
   };

@@ -118,6 +118,17 @@
     recolour() { this.eachLayer((layer) => layer.setStyle((feature) => styles[this.name](feature.properties))); },
   });
 
+  async function buildingsIn(bounds) {
+    const rows = rowsOf("building").filter(({ box }) =>
+      box[0] <= bounds.getEast() && box[2] >= bounds.getWest() && box[1] <= bounds.getNorth() && box[3] >= bounds.getSouth());
+    return { truncated: false, rows: rows.map(({ feature: { properties: p, geometry } }) => {
+      const { status, reason, holder_name, holder_code } = answer(p, buildingLens());
+      return { ...p, geometry, status, reason: reason ? t(REASONS[reason] || reason) : "", holder: holder_name || holder_code };
+    }) };
+  }
+
+  const recolour = () => details.filter((one) => one.name === "building").forEach((one) => one.recolour());
+
   /* --- what a page asks the server for ------------------------------------------------------------ */
 
   function uncovered(code) {
@@ -181,7 +192,7 @@
     L.geoJSON({ type: "FeatureCollection", features: unpack(gridmap.config.above).map((one) => one.feature) },
       { interactive: false, style: { fill: false, color: "#7b8794", weight: 1.5, dashArray: "8 5" } }).addTo(gridmap.map);
   });
-  gridmap.happens.on("chosen", () => details.filter((one) => one.name === "building").forEach((one) => one.recolour()));
+  gridmap.happens.on("chosen", recolour);
 
-  Object.assign(gridmap, { detail: (name) => new Detail(name), tell, answered });
+  Object.assign(gridmap, { detail: (name) => new Detail(name), tell, answered, buildingsIn, recolour });
 })();

@@ -51,11 +51,13 @@
     seen: () => ({ stroke: false, fill: true, fillColor: "#7b52ab", fillOpacity: 0.3, interactive: false }),
     camera: () => ({ radius: 4, weight: 1.5, color: "#ffffff", fill: true, fillColor: "#4a2574", fillOpacity: 1 }),
     view: (p) => ({ color: "#4a2574", weight: p.assumed ? 1 : 1.2, dashArray: p.assumed ? "4 3" : null, opacity: 0.7, fill: true, fillColor: "#7b52ab", fillOpacity: 0.22 }),
-    building: (p) => ({ fill: true, ...(BUILDINGS[gridmap.statusKey(p.status)] || BUILDINGS[buildingLens() ? "none" : "plain"]) }),
+    certain: () => ({ color: "#4a2574", weight: 1.2, opacity: 0.8, fill: true, fillColor: "#4a2574", fillOpacity: 0.35 }),
+    building: (p) => ({ fill: true, ...(gridmap.hidden("statuses", p.status || "none") ? BUILDINGS.off : BUILDINGS[gridmap.statusKey(p.status)] || BUILDINGS[buildingLens() ? "none" : "plain"]) }),
   };
 
   /* Buildings by what a lens says of them: uncovered is outlined too, never told by colour alone. */
   const BUILDINGS = {
+    off: { color: "#8a94a3", weight: 0.8, fillOpacity: 0 },
     plain: { color: "#5b6675", weight: 0.8, fillColor: "#dfe3e8", fillOpacity: 1 },
     none: { color: "#5b6675", weight: 0.8, fillColor: NO_DATA, fillOpacity: 0.8 },
     own: { color: "#2b6cb0", weight: 0.8, fillColor: "#2b6cb0", fillOpacity: 0.75 },
@@ -72,6 +74,7 @@
       ["Households", p.household_count], ["Grid", p.grid_code],
     ]),
     view: cameraCard,
+    certain: cameraCard,
     camera: cameraCard,
   };
 
@@ -97,7 +100,7 @@
 
   /* --- details from the server: a switch of the layer control each, all in one grid of tiles ---- */
 
-  const DRAWN = ["road", "seen", "blind", "view", "building", "camera"]; // the lowest first
+  const DRAWN = ["road", "seen", "blind", "view", "certain", "building", "camera"]; // the lowest first
   const wanted = new Set();
   let grid = null;
 
@@ -158,7 +161,7 @@
     const at = gridmap.map.latLngToContainerPoint(place);
     const [a, b] = [at.subtract([9, 9]), at.add([9, 9])].map((point) => gridmap.map.containerPointToLatLng(point));
     try {
-      const found = await fetchDetails(tile.layer, L.latLngBounds(a, b));
+      const found = await fetchDetails(tile.layer === "certain" ? "view" : tile.layer, L.latLngBounds(a, b));
       const hit = found.features.find((one) => one.properties.code === tile.code);
       if (!hit) return void say("tell", t("This has changed meanwhile. Move the map to see it as it is now."));
       say("tell", "");
@@ -174,8 +177,10 @@
 
   /* Which details a question needs; whoever switches one by hand keeps that choice. */
   function showDetails() {
+    const certain = state.measure === "camera.open_ground_certain" && details.some((one) => one.name === "certain");
+    const watching = aboutCameras() ? ["camera", certain ? "certain" : "view"] : [];
     for (const one of details) {
-      const wanted = one.name === "road" || one.name === "building" || (aboutCameras() && one.name !== "blind");
+      const wanted = ["road", "building", ...watching].includes(one.name);
       if (state.chosen.has(one.name) || wanted === gridmap.map.hasLayer(one)) continue;
       state.switching = true;
       if (wanted) gridmap.map.addLayer(one);
@@ -184,10 +189,26 @@
     }
   }
 
+  /* The buildings of a window, with what is said of them; in what colours they are drawn, tiles know. */
+  async function buildingsIn(bounds) {
+    const data = await fetchDetails("building", bounds);
+    const told = gridmapTiles.told(grid, "building");
+    const party = buildingLens() === "party_group";
+    const rows = data.features.map(({ properties: p, geometry }) => {
+      const status = told.has(p.code) ? told.get(p.code) : party ? p.status : null;
+      const same = party && status === p.status;
+      return { ...p, geometry, status, reason: same && p.reason ? word(p.reason) : "", holder: same ? p.holder_name || p.holder_code : "" };
+    });
+    return { rows, truncated: data.truncated };
+  }
+
+  /* Buildings whose status was switched off or on, drawn anew of what is here. */
+  const recolour = () => gridmapTiles.restyle(grid, "building");
+
   const loading = () => due || Boolean(grid && grid.isLoading());
 
   Object.assign(gridmap, {
     detail: (name) => new Switch(name), styles: STYLES, popups: POPUPS,
-    BUILDINGS, unpack, buildingLens, draw, loading, tell, card, showDetails,
+    BUILDINGS, unpack, buildingLens, draw, loading, tell, card, showDetails, buildingsIn, recolour,
   });
 })();

@@ -33,6 +33,7 @@
       ...gridmap.config.lenses.filter((one) => one.headline || one.measure === state.measure).map((one) => figure(one.measure, properties)),
       ...(gridmap.past() ? gridmap.pastEvidence(code, rows) : presentEvidence(code, rows, properties)));
     byId("panel").classList.remove("folded");
+    gridmap.happens.fire("selected");
     gridmap.keepAddress(true);
   }
 

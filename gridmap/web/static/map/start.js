@@ -30,6 +30,7 @@
 
   /* `/` to the search box; Esc one level up. */
   function onKey(event) {
+    if (event.target.closest("dialog")) return;
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     if (event.key === "/" && byId("find")) { byId("panel").classList.remove("folded"); byId("find").focus(); event.preventDefault(); }
     if (event.key === "Escape" && state.selected && state.selected.length > 6) go(state.selected.slice(0, -3));
@@ -61,12 +62,21 @@
   };
   kept.unit = { write: () => state.selected, read(text) { state.selected = find(text) ? text : null; } };
 
+  kept.level = {
+    write: () => (state.manual ? state.level : null),
+    read(text) { if (levels[text]) { state.manual = true; showLevel(text); } },
+    absent() { if (state.manual) { state.manual = false; showLevel(fittingLevel()); } },
+  };
+
+  /* The question comes before what is of it: what is filtered, how it is sorted. */
+  const names = () => [...new Set(["map", "lens", "level", "unit", ...Object.keys(kept)])];
+
   let reading = false;
 
   /* A choice is a step that "back" undoes; moving the map is none. */
   function keepAddress(step = false) {
     if (reading) return;
-    const parts = Object.entries(kept).map(([name, one]) => [name, one.write()]).filter(([, text]) => text);
+    const parts = names().map((name) => [name, kept[name].write()]).filter(([, text]) => text);
     const hash = parts.map(([name, text]) => `${name}=${encodeURIComponent(text).replaceAll("%2F", "/").replaceAll("%2C", ",")}`).join("&");
     const link = byId("language");
     if (link) link.hash = hash;
@@ -77,10 +87,11 @@
   }
 
   function readAddress() {
-    for (const part of location.hash.slice(1).split("&")) {
-      const [name, text] = part.split("=");
+    const given = new Map(location.hash.slice(1).split("&").map((part) => part.split("=")));
+    for (const name of names()) {
       try {
-        if (Object.hasOwn(kept, name) && text) kept[name].read(decodeURIComponent(text));
+        if (given.get(name)) kept[name].read(decodeURIComponent(given.get(name)));
+        else if (kept[name].absent) kept[name].absent();
       } catch { /* a broken link shows what of it can be read */ }
     }
   }
@@ -114,6 +125,7 @@
     L.control.scale({ imperial: false }).addTo(gridmap.map);
     const control = L.control({ position: "bottomleft" });
     control.onAdd = () => (legend.node = el("div", { class: "legend", id: "legend" }));
+    gridmap.happens.once("chosen", () => L.DomEvent.disableClickPropagation(legend.node).disableScrollPropagation(legend.node));
     control.addTo(gridmap.map);
     gridmap.map.on("baselayerchange", (event) => {
       if (state.switching) return;
@@ -122,9 +134,11 @@
       state.level = name;
       levels[name].bringToBack();
       restyle();
+      keepAddress(true);
     });
     gridmap.map.on("overlayadd overlayremove", (event) => {
       if (!state.switching && event.layer.name) state.chosen.add(event.layer.name);
+      if (!state.switching) legend.update();
     });
     gridmap.map.on("zoomend", onZoom);
     gridmap.map.on("moveend", () => { details.forEach((one) => one.refresh()); drawLabels(); keepAddress(); });

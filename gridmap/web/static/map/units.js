@@ -27,6 +27,11 @@
     return index;
   }
 
+  function classKey(properties) {
+    const rate = rateOf(properties, state.measure);
+    return rate === null ? "none" : String(classOf(rate.share, lens().breaks));
+  }
+
   function colour(properties) {
     if (gridmap.compared()) return gridmap.changeColour(properties);
     const rate = rateOf(properties, state.measure);
@@ -39,6 +44,9 @@
 
   function styleUnit(feature) {
     const close = closeUp();
+    if (gridmap.hidden("classes", classKey(feature.properties))) {
+      return { fillOpacity: 0, color: "#8a94a3", weight: close ? 1.5 : 1, opacity: 1 };
+    }
     return {
       fillColor: colour(feature.properties),
       fillOpacity: close ? 0.18 : state.ground ? 0.55 : 0.82,
@@ -98,6 +106,9 @@
 
   /* --- legend -------------------------------------------------------------------------------- */
 
+  /* The legend speaks of what is switched on. */
+  const shown = (name) => gridmap.details.some((one) => one.name === name && gridmap.map.hasLayer(one));
+
   const legend = {
     update() {
       if (!this.node) return;
@@ -123,26 +134,29 @@
       lens().colours.forEach((one, i) => {
         const swatch = el("span", { class: "swatch" });
         swatch.style.background = one;
-        key.append(swatch, el("span", {}, `${number(breaks[i] * 100)}–${number(breaks[i + 1] * 100)}%`),
-          el("span", { class: "count" }, counts[i]));
+        key.append(gridmap.filterRow("classes", String(i), swatch, `${number(breaks[i] * 100)}–${number(breaks[i + 1] * 100)}%`, counts[i]));
       });
-      key.append(el("span", { class: "swatch none" }), el("span", {}, t("no data")), el("span", { class: "count" }, none));
-      return [el("div", { class: "small" }, `${t("share of")} ${word(lens().unit)} · ${t("counted")}: ${word(state.level || "")}`), key];
+      key.append(gridmap.filterRow("classes", "none", el("span", { class: "swatch none" }), t("no data"), none));
+      return [el("div", { class: "small" }, `${t("share of")} ${word(lens().unit)} · ${t("counted")}: ${word(state.level || "")}`), key, gridmap.showAll("classes")];
     },
 
     symbols() {
-      const party = gridmap.buildingLens() === "party_group"
-        ? [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#fbd0a6", "neighbour", " outlined dashed"], ["#f58d4b", "uncovered", " outlined"]]
-        : gridmap.buildingLens() ? [["#2b6cb0", "covered"], ["#90bde8", "covered_jointly"], ["#f58d4b", "not_covered", " outlined"], [NO_DATA, "not_asked"]]
-          : [["#dfe3e8", "building"]];
-      const camera = [["rgba(123,82,171,.5)", "view"], ["#4a2574", "camera"], ["rgba(59,63,70,.35)", "blind"]];
       const key = el("div", { class: "key" });
-      for (const [colours, label, extra] of aboutCameras() ? camera.filter(([, name]) => gridmap.details.some((one) => one.name === name)) : party) {
-        const swatch = el("span", { class: `swatch${extra || ""}` });
+      const swatched = (colours, extra = "") => {
+        const swatch = el("span", { class: `swatch${extra}` });
         swatch.style.background = colours;
-        key.append(swatch, el("span", {}, word(label)), el("span"));
+        return swatch;
+      };
+      if (gridmap.buildingLens() && shown("building")) {
+        const party = gridmap.buildingLens() === "party_group";
+        const rows = [["own", "#2b6cb0", "covered"], ["joint", "#90bde8", "covered_jointly"], ...(party ? [["neighbour", "#fbd0a6", "", " outlined dashed"]] : []),
+          ["uncovered", "#f58d4b", "not_covered", " outlined"], ["none", NO_DATA, "not_asked"]];
+        for (const [status, colours, label, extra] of rows) key.append(gridmap.filterRow("statuses", status, swatched(colours, extra), word(party ? status : label)));
+        return [key, gridmap.showAll("statuses")];
       }
-      return [key];
+      const plain = [["rgba(123,82,171,.3)", "seen"], ["rgba(123,82,171,.5)", "view"], ["rgba(74,37,116,.6)", "certain"], ["#4a2574", "camera"], ["rgba(59,63,70,.35)", "blind"], ["#dfe3e8", "building"]];
+      for (const [colours, label] of plain.filter(([, name]) => shown(name))) key.append(swatched(colours), el("span", {}, word(label)), el("span"));
+      return [key, ...(state.measure === "camera.open_ground_twice" && shown("view") ? [el("div", { class: "small" }, t("Where two views lie over each other it is darker."))] : [])];
     },
   };
 
@@ -179,5 +193,22 @@
     }
   }
 
-  Object.assign(gridmap, { LEVELS, DETAIL_ZOOM, NO_DATA, aboutCameras, lens, rateOf, units, fittingLevel, showLevel, restyle, find, crumbs, legend, drawLabels });
+  /* The unit that was chosen has an outline above all that is drawn. */
+  let outline = null;
+
+  function outlined() {
+    if (!outline) {
+      gridmap.map.createPane("outline").style.zIndex = 455;
+      outline = L.geoJSON(null, { renderer: L.svg({ pane: "outline" }), pane: "outline", interactive: false, style: { fill: false, color: "#1d2430", weight: 3 } }).addTo(gridmap.map);
+    }
+    outline.clearLayers();
+    for (const name of LEVELS) {
+      const layer = find(state.selected) && levels[name] && levels[name].getLayers().find((one) => one.feature.properties.code === state.selected);
+      if (layer) outline.addData(layer.feature.geometry);
+    }
+  }
+
+  gridmap.happens.on("selected", outlined);
+
+  Object.assign(gridmap, { classKey, LEVELS, DETAIL_ZOOM, NO_DATA, aboutCameras, lens, rateOf, units, fittingLevel, showLevel, restyle, find, crumbs, legend, drawLabels });
 })();

@@ -23,7 +23,7 @@ const gridmap = (() => {
     azimuth_deg: "azimuth", hfov_deg: "field angle", max_range_m: "range",
     gained: "gained", lost: "lost", compared_covered: "covered on both days", compared_uncovered: "not covered on either day",
     covered: "covered", covered_jointly: "covered jointly", not_covered: "not covered", not_asked: "not asked about, or no data", building: "Buildings",
-    view: "Camera views", camera: "Cameras", blind: "Blind ground", street: "streets", community: "communities", grid: "grids", m2: "area", m: "length",
+    view: "Possible camera views", certain: "Certain camera views", seen: "Ground seen", none: "no data", camera: "Cameras", blind: "Blind ground", street: "streets", community: "communities", grid: "grids", m2: "area", m: "length",
   };
 
   /* Why a target of any lens is not covered, and what a link is worth. */
@@ -51,6 +51,7 @@ const gridmap = (() => {
   };
 
   const t = (message) => gridmap.config.messages[message] || message;
+  const sentence = (message, values) => Object.entries(values).reduce((m, [name, value]) => m.replace(`{${name}}`, () => value), t(message));
   const word = (code) => t(WORDS[code] || code);
   const number = (value, digits = 0) =>
     value.toLocaleString(gridmap.config.language === "zh" ? "zh-CN" : "en", { maximumFractionDigits: digits });
@@ -108,6 +109,6 @@ const gridmap = (() => {
     configure(given) { gridmap.config = given; },
     /* Whoever asked the system for less motion gets none. */
     motion: { animate: !window.matchMedia("(prefers-reduced-motion: reduce)").matches },
-    REASONS, t, word, number, percent, amount, fraction, el, byId, fill, say, signInAgain, answered,
+    REASONS, t, sentence, word, number, percent, amount, fraction, el, byId, fill, say, signInAgain, answered,
   };
 })();
