@@ -142,6 +142,10 @@
     const head = document.querySelector("#panel header");
     new ResizeObserver(() => document.body.style.setProperty("--sheet", `${head.offsetHeight}px`)).observe(head);
     onZoom();
+    setTimeout(fillPanel); // the map's first picture does not wait for it
+  }
+
+  function fillPanel() {
     lensChoice();
     choose(state.measure);
     fill("figures", ...gridmap.config.lenses.filter((one) => one.headline).map((one) => figure(one.measure, gridmap.config.district)));

@@ -44,9 +44,34 @@
     };
   }
 
-  /* A level's areas, from what is packed into the page. */
-  const units = (packed) => L.geoJSON({ type: "FeatureCollection", features: gridmap.unpack(packed).map((one) => one.feature) },
-    { style: styleUnit, onEachFeature: bindUnit, smoothFactor: 0.5 });
+  /* A level's areas, from what is packed into the page. What they tell is there at once, in ``all``;
+     they become layers when somebody wants to see them: most of a thousand grids are never shown. */
+  const Areas = L.GeoJSON.extend({
+    initialize(packed) {
+      L.GeoJSON.prototype.initialize.call(this, null, { style: styleUnit, onEachFeature: bindUnit, smoothFactor: 0.5 });
+      this.packed = packed;
+      this.all = packed.shapes.map((_, i) => Object.fromEntries(Object.entries(packed.columns).map(([name, values]) => [name, values[i]])));
+    },
+
+    made() {
+      const packed = this.packed;
+      this.packed = null;
+      if (packed) gridmap.unpack(packed).forEach(({ feature }, i) => this.addData({ ...feature, properties: this.all[i] }));
+    },
+
+    onAdd(target) {
+      this.made();
+      L.GeoJSON.prototype.onAdd.call(this, target);
+    },
+
+    getLayers() {
+      this.made();
+      return L.GeoJSON.prototype.getLayers.call(this);
+    },
+  });
+
+  const units = (packed) => new Areas(packed);
+  const unitsOf = (name) => (levels[name] ? levels[name].all : []);
 
   function bindUnit(feature, layer) {
     layer.on("click", () => gridmap.select(feature.properties.code));
@@ -61,7 +86,7 @@
 
   /* --- levels: semantic zoom until someone chooses ------------------------------------------ */
 
-  const present = () => LEVELS.filter((name) => levels[name] && levels[name].getLayers().length);
+  const present = () => LEVELS.filter((name) => unitsOf(name).length);
 
   /* The smallest level whose units have, on average, so many pixels. */
   function roomiest(wanted) {
@@ -69,7 +94,7 @@
     const a = gridmap.map.project([box[1], box[0]]);
     const b = gridmap.map.project([box[3], box[2]]);
     const pixels = Math.abs((b.x - a.x) * (b.y - a.y));
-    return present().filter((name) => pixels / levels[name].getLayers().length >= wanted).pop();
+    return present().filter((name) => pixels / unitsOf(name).length >= wanted).pop();
   }
 
   const fittingLevel = () => roomiest(UNIT_PIXELS) || present()[0];
@@ -81,13 +106,14 @@
     for (const other of LEVELS) {
       if (levels[other] && other !== name) gridmap.map.removeLayer(levels[other]);
     }
+    levels[name].setStyle(styleUnit); // it may have been hidden when the question changed
     if (!gridmap.map.hasLayer(levels[name])) gridmap.map.addLayer(levels[name]);
     state.switching = false;
     levels[name].bringToBack();
   }
 
   function restyle() {
-    for (const name of LEVELS) if (levels[name]) levels[name].setStyle(styleUnit);
+    if (levels[state.level]) levels[state.level].setStyle(styleUnit);
     legend.update();
   }
 
@@ -104,12 +130,11 @@
     },
 
     classes() {
-      const units = levels[state.level] ? levels[state.level].getLayers() : [];
       const breaks = [0, ...lens().breaks, 1];
       const counts = Array(lens().colours.length).fill(0);
       let none = 0;
-      for (const unit of units) {
-        const rate = rateOf(unit.feature.properties, state.measure);
+      for (const properties of unitsOf(state.level)) {
+        const rate = rateOf(properties, state.measure);
         if (rate === null) none += 1;
         else counts[classOf(rate.share, lens().breaks)] += 1;
       }
@@ -143,8 +168,8 @@
   function find(code) {
     if (code === gridmap.config.district.code) return gridmap.config.district;
     for (const name of LEVELS) {
-      const hit = (levels[name] ? levels[name].getLayers() : []).find((l) => l.feature.properties.code === code);
-      if (hit) return hit.feature.properties;
+      const hit = unitsOf(name).find((one) => one.code === code);
+      if (hit) return hit;
     }
     return null;
   }
@@ -173,5 +198,5 @@
     }
   }
 
-  Object.assign(gridmap, { LEVELS, DETAIL_ZOOM, NO_DATA, aboutCameras, lens, rateOf, units, fittingLevel, showLevel, restyle, find, crumbs, legend, drawLabels });
+  Object.assign(gridmap, { LEVELS, DETAIL_ZOOM, NO_DATA, aboutCameras, lens, rateOf, units, unitsOf, fittingLevel, showLevel, restyle, find, crumbs, legend, drawLabels });
 })();
