@@ -283,6 +283,7 @@ def _blank_map(districts: gpd.GeoDataFrame) -> OfflineMap:
         minZoom=9,
         maxZoom=19,
         zoomSnap=0.25,
+        fadeAnimation=False,
         attributionControl=False,
     )
 
@@ -395,11 +396,11 @@ def page(
 
 
 CHANGE_COLOURS = {
-    "gained": "#1b7837",
-    "lost": "#b2182b",
-    "added": "#2166ac",
-    "changed": "#e08214",
-    "ended": "#6b6b6b",
+    "gained": "#1b6ca8",
+    "lost": "#b5451b",
+    "added": "#4a2574",
+    "changed": "#e0b000",
+    "ended": "#8a8f98",
 }
 """What became of a thing between two days; told by a word too, never by colour alone."""
 

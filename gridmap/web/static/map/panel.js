@@ -149,9 +149,8 @@
   function go(code) {
     if (code === gridmap.config.district.code) gridmap.map.fitBounds([[gridmap.config.bounds[1], gridmap.config.bounds[0]], [gridmap.config.bounds[3], gridmap.config.bounds[2]]], motion);
     for (const name of LEVELS) {
-      if (!gridmap.unitsOf(name).some((one) => one.code === code)) continue;
-      const hit = levels[name].getLayers().find((l) => l.feature.properties.code === code);
-      gridmap.map.fitBounds(hit.getBounds(), { maxZoom: 17, padding: [30, 30], ...motion });
+      const bounds = levels[name] && levels[name].boundsOf(code);
+      if (bounds) gridmap.map.fitBounds(bounds, { maxZoom: 17, padding: [30, 30], ...motion });
     }
     select(code);
   }

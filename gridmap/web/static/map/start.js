@@ -141,8 +141,10 @@
     // The controls stand above the folded sheet, however many lines its notice takes.
     const head = document.querySelector("#panel header");
     new ResizeObserver(() => document.body.style.setProperty("--sheet", `${head.offsetHeight}px`)).observe(head);
-    onZoom();
-    setTimeout(fillPanel); // the map's first picture does not wait for it
+    // Tiles are asked for before anything is drawn; the map does not wait for the panel.
+    showDetails();
+    setTimeout(onZoom);
+    setTimeout(fillPanel);
   }
 
   function fillPanel() {

@@ -45,7 +45,7 @@
   }
 
   /* A level's areas, from what is packed into the page. What they tell is there at once, in ``all``;
-     they become layers when somebody wants to see them: most of a thousand grids are never shown. */
+     each becomes a layer when it comes near the window: most of a thousand grids are never seen. */
   const Areas = L.GeoJSON.extend({
     initialize(packed) {
       L.GeoJSON.prototype.initialize.call(this, null, { style: styleUnit, onEachFeature: bindUnit, smoothFactor: 0.5 });
@@ -53,19 +53,44 @@
       this.all = packed.shapes.map((_, i) => Object.fromEntries(Object.entries(packed.columns).map(([name, values]) => [name, values[i]])));
     },
 
-    made() {
-      const packed = this.packed;
-      this.packed = null;
-      if (packed) gridmap.unpack(packed).forEach(({ feature }, i) => this.addData({ ...feature, properties: this.all[i] }));
+    /* Of each area in the order of ``all``: its bounds, and its shape until it is a layer. */
+    shapes() {
+      this.unpacked = this.unpacked || gridmap.unpack(this.packed).map(({ box: [west, south, east, north], feature }) => (
+        { bounds: L.latLngBounds([south, west], [north, east]), feature }));
+      return this.unpacked;
     },
 
+    boundsOf(code) {
+      const i = this.all.findIndex((one) => one.code === code);
+      return i < 0 ? null : this.shapes()[i].bounds;
+    },
+
+    make(window) {
+      let some = false;
+      this.shapes().forEach((one, i) => {
+        if (!one.feature || (window && !window.intersects(one.bounds))) return;
+        this.addData({ ...one.feature, properties: this.all[i] });
+        one.feature = null;
+        some = true;
+      });
+      if (some && this._map) this.bringToBack();
+    },
+
+    near() { this.make(this._map.getBounds().pad(0.5)); },
+
     onAdd(target) {
-      this.made();
+      this.near();
+      target.on("moveend", this.near, this);
       L.GeoJSON.prototype.onAdd.call(this, target);
     },
 
+    onRemove(target) {
+      target.off("moveend", this.near, this);
+      L.GeoJSON.prototype.onRemove.call(this, target);
+    },
+
     getLayers() {
-      this.made();
+      this.make();
       return L.GeoJSON.prototype.getLayers.call(this);
     },
   });
@@ -151,14 +176,14 @@
 
     symbols() {
       const party = gridmap.buildingLens() === "party_group" || gridmap.config.packed
-        ? [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#fbd0a6", "neighbour", " outlined dashed"], ["#f58d4b", "uncovered", " outlined"]]
-        : gridmap.buildingLens() ? [["#2b6cb0", "covered"], ["#90bde8", "covered_jointly"], ["#f58d4b", "not_covered", " outlined"], [NO_DATA, "not_asked"]]
+        ? [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#fbd0a6", "neighbour", " outlined dashed"], ["#f58d4b", "uncovered", " outlined hatched"]]
+        : gridmap.buildingLens() ? [["#2b6cb0", "covered"], ["#90bde8", "covered_jointly"], ["#f58d4b", "not_covered", " outlined hatched"], [NO_DATA, "not_asked"]]
           : [["#dfe3e8", "building"]];
       const camera = [["rgba(123,82,171,.5)", "view"], ["#4a2574", "camera"], ["rgba(59,63,70,.35)", "blind"]];
       const key = el("div", { class: "key" });
       for (const [colours, label, extra] of aboutCameras() ? camera : party) {
         const swatch = el("span", { class: `swatch${extra || ""}` });
-        swatch.style.background = colours;
+        swatch.style.backgroundColor = colours;
         key.append(swatch, el("span", {}, word(label)), el("span"));
       }
       return [key];
@@ -190,10 +215,10 @@
     labels.clearLayers();
     const name = roomiest(LABEL_PIXELS);
     const window = gridmap.map.getBounds().pad(-0.02);
-    for (const unit of name ? levels[name].getLayers() : []) {
-      const place = unit.getBounds().getCenter();
+    for (const [i, { bounds }] of name ? levels[name].shapes().entries() : []) {
+      const place = bounds.getCenter();
       if (!window.contains(place)) continue;
-      const icon = L.divIcon({ className: "name", html: el("span", {}, unit.feature.properties.name), iconSize: null });
+      const icon = L.divIcon({ className: "name", html: el("span", {}, levels[name].all[i].name), iconSize: null });
       L.marker(place, { icon, interactive: false, keyboard: false }).addTo(labels);
     }
   }
