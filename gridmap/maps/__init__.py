@@ -66,7 +66,7 @@ WEB = Path(__file__).parents[1] / "web"
 
 VECTOR_GRID = "Leaflet.VectorGrid.bundled.min.js"
 
-SCRIPTS = ("words", "units", "details", "panel", "start")
+SCRIPTS = ("reach", "words", "units", "details", "panel", "start")
 """Of `web/static/map`, in the order in which they run."""
 
 DETAILS = {
@@ -262,7 +262,7 @@ def district_map(
         "rows": rows,
     }
     return MapParts(
-        header=figure.header.render(),
+        header=_header(figure),
         html=figure.html.render(),
         script=figure.script.render(),
         config=config,
@@ -286,6 +286,12 @@ def _blank_map(districts: gpd.GeoDataFrame) -> OfflineMap:
         fadeAnimation=False,
         attributionControl=False,
     )
+
+
+def _header(figure: Any) -> str:
+    """Return what the map wants in the page's head, but for its ban on enlarging the page."""
+    text: str = figure.header.render()
+    return re.sub(r'<meta name="viewport".*?/>', "", text, flags=re.DOTALL)
 
 
 def _rates_by_unit(rates: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
@@ -474,7 +480,7 @@ def difference_page(
             synthetic=synthetic,
             counts=counts[::-1],
             rates=_labelled(layers["rates"].reset_index()),
-            header=figure.header.render(),
+            header=_header(figure),
             html=figure.html.render(),
             script=figure.script.render(),
             config=htmlsafe_json_dumps(
@@ -611,6 +617,7 @@ def _inline_assets() -> dict[str, str]:
         "leaflet_css": css,
         "leaflet_js": re.sub(r"//# sourceMappingURL=\S+", "", js),
         "gridmap_css": (WEB / "static" / "gridmap.css").read_text("utf-8"),
+        "reach_js": _script("reach").read_text("utf-8"),
         "difference_js": (WEB / "static" / "difference.js").read_text("utf-8"),
         "map_js": "".join(_script(name).read_text("utf-8") for name in SCRIPTS),
     }

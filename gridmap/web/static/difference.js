@@ -32,6 +32,9 @@ const gridmapDiff = (() => {
     return box;
   }
 
+  // Its controls come after the map.
+  L.Map.addInitHook(function begun() { setTimeout(() => gridmapReach(this, t)); });
+
   return {
     configure: (given) => { config = given; },
     outline: () => ({ color: "#1d2430", weight: 2, fill: false, interactive: false }),
