@@ -50,7 +50,6 @@ class Cost:
     requests: list[str] = field(default_factory=list)
     external: list[str] = field(default_factory=list)
     nodes: int = 0
-    layers: int = 0
 
 
 def opened(page: Page, url: str, *, slower: int = 1, ready: str = "html[data-ready=yes]") -> Cost:
@@ -64,6 +63,7 @@ def opened(page: Page, url: str, *, slower: int = 1, ready: str = "html[data-rea
     page.add_init_script(_LONG_TASKS)
     page.goto(url)
     page.wait_for_selector(ready, timeout=60_000)
+    page.evaluate("document.activeElement.blur()")  # a cursor that blinks is no picture
     settle(page, frames)
     session.send("Page.stopScreencast")
     session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
@@ -148,5 +148,7 @@ def dragged(page: Page, *, by: tuple[int, int] = (400, 200), times: int = 4) -> 
         page.mouse.down()
         page.mouse.move(x + sign * by[0], y + sign * by[1], steps=40)
         page.mouse.up()
-    spans = sorted(page.evaluate("(() => { const all = frames_ms; frames_ms = null; return all; })()"))
+    spans = sorted(
+        page.evaluate("(() => { const all = frames_ms; frames_ms = null; return all; })()")
+    )
     return 1e3 / median(spans), spans[int(len(spans) * 0.95)]

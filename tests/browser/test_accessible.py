@@ -127,7 +127,9 @@ def test_no_page_keeps_anybody_out(watch, served_town, empty_site, size, languag
     page.evaluate("gridmap.go('990101001001002')")
     watched.wait_for("!gridmap.state().loading && gridmap.state().loaded.building > 0")
     page.evaluate(f"gridmap.map.setView({T5}, 18, {{ animate: false }})")
-    page.evaluate(f"gridmap.tell({{ layer: 'building', code: 'T5', lens: 'party_group' }}, L.latLng({T5}))")
+    page.evaluate(
+        f"gridmap.tell({{ layer: 'building', code: 'T5', lens: 'party_group' }}, L.latLng({T5}))"
+    )
     expect(page.locator(".leaflet-popup-content h3")).to_be_visible()
     look("a unit and a popup")
     cookie = COOKIES[empty_site]
@@ -154,7 +156,9 @@ def test_files_keep_nobody_out(watch, town, tmp_path, size, language):
         expect(page.locator(".leaflet-control-zoom-in")).to_have_attribute("title", zoom)
         assert faults(page) == []
         if target == both[0]:
-            page.evaluate("gridmap.map.openPopup(gridmap.card('x', [['Code', 'y']]), gridmap.map.getCenter())")
+            page.evaluate(
+                "gridmap.map.openPopup(gridmap.card('x', [['Code', 'y']]), gridmap.map.getCenter())"
+            )
         else:
             name = page.evaluate("document.querySelector('.folium-map').id")
             page.evaluate(f"{name}.openPopup('x', {name}.getCenter())")

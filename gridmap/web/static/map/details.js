@@ -69,7 +69,14 @@
   };
 
   /* Lines over a ground, as a canvas fills with them: made once for each pair of colours. */
+  const patterns = {};
+
   function hatch(ground, line) {
+    patterns[ground + line] = patterns[ground + line] || drawn(ground, line);
+    return patterns[ground + line];
+  }
+
+  function drawn(ground, line) {
     const tile = document.createElement("canvas");
     tile.width = tile.height = 6;
     const ink = tile.getContext("2d");
@@ -291,6 +298,6 @@
 
   Object.assign(gridmap, {
     detail: (name) => (gridmap.config.packed ? new Detail(name) : new Switch(name)),
-    unpack, unpacked, packedDetails, buildingLens, draw, loading, tell, card, showDetails,
+    hatch, unpack, unpacked, packedDetails, buildingLens, draw, loading, tell, card, showDetails,
   });
 })();
