@@ -8,10 +8,31 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+BASEMAPS = {
+    "none": "",
+    "tianditu": " ".join(
+        f"https://t0.tianditu.gov.cn/{layer}_w/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0"
+        f"&LAYER={layer}&STYLE=default&TILEMATRIXSET=w&FORMAT=tiles&TILEMATRIX={{z}}"
+        "&TILEROW={y}&TILECOL={x}&tk={key}"
+        for layer in ("vec", "cva")
+    ),
+    "amap": "https://webrd01.is.autonavi.com/appmaptile?lang=zh_cn&size=1&scale=1&style=8"
+    "&x={x}&y={y}&z={z}",
+    "xyz": "",
+}
+"""Where the tiles of each basemap are, in Web Mercator, the lowest layer first. One host of each:
+a page may load pictures from it and from no other."""
+
+_TILES = re.compile(
+    r"(https?://([\w.-]+|\[[\da-f:]+\])(:\d+)?)?/(?!/)[\w.~:/?&=%{}@+-]*", re.ASCII | re.IGNORECASE
+)
+_PLACES = {"{z}", "{x}", "{y}"}
 
 
 def default_data_dir() -> Path:
@@ -135,6 +156,54 @@ class Settings(BaseSettings):
         ge=1,
         description="Households above which a grid is told to be large.",
     )
+
+    basemap: str = Field(
+        default="none",
+        pattern=f"^({'|'.join(BASEMAPS)})$",
+        description="What is drawn below the areas of the planner's map.",
+    )
+    basemap_url: str | None = Field(
+        default=None,
+        validate_default=True,
+        description="Address of its tiles with {z}, {x}, {y}; several layers with spaces between.",
+    )
+    basemap_key: str | None = Field(
+        default=None,
+        pattern=r"^[\w-]{1,200}$",
+        validate_default=True,
+        repr=False,
+        description="What stands for {key} in that address; browsers get to see it.",
+    )
+    basemap_max_zoom: int = Field(
+        default=18, ge=1, le=22, description="The closest zoom that it has tiles of."
+    )
+    basemap_attribution: str | None = Field(
+        default=None, max_length=200, description="Whose it is; shown on the map."
+    )
+
+    @field_validator("basemap_url")
+    @classmethod
+    def _tiles(cls, url: str | None, info: ValidationInfo) -> str | None:
+        """Refuse an address that has no place for a tile, or could say more than where it is."""
+        layers = (url or "").split()
+        if not layers and (url is not None or info.data.get("basemap") == "xyz"):
+            raise ValueError("the address of the tiles is missing, with {z}, {x} and {y}")
+        for one in layers:
+            places = set(re.findall(r"\{[^}]*\}?", one))
+            if not _TILES.fullmatch(one):
+                raise ValueError(f"{one[:80]!r} is no address: http://host/… or /…")
+            if not _PLACES <= places <= _PLACES | {"{key}"}:
+                raise ValueError(f"{one[:80]!r} must have {{z}}, {{x}}, {{y}}, and no others")
+        return url
+
+    @field_validator("basemap_key")
+    @classmethod
+    def _key(cls, key: str | None, info: ValidationInfo) -> str | None:
+        """Refuse to ask a provider without the key that it asks for."""
+        tiles = info.data.get("basemap_url") or BASEMAPS.get(info.data.get("basemap", ""), "")
+        if key is None and "{key}" in tiles:
+            raise ValueError(f"{info.data.get('basemap')} needs a key")
+        return key
 
     @field_validator("grid_households_high")
     @classmethod

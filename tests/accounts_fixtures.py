@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from gridmap import jobs, store
 from gridmap import tables as t
@@ -101,7 +101,7 @@ def routes_of(app):
     pending = list(app.routes)
     while pending:
         route = pending.pop()
-        if isinstance(route, APIRoute):
+        if isinstance(route, (APIRoute, Route)):
             yield route
         elif isinstance(route, Mount):
             assert route.path in ("/static",), f"{route.path} asks nobody who it is"

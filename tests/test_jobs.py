@@ -575,7 +575,7 @@ def test_the_map_file_is_whole_and_names_no_host(toy, tmp_path):
     )
     text = target.read_text("utf-8")
     assert size == target.stat().st_size
-    assert "\\u79ef\\u6728\\u8857\\u9053" in text, "积木街道, escaped by Folium"
+    assert "积木街道" in text
     assert not re.search(
         r"<(script|link|img|iframe)[^>]+(src|href)=", text.replace('href="data:,"', "")
     )

@@ -10,7 +10,7 @@ from gridmap.files import TEMPLATE_WORDS
 from gridmap.jobs import QUESTIONS, doctor
 from gridmap.jobs.rates import UNIT_OF_MEASURE
 from gridmap.language import catalogue, translate
-from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, LENSES, spoken
+from gridmap.maps import _DIFFERENCES, _LEVEL_LABELS, CHANGE_COLOURS, DETAILS, LENSES, MADE, spoken
 from gridmap.model import CHANGES, LAYERS
 from gridmap.org_coverage import PLURALS
 from gridmap.rules import Severity
@@ -48,7 +48,7 @@ def messages_of_script() -> set[str]:
 
 
 def messages_of_maps() -> set[str]:
-    found = set(DETAILS.values()) | set(_LEVEL_LABELS.values())
+    found = set(DETAILS.values()) | set(_LEVEL_LABELS.values()) | set(MADE.values())
     found |= {label for label, _ in _DIFFERENCES.values()} | set(CHANGE_COLOURS)
     for lens in LENSES:
         found |= {lens.label, lens.blank, lens.note, lens.group, lens.unit} - {"", "m", "m2"}

@@ -133,3 +133,26 @@ def test_numbers_and_nulls_are_json():
     assert first == {"code": "x", "n": 1, "s": "甲"}
     assert second == {"code": "y", "n": None, "s": None}
     assert data["features"][0]["geometry"]["coordinates"][0] == 1.234568
+
+
+def test_what_is_said_of_buildings_is_packed_once():
+    columns = ("status", "reason", "missing", "holder_code")
+    rows = [
+        ("own", None, None, "P"),
+        ("uncovered", "no_link", "a b", None),
+        ("own", None, None, "Q"),
+    ]
+    told = pd.DataFrame(rows, columns=columns, index=["x", "y", "z"])
+    packed = maps.packed_answers(["z", "w", "y", "x"], {"l": told}, {"P": "甲"}, {"l": {"a": "一"}})
+    assert packed == {
+        "holders": [[None, None], ["Q", None], ["P", "甲"]],
+        "lenses": {
+            "l": {
+                "parts": {"a": "一"},
+                "told": [[None] * 3, ["own", None, None], ["uncovered", "no_link", "a b"]],
+                "of": [1, 0, 2, 1],
+                "by": [1, 0, 0, 2],
+            }
+        },
+    }
+    assert maps.packed_answers([], {}, {}, {}) == {"holders": [[None, None]], "lenses": {}}

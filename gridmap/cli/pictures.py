@@ -142,10 +142,23 @@ def _require_free_port(settings: Settings) -> None:
 @app.command("map")
 def write_map(
     target: Annotated[Path, typer.Argument(help="The HTML file to write.")],
+    unit: Annotated[
+        str, typer.Option(help="Code of a street, community or grid; else the whole district.")
+    ] = "",
+    lens: Annotated[
+        str | None, typer.Option(help="The question it opens with: a measure or a lens.")
+    ] = None,
     language: Annotated[str | None, typer.Option("--lang", help="zh or en.")] = None,
+    buildings: Annotated[
+        bool | None,
+        typer.Option(
+            "--buildings/--no-buildings",
+            help="With buildings and roads; if not said, those of a --unit are in it.",
+        ),
+    ] = None,
     cameras: Annotated[
         bool, typer.Option("--cameras/--no-cameras", help="With exact positions of cameras.")
-    ] = True,
+    ] = False,
     as_of: OnDay = None,
 ) -> None:
     """Write the map as one HTML file that needs no network."""
@@ -154,9 +167,12 @@ def write_map(
         size = jobs.write_map(
             engine,
             target,
+            unit=unit,
+            lens=lens,
             language=language or settings.language,
             as_of=day_of(as_of) or today(),
             past=as_of is not None,
+            buildings=buildings,
             cameras=cameras,
             actor=settings.actor,
             progress=tell,

@@ -42,7 +42,7 @@ from gridmap.demo.matters import matter_items, matters
 from gridmap.demo.organisations import organisations
 from gridmap.demo.parcels import character, hamlets, village_ways
 from gridmap.demo.parcels import parcels as cut_parcels
-from gridmap.demo.places import AS_OF
+from gridmap.demo.places import AS_OF, BEGINS
 from gridmap.demo.posts import posts
 from gridmap.demo.privacy import privacy_zones
 from gridmap.demo.projects import projects, proposals
@@ -55,7 +55,7 @@ from gridmap.model import LAYERS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["AS_OF", "NOTICE", "SEED", "DemoDistrict", "build"]
+__all__ = ["AS_OF", "BEGINS", "NOTICE", "SEED", "DemoDistrict", "build"]
 
 SEED = 500108
 

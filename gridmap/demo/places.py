@@ -12,6 +12,9 @@ from typing import Any
 AS_OF = "2026-10-01"
 """The date the demo data claim to describe; a constant, so that two runs agree."""
 
+BEGINS = "2026-07-01"
+"""Since when the store has them: links that begin or end later differ from quarter to quarter."""
+
 STREET_TREE: Any = (
     (1.0, 0.12),
     (

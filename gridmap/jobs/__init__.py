@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from gridmap.jobs.map_tiles import MAP_ZOOMS, draw_tiles, map_tile
     from gridmap.jobs.matters import triage_matters
     from gridmap.jobs.numbers import number_grids
+    from gridmap.jobs.one_file import write_map
     from gridmap.jobs.overview import (
         QUESTIONS,
         Question,
@@ -84,7 +85,7 @@ if TYPE_CHECKING:
         question_of,
         within,
     )
-    from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version, write_map
+    from gridmap.jobs.pictures import empty_page, features, map_page, map_parts, version
     from gridmap.jobs.queue import Queue, job_of, short_report
     from gridmap.jobs.queues import queues_of
     from gridmap.jobs.refreshes import refreshed
@@ -228,7 +229,7 @@ _MODULES = {
     "verify_audit": "trail",
     "version": "pictures",
     "walking_access": "access",
-    "write_map": "pictures",
+    "write_map": "one_file",
     "write_report": "reports",
     "write_template": "templates",
     "write_views": "views",

@@ -72,7 +72,7 @@ def build_demo(engine: Engine, *, seed: int, as_of: dt.date, progress: Progress)
 def _write(engine: Engine, seed: int, source: str, progress: Progress) -> None:
     """Write all layers in one transaction: a killed demo leaves an empty store."""
     district = demo.build(seed, progress)
-    effective = dt.date.fromisoformat(demo.AS_OF)
+    effective = dt.date.fromisoformat(demo.BEGINS)
     with store.transaction(engine, writes=True) as conn:
         if store.read_sources(conn):
             return  # another program was quicker

@@ -17,7 +17,7 @@ from gridmap.errors import NotFound
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
 
     Place = tuple[int, int, int]
 
@@ -76,29 +76,25 @@ def map_tile(
     inside = first <= zoom <= last and 0 <= column < 2**zoom and 0 <= row < 2**zoom
     if layers != tuple(name for name in store.DRAWN_LAYERS if name in layers) or not inside:
         raise NotFound("there is no such tile")
-    with store.transaction(engine) as conn:
-        if whole and (layers, lens) == DRAWN:
+    if whole and (layers, lens) == DRAWN:
+        with store.transaction(engine) as conn:
             drawn = store.read_drawn_tile(
                 conn, _told(*DRAWN), zoom=zoom, column=column, row=row, version=version
             )
-            if drawn is not None:
-                return drawn
-        return _tile(conn, layers, lens, place)
+        if drawn is not None:
+            return drawn
+    return _tile(engine, layers, lens, place)
 
 
 def _told(layers: tuple[str, ...], lens: str) -> str:
     return f"{','.join(layers)}:{lens}"
 
 
-def _tile(conn: Connection, layers: tuple[str, ...], lens: str, place: Place) -> store.Tile:
-    """Draw layers into one tile: vector tiles one after the other are one with all their layers."""
+def _tile(engine: Engine, layers: tuple[str, ...], lens: str, place: Place) -> store.Tile:
+    """Draw a tile and compress it."""
     zoom, column, row = place
-    parts = [
-        store.read_map_tile(conn, layer, lens, zoom=zoom, column=column, row=row)
-        for layer in layers
-    ]
-    data = gzip.compress(b"".join(part.data for part in parts), 6, mtime=0)
-    return store.Tile(data, sum(p.features for p in parts), sum(p.dropped for p in parts))
+    tile = store.read_map_tile(engine, layers, lens, zoom=zoom, column=column, row=row)
+    return tile._replace(data=gzip.compress(tile.data, 6, mtime=0))
 
 
 def draw_tiles(engine: Engine) -> int:
@@ -121,14 +117,14 @@ def draw_tiles(engine: Engine) -> int:
 
     Notes
     -----
-    Tiles of another state than the present one are never shown: a write in between makes these
-    useless, not wrong. Cost about 5 ms a tile.
+    Tiles of another state than the present one are never shown: a write before or while they are
+    drawn makes these useless, not wrong. Cost about 5 ms a tile.
     """
     with store.transaction(engine, snapshot=True) as conn:
         version = store.read_version(conn)
         bounds = store.read_drawn_bounds(conn)
-        places = list(_places(bounds)) if bounds else []
-        tiles = [(place, _tile(conn, *DRAWN, place)) for place in places]
+    places = list(_places(bounds)) if bounds else []
+    tiles = [(place, _tile(engine, *DRAWN, place)) for place in places]
     with store.transaction(engine, writes=True) as conn:
         store.write_drawn_tiles(conn, _told(*DRAWN), tiles, version)
     return sum(1 for _, tile in tiles if tile.features)

@@ -1,34 +1,26 @@
-"""The map: as parts of a page, as details of a window, as one file."""
+"""The map: as parts of a page, as details of a window."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
-import shapely
-
-from gridmap import files, maps, store
+from gridmap import maps, store
 from gridmap.errors import InputError, LayerNotFound, UnitNotFound
-from gridmap.jobs.days import figures
 from gridmap.jobs.rates import is_stale, stored_rates
 from gridmap.model import DIVISION_LEVELS
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
+    import geopandas as gpd
     from sqlalchemy import Connection, Engine
 
-    Progress = Callable[[str, float], None]
     Window = tuple[float, float, float, float]
 
 FEATURE_LIMIT = 15_000
 """Most features of one answer; where there are more it holds none and says so, because a part
 of the buildings looks like a map with empty ground."""
-
-SIMPLIFY_DEG = {"view": 3e-6, "blind": 5e-6}
-"""In a file, views and blind ground are drawn to a third and half of a metre."""
 
 
 def version(engine: Engine) -> str:
@@ -89,26 +81,59 @@ def map_parts(
         See `store.transaction`.
     """
     with store.transaction(engine, snapshot=True) as conn:
-        return _parts(conn, language, as_of, None, details, rows=rows)
+        return composed(conn, language=language, as_of=as_of, details=details, rows=rows)
 
 
-def _parts(
+def composed(
     conn: Connection,
+    *,
     language: str,
     as_of: dt.date,
-    packed: dict[str, Any] | None,
+    unit: str = "",
+    carried: maps.Carried | None = None,
     details: Collection[str] | None = None,
-    *,
     rows: bool = True,
 ) -> maps.MapParts:
-    """Compose the map from what a transaction sees."""
-    units = {level: store.read_units(conn, level, as_of=as_of) for level in DIVISION_LEVELS}
+    """Compose the map from what a transaction sees.
+
+    Parameters
+    ----------
+    conn
+        An open connection.
+    language
+        ``zh`` or ``en``.
+    as_of
+        The date of the divisions.
+    unit
+        Only this division and those in it; an empty text for all.
+    carried
+        What a one-file map has in itself.
+    details
+        Which of `maps.DETAILS` the page asks the server for; None for all.
+    rows
+        Whether the rows behind a figure can be listed.
+
+    Returns
+    -------
+    MapParts
+        For `maps.page`.
+
+    Raises
+    ------
+    UnitNotFound
+        The store has no division, or not this one.
+    """
+    units = {
+        level: store.read_units(conn, level, as_of=as_of, within=unit) for level in DIVISION_LEVELS
+    }
     shown = {lens.measure.partition(".")[0] for lens in maps.LENSES}
     rates = stored_rates(conn, lenses=shown)
     runs = {run["subject"]: run["as_of"].isoformat() for run in store.read_runs(conn)}
     synthetic = store.has_synthetic(conn)
     stale = is_stale(conn)
     if all(level.empty for level in units.values()):
+        if unit:
+            raise UnitNotFound(f"no unit has the code {unit[:20]!r} on {as_of}")
         raise UnitNotFound("the store has no district; import one, or run `gridmap demo`")
     dates = {
         lens.measure: runs.get("camera" if lens.measure.startswith("camera.") else "org")
@@ -121,13 +146,19 @@ def _parts(
         language=language,
         synthetic=synthetic,
         stale=stale,
-        packed=packed,
+        carried=carried,
         details=details,
         rows=rows,
     )
 
 
-def map_page(parts: maps.MapParts, *, nonce: str, places: Iterable[tuple[str, str]]) -> str:
+def map_page(
+    parts: maps.MapParts,
+    *,
+    nonce: str,
+    places: Iterable[tuple[str, str]],
+    basemap: Mapping[str, Any] | None = None,
+) -> str:
     """Return the map's page for the server.
 
     Parameters
@@ -138,13 +169,15 @@ def map_page(parts: maps.MapParts, *, nonce: str, places: Iterable[tuple[str, st
         For the content security policy.
     places
         Path and name of the pages that the one who asks may go to.
+    basemap
+        What is drawn below the areas, for the script; None for nothing.
 
     Returns
     -------
     str
         HTML.
     """
-    return maps.page(parts, nonce=nonce, places=places)
+    return maps.page(parts, nonce=nonce, places=places, basemap=basemap)
 
 
 def empty_page(language: str) -> str:
@@ -215,75 +248,3 @@ def _details(
     if layer == "camera":
         return store.read_watching(conn, as_of=as_of, window=window, limit=limit)
     return store.read_views(conn, as_of=as_of, window=window, limit=limit)
-
-
-def write_map(
-    engine: Engine,
-    target: Path,
-    *,
-    language: str,
-    as_of: dt.date,
-    past: bool = False,
-    cameras: bool = True,
-    actor: str | None = None,
-    progress: Progress,
-) -> int:
-    """Write the map with all its details as one HTML file that needs no network.
-
-    Parameters
-    ----------
-    engine
-        The store.
-    target
-        The file; replaced only when the new one is whole.
-    language
-        ``zh`` or ``en``.
-    as_of
-        The date of what is drawn.
-    past
-        Compute the figures for that date too; else they are those computed last.
-    cameras
-        Whether cameras and their views are in it: exact positions are for roles that need them.
-    actor
-        Who takes it out.
-    progress
-        Called with a step's name and the share done, 0..1.
-
-    Returns
-    -------
-    int
-        The file's size in bytes.
-
-    Raises
-    ------
-    InputError
-        The file cannot be written there.
-    UnitNotFound
-        The store has no district.
-    StoreUnavailable, Conflict, StoreError
-        See `store.transaction`.
-    """
-    files.require_folder(target)
-    packed = {}
-    kinds = {"road": "LineString", "camera": "Point"}
-    exact = () if cameras else ("camera", "view", "blind")
-    with figures(engine, as_of if past else None, progress=progress) as conn:
-        for done, layer in enumerate(maps.DETAILS):
-            progress("packing", done / len(maps.DETAILS))
-            if layer in exact:
-                continue
-            frame = _details(conn, layer, as_of, None, None)
-            if layer in SIMPLIFY_DEG:
-                thin = shapely.simplify(frame.geometry.to_numpy(), SIMPLIFY_DEG[layer])
-                frame = frame.set_geometry(gpd.GeoSeries(thin, frame.index, crs=frame.crs))
-            columns = maps.DETAIL_COLUMNS[layer]
-            packed[layer] = maps.pack(frame, columns, kind=kinds.get(layer, "Polygon"))
-        progress("drawing", 0.0)
-        parts = _parts(conn, language, as_of, packed)
-    text = maps.page(parts, inline=True)
-    details = {"cameras": cameras, "as_of": as_of.isoformat(), "file": target.name}
-    with store.transaction(engine) as conn:
-        store.write_event(conn, "export", subject="map", actor=actor, details=details)
-    with files.whole(target, private=True) as part:
-        part.write_text(text, encoding="utf-8")
-    return target.stat().st_size

@@ -29,6 +29,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 
 from gridmap.language import catalogue, translate
+from gridmap.maps.carried import MADE, Carried, packed_answers
 from gridmap.maps.lenses import LENSES, Lens
 from gridmap.maps.packing import PACK_SCALE, feature_collection, json_value, pack
 from gridmap.model import CODE_LENGTH, DIVISION_LEVELS, Level
@@ -41,12 +42,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BORDER_DECIMALS",
+    "CARRIED_COLUMNS",
     "CHANGE_COLOURS",
     "DETAILS",
     "DETAIL_COLUMNS",
     "LENSES",
+    "MADE",
     "PACK_SCALE",
     "SIMPLIFY_DEG",
+    "Carried",
     "Lens",
     "MapParts",
     "OfflineMap",
@@ -56,6 +60,7 @@ __all__ = [
     "feature_collection",
     "missing_assets",
     "pack",
+    "packed_answers",
     "page",
     "simplified",
     "spoken",
@@ -63,10 +68,19 @@ __all__ = [
 
 WEB = Path(__file__).parents[1] / "web"
 
+FINDER = WEB / "static" / "finder.js"
+
 VECTOR_GRID = "Leaflet.VectorGrid.bundled.min.js"
 
 SCRIPTS = ("reach", "words", "units", "details", "panel", "start")
 """Of `web/static/map`, in the order in which they run."""
+
+_AFTER = SCRIPTS.index("details") + 1
+CARRIED_SCRIPTS = (*SCRIPTS[:_AFTER], "carried", *SCRIPTS[_AFTER:])
+"""The same of a map that is one file, with what stands there for the server."""
+
+SPEAKING = (*CARRIED_SCRIPTS, "basemap")
+"""Every script that says something; `basemap` is sent where there is one."""
 
 DETAILS = {
     "road": "Roads",
@@ -107,6 +121,11 @@ DETAIL_COLUMNS = {
 }
 DETAIL_COLUMNS["camera"] = DETAIL_COLUMNS["view"]
 """What a detail tells of itself, besides its code."""
+
+CARRIED_COLUMNS = DETAIL_COLUMNS | {
+    "building": ("name", "address", "household_count", "grid_code"),
+}
+"""The same in a file, where who covers a building stands apart, for each question."""
 
 SIMPLIFY_DEG = 3e-5
 """A corner of a border is left out where it takes less than the square of this, about 9 m²."""
@@ -196,7 +215,10 @@ class Start(folium.MacroElement):
 
 @dataclass(frozen=True)
 class MapParts:
-    """A composed map, rendered into the parts of a page, and what our script needs to know."""
+    """A composed map, rendered into the parts of a page, and what our script needs to know.
+
+    ``made``: what a file says of itself, by the names of `MADE`; a page of the server says nothing.
+    """
 
     header: str
     html: str
@@ -206,6 +228,7 @@ class MapParts:
     language: str
     synthetic: bool
     stale: bool
+    made: Mapping[str, str] | None = None
 
 
 def district_map(
@@ -216,7 +239,7 @@ def district_map(
     language: str,
     synthetic: bool,
     stale: bool = False,
-    packed: Mapping[str, Any] | None = None,
+    carried: Carried | None = None,
     details: Collection[str] | None = None,
     rows: bool = True,
 ) -> MapParts:
@@ -237,8 +260,8 @@ def district_map(
         Whether the page must say that the data is invented.
     stale
         Whether it must say that data has changed since the figures were computed.
-    packed
-        Details by layer from `pack`; without them the page asks the server.
+    carried
+        What a one-file map has in itself; without it the page asks the server.
     details
         Which of `DETAILS` it asks for; None for all.
     rows
@@ -266,7 +289,7 @@ def district_map(
     for layer in layers.values():
         layer.add_to(drawn)
     for name, label in DETAILS.items():
-        if name not in (DETAILS if packed is None else packed):
+        if carried and name not in carried.details:
             continue
         if details is not None and name not in details:
             continue
@@ -277,23 +300,37 @@ def district_map(
     figure.render()
     config = {
         "language": language,
-        "messages": spoken(language),
+        "messages": spoken(language, CARRIED_SCRIPTS if carried else SCRIPTS),
         "lenses": [{**asdict(lens), "as_of": dates.get(lens.measure)} for lens in LENSES],
         "bounds": [west, south, east, north],
         "district": _properties(district.index[0], district["name"].iloc[0], by_unit),
-        "packed": packed,
+        "packed": carried and carried.details,
         "rows": rows,
-    }
+    } | (_carried_config(carried) if carried else {})
+    names = [*(carried.above["name"] if carried else ()), " · ".join(district["name"].astype(str))]
     return MapParts(
         header=_header(figure),
         html=figure.html.render(),
         script=figure.script.render(),
         config=config,
-        heading=" · ".join(district["name"].astype(str)),
+        heading=" › ".join(map(str, names)),
         language=language,
         synthetic=synthetic,
         stale=stale,
+        made=carried.made if carried else None,
     )
+
+
+def _carried_config(carried: Carried) -> dict[str, Any]:
+    """Return what the script of a one-file map needs besides."""
+    # One by one: each holds the next, and together they are no coverage.
+    thin = [simplified(np.array([shape]))[0] for shape in carried.above.geometry]
+    outlines = carried.above[["name"]].set_geometry(thin, crs=carried.above.crs)
+    return {
+        "answers": carried.answers,
+        "above": pack(outlines, ("name",), kind="Polygon", scale=10**BORDER_DECIMALS),
+        "opens": carried.opens,
+    }
 
 
 def _blank_map(districts: gpd.GeoDataFrame) -> OfflineMap:
@@ -379,6 +416,7 @@ def page(
     nonce: str | None = None,
     inline: bool = False,
     places: Iterable[tuple[str, str]] = (),
+    basemap: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the HTML of a map.
 
@@ -392,12 +430,18 @@ def page(
         Put scripts and styles into the page instead of naming the server's.
     places
         Path and name of the server's other pages.
+    basemap
+        What is drawn below the areas, for the script; None for nothing.
 
     Returns
     -------
     str
         A whole document.
     """
+    scripts = (*SCRIPTS, "basemap") if basemap else SCRIPTS
+    config = parts.config
+    if basemap:
+        config = config | {"basemap": basemap, "messages": spoken(parts.language, scripts)}
     header = parts.header
     if nonce:
         header = header.replace("<script>", f'<script nonce="{nonce}">')
@@ -413,12 +457,13 @@ def page(
         places=places,
         synthetic=parts.synthetic,
         stale=parts.stale,
+        made=[(MADE[name], text) for name, text in (parts.made or {}).items()],
         header=header,
         html=parts.html,
         script=parts.script,
-        config=htmlsafe_json_dumps(parts.config, dumps=_COMPACT),
+        config=htmlsafe_json_dumps(config, dumps=_COMPACT),
         nonce=nonce,
-        scripts=SCRIPTS,
+        scripts=scripts,
         inline=_inline_assets() if inline else None,
         _=partial(translate, language=parts.language),
     )
@@ -593,13 +638,15 @@ def _script(name: str) -> Path:
 
 
 @cache
-def spoken(language: str) -> dict[str, str]:
+def spoken(language: str, scripts: tuple[str, ...] = SPEAKING) -> dict[str, str]:
     """Return what the map's scripts say, in a language.
 
     Parameters
     ----------
     language
         ``zh`` or ``en``.
+    scripts
+        Which of them; the search box is always there.
 
     Returns
     -------
@@ -607,7 +654,7 @@ def spoken(language: str) -> dict[str, str]:
         English -> translated: of each text that stands in a script or in `LENSES`.
     """
     known = catalogue(language)
-    text = "".join(_script(name).read_text("utf-8") for name in SCRIPTS)
+    text = "".join(file.read_text("utf-8") for file in (FINDER, *map(_script, scripts)))
     # In a table, or at once: pairs of marks are lost where a line has others.
     said = {*re.findall(r'"([^"\n]+)"', text), *re.findall(r'\bt\("([^"\n]+)"', text)}
     for lens in LENSES:
@@ -631,7 +678,8 @@ def _inline_assets() -> dict[str, str]:
         "gridmap_css": (WEB / "static" / "gridmap.css").read_text("utf-8"),
         "reach_js": _script("reach").read_text("utf-8"),
         "difference_js": (WEB / "static" / "difference.js").read_text("utf-8"),
-        "map_js": "".join(_script(name).read_text("utf-8") for name in SCRIPTS),
+        "finder_js": FINDER.read_text("utf-8"),
+        "map_js": "".join(_script(name).read_text("utf-8") for name in CARRIED_SCRIPTS),
     }
 
 

@@ -21,28 +21,29 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from gridmap import tables as t
 from gridmap.crs import STORAGE_SRID, TILE_SRID, TILE_WORLD_M
+from gridmap.store.prepared import Prepared
 from gridmap.store.tiles import BUFFER, DETAIL_ZOOM, EXTENT, TILE_MARGIN, Tile, encoded, pixel_m
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
 DRAWN_LAYERS = ("road", "seen", "blind", "view", "building", "camera")
 """What there are tiles of, the lowest first."""
 
 
 def read_map_tile(
-    conn: Connection, layer: str, lens: str, *, zoom: int, column: int, row: int
+    engine: Engine, layers: tuple[str, ...], lens: str, *, zoom: int, column: int, row: int
 ) -> Tile:
     """Draw a tile of the map: everything that lies in it, nothing is cut.
 
     Parameters
     ----------
-    conn
-        An open connection.
-    layer
-        One of `DRAWN_LAYERS`.
+    engine
+        The store, as the one who asks sees it.
+    layers
+        Some of `DRAWN_LAYERS`, in that order.
     lens
         Code of a lens of buildings: each then has its ``status``; an empty text for none.
     zoom, column, row
@@ -52,20 +53,39 @@ def read_map_tile(
     -------
     Tile
         Below `store.DETAIL_ZOOM` without buildings and ground smaller than a pixel, which are
-        counted.
+        counted. Tiles one after the other are one with all their layers.
+
+    Raises
+    ------
+    StoreUnavailable, StoreError, OutsideScope
+        See `store.transaction`.
     """
     values: dict[str, Any] = {"zoom": zoom, "tile_column": column, "tile_row": row}
-    if layer == "building":
-        values["lens"] = lens
-        values["pixel"] = pixel_m(zoom) ** 2
-    query = _tile_query(layer, bool(lens), zoom >= DETAIL_ZOOM)
-    data, features, dropped = conn.execute(query, values).one()
-    return Tile(bytes(data or b""), features, dropped)
+    if "building" in layers:
+        values |= {"lens": lens, "pixel": pixel_m(zoom) ** 2}
+    prepared = _tile_query(layers, bool(lens), zoom >= DETAIL_ZOOM)
+    data, features, dropped = tuple(prepared.asked(engine, values))
+    return Tile(bytes(data), features, dropped)
 
 
 @cache
-def _tile_query(layer: str, coloured: bool, close: bool) -> sa.Select[Any]:  # noqa: FBT001
-    """Return the statement of a layer's tiles."""
+def _tile_query(layers: tuple[str, ...], coloured: bool, close: bool) -> Prepared:  # noqa: FBT001
+    """Return the statement of the tiles of some layers."""
+    parts = [_layer_query(layer, coloured, close).subquery(f"of_{layer}") for layer in layers]
+    columns: list[sa.ColumnElement[Any]] = []
+    for name, how in (("data", "||"), ("features", "+"), ("dropped", "+")):
+        column: sa.ColumnElement[Any] = parts[0].c[name]
+        for part in parts[1:]:
+            column = column.op(how)(part.c[name])
+        columns.append(column)
+    together: sa.FromClause = parts[0]
+    for part in parts[1:]:
+        together = together.join(part, sa.true())
+    return Prepared(sa.select(*columns).select_from(together))
+
+
+def _layer_query(layer: str, coloured: bool, close: bool) -> sa.Select[Any]:  # noqa: FBT001
+    """Return the statement of a layer's tiles: data, features, dropped."""
     place = [sa.bindparam(name, type_=sa.Integer) for name in ("zoom", "tile_column", "tile_row")]
     square = ST_TileEnvelope(*place)
     wide = ST_TileEnvelope(*place, _world(), sa.literal(TILE_MARGIN))
@@ -78,7 +98,12 @@ def _tile_query(layer: str, coloured: bool, close: bool) -> sa.Select[Any]:  # n
         large = ST_Area(cells.c.plane) >= sa.bindparam("pixel", type_=sa.Double)
     drawn = sa.select(*names, shape.label("geom")).where(large).offset(0).subquery("drawn")
     small = sa.select(sa.func.count()).select_from(cells).where(~large).scalar_subquery()
-    return encoded(drawn, layer).add_columns(sa.literal(0) if close else small)
+    data, features = encoded(drawn, layer).subquery("encoded").c
+    return sa.select(
+        sa.func.coalesce(data, sa.literal(b"", sa.LargeBinary)).label("data"),
+        features.label("features"),
+        (sa.literal(0) if close else small).label("dropped"),
+    )
 
 
 def _world() -> sa.ColumnElement[Any]:

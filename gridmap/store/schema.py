@@ -214,7 +214,7 @@ def transaction(
         Any other failure of the database.
     """
     level = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
-    view: View | None = engine.get_execution_options().get(_VIEW)
+    view = view_of(engine)
     if view and writes:
         view.scope.require(Right.WRITE)
     door = view.app if view and (writes or computes) else engine
@@ -227,7 +227,7 @@ def transaction(
     except sa.exc.TimeoutError as error:
         raise StoreUnavailable("the database is busy; try again in a moment") from error
     except DBAPIError as error:
-        raise _explained(error, view) from error
+        raise explained(error, view) from error
 
 
 def _begun(
@@ -257,8 +257,38 @@ def narrow(conn: Connection) -> None:
         become(conn, view.scope, view.key)
 
 
-def _explained(error: DBAPIError, view: View | None) -> StoreError | OutsideScope:
-    """Return our own error for one of the driver's, by its SQLSTATE."""
+def view_of(engine: Engine) -> View | None:
+    """Return through whose eyes an engine reads.
+
+    Parameters
+    ----------
+    engine
+        From `connect` or `Logins.seen_by`.
+
+    Returns
+    -------
+    View or None
+        None for the application's own.
+    """
+    view: View | None = engine.get_execution_options().get(_VIEW)
+    return view
+
+
+def explained(error: DBAPIError, view: View | None) -> StoreError | OutsideScope:
+    """Return our own error for one of the driver's, by its SQLSTATE.
+
+    Parameters
+    ----------
+    error
+        Of the driver.
+    view
+        Whose question it was; None for the application's own.
+
+    Returns
+    -------
+    StoreError or OutsideScope
+        To be raised.
+    """
     code = getattr(error.orig, "pgcode", None) or ""
     if view and code == "42501":
         return OutsideScope("the account may not read this")

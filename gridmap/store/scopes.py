@@ -128,12 +128,29 @@ def become(conn: Connection, scope: Scope, key: bytes, *, logged_in: bool = Fals
     logged_in
         The connection logged in as the role, with the settings of `READING`.
     """
-    values = [*settings_of(scope, key).values()]
+    begin, values = begin_of(scope, key)
     if logged_in:
-        conn.exec_driver_sql(_BEGIN, tuple(values))
+        conn.exec_driver_sql(begin, values)
     else:
-        values += [role_of(scope), *READING.values()]
-        conn.exec_driver_sql(_BEGIN + _BECOME, tuple(values))
+        conn.exec_driver_sql(begin + _BECOME, (*values, role_of(scope), *READING.values()))
+
+
+def begin_of(scope: Scope, key: bytes) -> tuple[str, tuple[str, ...]]:
+    """Return the statement by which a transaction of a reading login sees what a scope sees.
+
+    Parameters
+    ----------
+    scope
+        Whose.
+    key
+        From `read_scope_key`.
+
+    Returns
+    -------
+    tuple of str and tuple
+        As the driver takes them.
+    """
+    return _BEGIN, tuple(settings_of(scope, key).values())
 
 
 def read_scope_key(conn: Connection) -> bytes:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import re
 import time
 from threading import Lock
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import Route
 
 from gridmap import jobs
+from gridmap.errors import NotFound
 from gridmap.model import Right
-from gridmap.web.access import NEEDED, Asker, Store
+from gridmap.web.access import NEEDED, scope_of, store_of
 from gridmap.web.fresh import Fresh
 
 if TYPE_CHECKING:
@@ -27,9 +30,11 @@ if TYPE_CHECKING:
 
     from gridmap.store import Tile
 
-router = APIRouter(include_in_schema=False)
-
 MVT = "application/vnd.mapbox-vector-tile"
+
+MAX_LENS = 64
+
+_PATH = re.compile(r"/tiles/[a-z]{3,10}(,[a-z]{3,10}){0,5}(/\d{1,10}){3}", re.ASCII)
 
 KEPT_BYTES = 64 * 2**20
 """Tiles that are kept in memory: about 5,000 of z16 (web.md 3.2)."""
@@ -89,19 +94,38 @@ class Doubting:
                 self._tiles.doubt()
 
 
-@router.get("/tiles/{layers}/{zoom}/{column}/{row}")
-async def map_tile(
-    request: Request,
-    store: Store,
-    asker: Asker,
-    layers: Annotated[str, Path(pattern="^[a-z]{3,10}(,[a-z]{3,10}){0,5}$")],
-    zoom: Annotated[int, Path(ge=0, le=30)],
-    column: Annotated[int, Path(ge=0, lt=2**30)],
-    row: Annotated[int, Path(ge=0, lt=2**30)],
-    lens: Annotated[str, Query(max_length=64)] = "",
-) -> Response:
-    """Give a tile of the map, of all that the one who asks may see of it."""
-    names = tuple(layers.split(","))
+async def map_tile(request: Request) -> Response:
+    """Give a tile of the map, of all that the one who asks may see of it.
+
+    Parameters
+    ----------
+    request
+        Path: layers, zoom, column, row; ``lens`` colours buildings.
+
+    Returns
+    -------
+    Response
+        Compressed; 304 where the client has it.
+
+    Raises
+    ------
+    SignInNeeded, PasswordChangeNeeded, TooManyTries
+        See `access.scope_of`.
+    OutsideScope
+        The one who asks may not see one of the layers.
+    NotFound
+        There is no such tile.
+    StoreUnavailable, Conflict, StoreError
+        See `store.transaction`.
+    """
+    request.scope["route"] = ROUTE  # for those who count and log
+    asker = await scope_of(request)
+    lens = request.query_params.get("lens", "")
+    if not _PATH.fullmatch(request.scope["path"]) or len(lens) > MAX_LENS:
+        raise NotFound("there is no such tile")
+    given = request.path_params
+    zoom, column, row = (int(given[name]) for name in ("zoom", "column", "row"))
+    names = tuple(given["layers"].split(","))
     for name in names:
         right = NEEDED.get(name, Right.CAMERAS)
         if right is not None:
@@ -114,17 +138,13 @@ async def map_tile(
     fresh = Fresh.of(request, asker, dt.date.today())
     if fresh.known == version:
         return fresh.unchanged(version)
-    key = (asker.spans, asker.whole, version, layers, lens, zoom, column, row)
+    key = (asker.spans, asker.whole, version, given["layers"], lens, zoom, column, row)
     tile = tiles.get(key)
     if tile is None:
+        store = await store_of(request, asker)
+        place, whole = (zoom, column, row), asker.whole
         tile = await run_in_threadpool(
-            jobs.map_tile,
-            store,
-            names,
-            lens,
-            (zoom, column, row),
-            version=version,
-            whole=asker.whole,
+            jobs.map_tile, store, names, lens, place, version=version, whole=whole
         )
         tiles.keep(key, tile)
     headers = {**fresh.headers(version), "Vary": "Authorization, Cookie, Accept-Encoding"}
@@ -132,6 +152,10 @@ async def map_tile(
     if "gzip" not in request.headers.get("accept-encoding", ""):
         return Response(gzip.decompress(tile.data), media_type=MVT, headers=headers)
     return Response(tile.data, media_type=MVT, headers=headers | {"Content-Encoding": "gzip"})
+
+
+ROUTE = Route("/tiles/{layers}/{zoom}/{column}/{row}", map_tile, methods=["GET"])
+"""Not FastAPI's: what that finds out about a request takes longer than to answer this one."""
 
 
 def _asked(tiles: Tiles, engine: Engine) -> str:

@@ -13,6 +13,7 @@ from gridmap import jobs
 from gridmap.errors import UnitNotFound
 from gridmap.model import Right
 from gridmap.web.access import NEEDED, Asker, Store
+from gridmap.web.basemap import basemap_of, origins
 from gridmap.web.forms import language_of
 from gridmap.web.frame import places_of, remembering
 
@@ -37,15 +38,14 @@ def district_map(
     """Show the map of the district."""
     language = lang or language_of(request)
     nonce = secrets.token_urlsafe(16)
+    basemap = basemap_of(request.app.state.settings)
     try:
-        text = jobs.map_page(
-            _parts(request, store, asker, language), nonce=nonce, places=places_of(asker)
-        )
+        parts = _parts(request, store, asker, language)
+        text = jobs.map_page(parts, nonce=nonce, places=places_of(asker), basemap=basemap)
     except UnitNotFound:
         text = jobs.empty_page(language)
-    return remembering(
-        request, HTMLResponse(text, headers={"Content-Security-Policy": _policy(nonce)})
-    )
+    policy = _policy(nonce, origins(basemap))
+    return remembering(request, HTMLResponse(text, headers={"Content-Security-Policy": policy}))
 
 
 @router.get("/health")
@@ -86,10 +86,14 @@ def _parts(request: Request, engine: Engine, asker: Scope, language: str) -> Map
     return parts
 
 
-def _policy(nonce: str) -> str:
-    """Return a policy under which only our own scripts run, and nothing leaves the machine."""
+def _policy(nonce: str, pictures: list[str]) -> str:
+    """Return a policy under which only our own scripts run, and nothing leaves the machine.
+
+    Where there is a basemap, pictures of it are asked for at its own address, and at no other.
+    """
+    allowed = " ".join(("'self'", "data:", *pictures))
     return (
-        "default-src 'none'; connect-src 'self'; img-src 'self' data:; "
+        f"default-src 'none'; connect-src 'self'; img-src {allowed}; "
         f"script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     )

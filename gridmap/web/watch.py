@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
+import random
 import time
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,9 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
 UNKNOWN = "(none)"
 """The route of a request that has none: paths that anybody may invent are no labels."""
+
+
+_IDS = random.Random()
 
 
 class Watch:
@@ -92,7 +95,7 @@ class Watched:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        request.state.id = secrets.token_hex(8)
+        request.state.id = f"{_IDS.getrandbits(64):016x}"
         begun, status = time.perf_counter(), 500
 
         async def seen(message: Message) -> None:

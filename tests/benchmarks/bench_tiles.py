@@ -54,7 +54,7 @@ def measured(port: int, script: Path) -> tuple[float, str]:
     told = subprocess.run(
         [*command, f"http://127.0.0.1:{port}/"], capture_output=True, text=True, check=True
     ).stdout
-    half, most = (re.search(rf"{p}%\s+(\S+)", told)[1] for p in (50, 99))
+    half, most = (re.search(rf"\s{p}%\s+(\d\S+)", told)[1] for p in (50, 99))
     wrong = re.search(r"Non-2xx.*", told)
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])
     return rate, f"p50 {half}, p99 {most}, {wrong[0] if wrong else 'all 200'}"
@@ -83,7 +83,9 @@ def places(engine) -> list[tuple[int, int]]:
         side = 2 * half / 2**ZOOM
         for column in range(int((west + half) // side), int((east + half) // side) + 1):
             for row in range(int((half - north) // side), int((half - south) // side) + 1):
-                tile = store.read_map_tile(conn, "building", "", zoom=ZOOM, column=column, row=row)
+                tile = store.read_map_tile(
+                    engine, ("building",), "", zoom=ZOOM, column=column, row=row
+                )
                 if tile.features:
                     found.append((column, row))
     random.Random(1).shuffle(found)

@@ -5,9 +5,9 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from toy_town import DEMO_DAY, TOY_DAY, served
+from toy_town import served
 
-from gridmap import jobs, store
+from gridmap import store
 
 pytestmark = [pytest.mark.browser, pytest.mark.db]
 
@@ -264,36 +264,6 @@ def test_a_server_that_fails_is_told_and_tried_again(watch, toy_site):
     expect(page.locator("#status")).to_have_text("", timeout=20_000)
     assert any("503" in line for line in watched.console)
     watched.console.clear()
-
-
-def test_the_one_file_map_opens_with_the_network_off(watch, toy, tmp_path):
-    target = tmp_path / "地图.html"
-    jobs.write_map(toy, target, language="zh", as_of=TOY_DAY, progress=lambda _step, _share: None)
-    watched = watch(offline=True)
-    page = watched.open(target.as_uri())
-    expect(page.locator("h1")).to_have_text("玩具区")
-    go_to(page, watched, 250, 60)
-    page.mouse.click(*centre(page))
-    expect(page.locator(".leaflet-popup-content")).to_contain_text("党小组人数不足")
-    page.locator("#blank button").first.click()
-    page.get_by_role("button", name="列出未覆盖楼栋").click()
-    expect(page.locator("#evidence")).to_contain_text("未覆盖楼栋: 2")
-
-
-@pytest.mark.slow
-def test_the_one_file_map_of_the_whole_demo(watch, demo_url, tmp_path):
-    engine = store.connect(demo_url)
-    target = tmp_path / "demo.html"
-    size = jobs.write_map(
-        engine, target, language="zh", as_of=DEMO_DAY, progress=lambda _step, _share: None
-    )
-    engine.dispose()
-    assert size < 25e6
-    watched = watch(offline=True)
-    page = watched.open(target.as_uri() + DOWNTOWN)
-    watched.wait_for("gridmap.state().loaded.building > 500")
-    toggle(page, "摄像机视域")
-    watched.wait_for("gridmap.state().loaded.view > 100")
 
 
 def go_to(page, watched, x, y, *, wait="building"):

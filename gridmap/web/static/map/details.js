@@ -1,11 +1,11 @@
-/* Close up: roads, buildings, cameras and ground, of the server's tiles or out of this very file,
-   and what a click on one tells. */
+/* Close up: roads, buildings, cameras and ground, of the server's tiles, and what a click on one
+   tells. A map that is one file has its own (`carried.js`). */
 "use strict";
 
 (() => {
   const { now: state, details, levels, t, word, number, el, say, signInAgain, DETAIL_ZOOM, NO_DATA, aboutCameras } = gridmap;
 
-  /* --- where details come from: the server, or what is packed into the file ------------------- */
+  /* --- where details come from ----------------------------------------------------------------- */
 
   async function fetchDetails(name, bounds, signal) {
     const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
@@ -14,8 +14,6 @@
     if (!response.ok) throw new Error(String(response.status));
     return response.json();
   }
-
-  const unpacked = {};
 
   function unpackRing(deltas, scale) {
     const ring = [];
@@ -47,17 +45,7 @@
     });
   }
 
-  function packedDetails(name, bounds) {
-    if (!unpacked[name]) unpacked[name] = gridmap.config.packed[name] ? unpack(gridmap.config.packed[name]) : [];
-    const inside = unpacked[name].filter(({ box }) =>
-      box[0] <= bounds.getEast() && box[2] >= bounds.getWest() && box[1] <= bounds.getNorth() && box[3] >= bounds.getSouth());
-    return { type: "FeatureCollection", features: inside.map((one) => one.feature), truncated: false };
-  }
-
-  const load = (name, bounds, signal) =>
-    gridmap.config.packed ? Promise.resolve(packedDetails(name, bounds)) : fetchDetails(name, bounds, signal);
-
-  /* --- detail layers: what lies in the window from zoom 15 ------------------------------------ */
+  /* --- how they look ---------------------------------------------------------------------------- */
 
   const STYLES = {
     road: (p) => ({ color: "#ffffff", weight: p.kind === "trunk" ? 6 : p.kind === "main" ? 4 : 2, opacity: 0.9, interactive: false }),
@@ -65,7 +53,7 @@
     seen: () => ({ stroke: false, fill: true, fillColor: "#7b52ab", fillOpacity: 0.3, interactive: false }),
     camera: () => ({ radius: 4, weight: 1.5, color: "#ffffff", fill: true, fillColor: "#4a2574", fillOpacity: 1 }),
     view: (p) => ({ color: "#4a2574", weight: p.assumed ? 1 : 1.2, dashArray: p.assumed ? "4 3" : null, opacity: 0.7, fill: true, fillColor: "#7b52ab", fillOpacity: 0.22 }),
-    building: (p) => ({ fill: true, ...(BUILDINGS[gridmap.config.packed && aboutCameras() ? "plain" : p.status] || (gridmap.config.packed ? BUILDINGS.none : BUILDINGS[buildingLens() ? "none" : "plain"])) }),
+    building: (p) => ({ fill: true, ...(BUILDINGS[p.status] || BUILDINGS[buildingLens() ? "none" : "plain"]) }),
   };
 
   /* Lines over a ground, as a canvas fills with them: made once for each pair of colours. */
@@ -131,68 +119,6 @@
     return el("div", {}, el("h3", {}, title), list);
   }
 
-  const Detail = L.LayerGroup.extend({
-    initialize(name) {
-      L.LayerGroup.prototype.initialize.call(this, []);
-      this.name = name;
-      this.loaded = null;
-      details.push(this);
-    },
-
-    onAdd(target) {
-      L.LayerGroup.prototype.onAdd.call(this, target);
-      this.refresh();
-    },
-
-    onRemove(target) {
-      L.LayerGroup.prototype.onRemove.call(this, target);
-      this.forget();
-    },
-
-    forget() {
-      if (this.request) this.request.abort();
-      this.clearLayers();
-      this.loaded = null;
-      say(this.name, "");
-    },
-
-    count() { return this.getLayers().reduce((n, l) => n + l.getLayers().length, 0); },
-
-    async refresh() {
-      if (!gridmap.map || !gridmap.map.hasLayer(this)) return;
-      if (gridmap.map.getZoom() < DETAIL_ZOOM) return void this.forget();
-      const window = gridmap.map.getBounds();
-      if (this.loaded && this.loaded.contains(window)) return;
-      if (this.request) this.request.abort();
-      const request = new AbortController();
-      this.request = request;
-      const wide = window.pad(0.15);
-      try {
-        const data = await load(this.name, wide, request.signal);
-        if (!request.signal.aborted) this.show(data, wide);
-      } catch (error) {
-        if (error.name !== "AbortError") say(this.name, t("The server does not answer. Move the map to try again."));
-      }
-    },
-
-    show(data, wide) {
-      const layer = L.geoJSON(data, {
-        style: (feature) => (STYLES[this.name] ? STYLES[this.name](feature.properties) : {}),
-        pointToLayer: (feature, place) => L.circleMarker(place, {
-          radius: 4, weight: 1.5, color: "#ffffff", fillColor: "#4a2574", fillOpacity: 1 }),
-        onEachFeature: (feature, one) => {
-          if (POPUPS[this.name]) one.bindPopup(() => POPUPS[this.name](feature.properties));
-        },
-        interactive: Boolean(POPUPS[this.name]),
-      });
-      this.clearLayers();
-      this.addLayer(layer);
-      this.loaded = data.truncated ? null : wide;
-      stack();
-      say(this.name, data.truncated ? t("Too much to draw at once: zoom in to see all.") : "");
-    },
-  });
-
   /* --- details from the server: a switch of the layer control each, all in one grid of tiles ---- */
 
   const DRAWN = ["road", "seen", "blind", "view", "building", "camera"]; // the lowest first
@@ -216,7 +142,7 @@
   let due = false;
 
   function draw() {
-    if (!gridmap.map || gridmap.config.packed || due) return;
+    if (!gridmap.map || due) return;
     due = true;
     queueMicrotask(() => { due = false; drawNow(); });
   }
@@ -270,15 +196,6 @@
     }
   }
 
-  /* One canvas for all: what is drawn later is on top and takes the click. */
-  function stack() {
-    for (const name of ["road", "blind", "view", "building", "camera"]) {
-      for (const one of details.filter((d) => d.name === name)) {
-        one.eachLayer((layer) => layer.bringToFront());
-      }
-    }
-  }
-
   /* Which details a question needs; whoever switches one by hand keeps that choice. */
   function showDetails() {
     for (const one of details) {
@@ -289,15 +206,12 @@
       else gridmap.map.removeLayer(one);
       state.switching = false;
     }
-    for (const one of details.filter((d) => d.name === "building")) {
-      one.eachLayer((layer) => layer.setStyle((feature) => STYLES.building(feature.properties)));
-    }
   }
 
   const loading = () => due || Boolean(grid && grid.isLoading());
 
   Object.assign(gridmap, {
-    detail: (name) => (gridmap.config.packed ? new Detail(name) : new Switch(name)),
-    hatch, unpack, unpacked, packedDetails, buildingLens, draw, loading, tell, card, showDetails,
+    detail: (name) => new Switch(name), styles: STYLES, popups: POPUPS,
+    BUILDINGS, hatch, unpack, buildingLens, draw, loading, tell, card, showDetails,
   });
 })();

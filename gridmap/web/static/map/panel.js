@@ -3,7 +3,7 @@
 
 (() => {
   const { now: state, levels, motion, REASONS, t, word, number, percent, amount, fraction, el, byId, fill, answered,
-    LEVELS, lens, rateOf, find, crumbs, unpacked, packedDetails } = gridmap;
+    LEVELS, lens, rateOf, find, crumbs } = gridmap;
 
   /* --- panel ----------------------------------------------------------------------------------- */
 
@@ -47,20 +47,9 @@
     return more;
   }
 
-  /* The session has ended: the way back leads to this very view. */
-  async function uncovered(code) {
-    if (!gridmap.config.packed) return answered(`/api/v1/coverage/${code}/uncovered?limit=100`);
-    packedDetails("building", L.latLngBounds([0, 0], [0, 0]));
-    const rows = unpacked.building
-      .filter(({ feature: { properties: p } }) => ["uncovered", "neighbour"].includes(p.status) && (p.grid_code || "").startsWith(code))
-      .map(({ box, feature }) => ({ ...feature.properties, longitude: (box[0] + box[2]) / 2, latitude: (box[1] + box[3]) / 2 }))
-      .sort((a, b) => (b.household_count || 0) - (a.household_count || 0));
-    return { total: rows.length, rows: rows.slice(0, 100) };
-  }
-
   /* What to list: a heading, and of each row its text, a line below, what counts, and where. */
   async function uncoveredRows(code) {
-    const answer = await uncovered(code);
+    const answer = await answered(`/api/v1/coverage/${code}/uncovered?limit=100`);
     return { heading: t("uncovered buildings"), ...answer, rows: answer.rows.map((row) => [row, row.name || row.address || row.code, word(row.reason),
       row.household_count === null ? "" : `${number(row.household_count)} ${t("households")}`]) };
   }

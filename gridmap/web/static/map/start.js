@@ -104,7 +104,7 @@
     gridmap.map = target;
     gridmap.map.createPane("details").style.zIndex = 450; // above the units' canvas, below names and popups
     Object.assign(levels, given);
-    state.measure = gridmap.config.lenses[0].measure;
+    state.measure = gridmap.config.opens || gridmap.config.lenses[0].measure;
     const phone = window.innerWidth <= 720;
     gridmap.map.fitBounds([[gridmap.config.bounds[1], gridmap.config.bounds[0]], [gridmap.config.bounds[3], gridmap.config.bounds[2]]],
       { animate: false, paddingBottomRight: phone ? [8, 150] : [130, 8], paddingTopLeft: [8, 8] });

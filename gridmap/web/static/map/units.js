@@ -33,11 +33,14 @@
     return lens().colours[classOf(rate.share, lens().breaks)];
   }
 
+  /* A file may have no buildings: then areas stay what one looks at. */
+  const closeUp = () => gridmap.map !== null && gridmap.map.getZoom() >= DETAIL_ZOOM && gridmap.details.some((one) => one.name === "building");
+
   function styleUnit(feature) {
-    const close = gridmap.map !== null && gridmap.map.getZoom() >= DETAIL_ZOOM;
+    const close = closeUp();
     return {
       fillColor: colour(feature.properties),
-      fillOpacity: close ? 0.18 : 0.82,
+      fillOpacity: close ? 0.18 : state.ground ? 0.55 : 0.82,
       color: close ? "#5b6675" : "#ffffff",
       weight: close ? 1.5 : 1,
       opacity: 1,
@@ -147,7 +150,7 @@
   const legend = {
     update() {
       if (!this.node) return;
-      const close = gridmap.map.getZoom() >= DETAIL_ZOOM;
+      const close = closeUp();
       this.node.replaceChildren(el("strong", {}, t(lens().label)), ...this.classes(),
         ...(close ? this.symbols() : []),
         el("div", { class: "small" }, `${t("As of")} ${lens().as_of || "–"}`),
@@ -175,13 +178,13 @@
     },
 
     symbols() {
-      const party = gridmap.buildingLens() === "party_group" || gridmap.config.packed
+      const party = gridmap.buildingLens() === "party_group"
         ? [["#2b6cb0", "own"], ["#90bde8", "joint"], ["#fbd0a6", "neighbour", " outlined dashed"], ["#f58d4b", "uncovered", " outlined hatched"]]
         : gridmap.buildingLens() ? [["#2b6cb0", "covered"], ["#90bde8", "covered_jointly"], ["#f58d4b", "not_covered", " outlined hatched"], [NO_DATA, "not_asked"]]
           : [["#dfe3e8", "building"]];
       const camera = [["rgba(123,82,171,.5)", "view"], ["#4a2574", "camera"], ["rgba(59,63,70,.35)", "blind"]];
       const key = el("div", { class: "key" });
-      for (const [colours, label, extra] of aboutCameras() ? camera : party) {
+      for (const [colours, label, extra] of aboutCameras() ? camera.filter(([, name]) => gridmap.details.some((one) => one.name === name)) : party) {
         const swatch = el("span", { class: `swatch${extra || ""}` });
         swatch.style.backgroundColor = colours;
         key.append(swatch, el("span", {}, word(label)), el("span"));

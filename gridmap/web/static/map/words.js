@@ -4,7 +4,7 @@
 
 const gridmap = (() => {
   /* What is asked and shown now. */
-  const now = { measure: null, level: null, manual: false, switching: false, selected: null, chosen: new Set() };
+  const now = { measure: null, level: null, manual: false, switching: false, selected: null, chosen: new Set(), ground: false };
 
   /* What a code of the data is called; the sentences stand in the catalogue. */
   const WORDS = {
