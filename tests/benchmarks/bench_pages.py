@@ -1,8 +1,8 @@
 """How soon the map is there, in headless Chromium: ``bench_pages.py``.
 
-The demo district, served by one worker on the machine of the browser; the best of five openings with
-an empty cache. What *whole* means stands in ``tests/browser/measures.py``. Beside it: what the hatch
-of uncovered buildings costs against a plain colour, drawn on one canvas.
+The demo district, served by one worker on the machine of the browser; the best of five openings
+with an empty cache. What *whole* means stands in ``tests/browser/measures.py``. Beside it: what the
+hatch of uncovered buildings costs against a plain colour, drawn on one canvas.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / name) for name in ("", "browser")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
 from accounts_fixtures import cookie_of
 from browser_fixtures import FLAGS
 from measures import PHONE_SLOWER, dragged, opened
@@ -28,12 +29,14 @@ SIZES = {"desk 1440 x 900": ((1440, 900), 1), "phone 360 x 740": ((360, 740), PH
 # 2,000 quadrangles as large as a building at zoom 16, as a canvas of Leaflet draws them.
 HATCH = """
 (fill) => {
-  const ink = Object.assign(document.createElement("canvas"), { width: 256, height: 256 }).getContext("2d");
+  const canvas = Object.assign(document.createElement("canvas"), { width: 256, height: 256 });
+  const ink = canvas.getContext("2d");
   const begun = performance.now();
   for (let i = 0; i < 2000; i += 1) {
     const [x, y] = [(i * 37) % 240, (i * 61) % 240];
     ink.beginPath();
-    ink.moveTo(x, y); ink.lineTo(x + 14, y + 3); ink.lineTo(x + 12, y + 12); ink.lineTo(x - 2, y + 9);
+    ink.moveTo(x, y); ink.lineTo(x + 14, y + 3);
+    ink.lineTo(x + 12, y + 12); ink.lineTo(x - 2, y + 9);
     ink.closePath();
     ink.globalAlpha = 0.9;
     ink.fillStyle = fill === "hatch" ? gridmap.hatch("#f58d4b", "#a33c00") : fill;
@@ -63,11 +66,11 @@ def measured(browser: Browser, site: str, cookie: dict, size: str, where: str) -
         context.close()
     rate = f"{max(one[0] for one in panned):.0f}" if panned else "-"
     slow = f"{min(one[1] for one in panned):.0f}" if panned else "-"
-    print(
-        f"{size:16} {'zoom 17' if where else 'first':8}"
-        f" {min(one.whole_ms for one in costs):6.0f} {min(one.longest_task_ms for one in costs):6.0f}"
-        f" {costs[0].transferred / 1e3:6.0f} {len(costs[0].requests):4} {costs[0].nodes:5} {rate:>4} {slow:>4}"
-    )
+    best = [min(one.whole_ms for one in costs), min(one.longest_task_ms for one in costs)]
+    first = costs[0]
+    shown = [*(f"{value:6.0f}" for value in (*best, first.transferred / 1e3))]
+    shown += [f"{len(first.requests):4}", f"{first.nodes:5}", f"{rate:>4}", f"{slow:>4}"]
+    print(f"{size:16} {'zoom 17' if where else 'first':8}", *shown)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a page costs in Chromium: when its picture is whole, how long it keeps the thread, its weight.
+"""What a page costs in Chromium: until its picture is whole, its longest task, its weight.
 
 Each function takes a page that is not open yet and needs Chromium's own protocol. A picture is
 *whole* at the first frame after which nothing changes any more for `QUIET_MS`: the compositor hands

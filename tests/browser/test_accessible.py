@@ -1,4 +1,4 @@
-"""Every page for whoever cannot see it well, or has no mouse: axe-core, keys, and size of targets."""
+"""Every page for whoever cannot see it well, or has no mouse: axe-core, keys, size of targets."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ SWAGGER = {
 """What Swagger UI itself does wrong; the page of the interface is for who writes programs."""
 
 SMALL = """
-[...document.querySelectorAll("button, select, textarea, summary, nav a, .leaflet-bar a, .main, .other,"
-  + " .leaflet-popup-close-button, input:not([type=hidden]):not([type=radio]):not([type=checkbox])")]
+[...document.querySelectorAll("button, select, textarea, summary, nav a, .leaflet-bar a, .main,"
+  + " .other, .leaflet-popup-close-button,"
+  + " input:not([type=hidden]):not([type=radio]):not([type=checkbox])")]
   .filter((one) => one.getClientRects().length && getComputedStyle(one).visibility === "visible")
   .map((one) => [one.outerHTML.slice(0, 90), one.getBoundingClientRect()])
   .filter(([, box]) => box.width > 0 && (box.height < 47.5 || box.width < 24)).map(([text]) => text)
@@ -167,7 +168,7 @@ def test_files_keep_nobody_out(watch, town, tmp_path, size, language):
         expect(button).to_have_attribute("aria-label", close)
         assert faults(page) == []
         left = page.evaluate(
-            "[...document.querySelectorAll('.leaflet-container [title], .leaflet-container [aria-label]')]"
+            "[...document.querySelectorAll('.leaflet-container :is([title], [aria-label])')]"
             ".flatMap((one) => [one.title, one.getAttribute('aria-label')]).filter(Boolean)"
         )
         if language == "zh":
@@ -183,10 +184,11 @@ def test_the_map_is_walked_by_keys_alone(watch, served_town):
     ready(page)
     reached = []
     where = (
-        "(() => { const one = document.activeElement; const box = one.getBoundingClientRect();"
+        "(() => { const one = document.activeElement;"
         " const look = getComputedStyle(one); return [`${one.id} ${one.className} ${one.tagName}`,"
         " look.outlineStyle !== 'none' || look.boxShadow !== 'none' || one.type === 'radio' ||"
-        " one.type === 'checkbox', one.closest('#panel') ? 'panel' : one.closest('#stage') ? 'map' : 'top']; })()"
+        " one.type === 'checkbox',"
+        " one.closest('#panel') ? 'panel' : one.closest('#stage') ? 'map' : 'top']; })()"
     )
     for _ in range(80):
         page.keyboard.press("Tab")

@@ -35,7 +35,8 @@ T5 = [29.504996, 106.600032]
 RAN = """
 [...document.querySelectorAll("*")].filter((one) => one.getAttribute("src") === "x"
   || [...one.attributes].some((a) => a.name.startsWith("on"))
-  || (one.tagName === "SCRIPT" && one.textContent.trim().startsWith("alert"))).map((one) => one.outerHTML)
+  || (one.tagName === "SCRIPT" && one.textContent.trim().startsWith("alert")))
+  .map((one) => one.outerHTML)
 """
 
 
@@ -80,7 +81,7 @@ def trapped(new_database, serviced_template):
         )  # fmt: skip
         conn.execute(
             t.web_job.insert().values(
-                id="b", account="planner", kind="import", subject="building", state="failed", sha256="",
+                id="b", account="planner", kind="import", subject="road", state="failed", sha256="",
                 worker=0, report={"detail": HOSTILE[5], "source": HOSTILE[0]},
             )
         )  # fmt: skip
@@ -150,14 +151,10 @@ def test_on_the_map(visit, trapped, size):
     page.locator("#unit details .inner button").first.click()
     harmless(watched, "targets and links")
     page.evaluate(f"gridmap.map.setView({T5}, 18, {{ animate: false }})")
-    for layer, code, about in (("building", "T5", IMAGE), ("building", "T1", None)):
-        page.evaluate(
-            f"gridmap.tell({{ layer: '{layer}', code: '{code}', lens: 'party_group' }}, L.latLng({T5}))"
-        )
-        if about:
-            heading = page.locator(".leaflet-popup-content h3")
-            expect(heading).to_have_text(about)
-            expect(page.locator(".leaflet-popup")).to_have_attribute("aria-label", about)
+    asked = "{ layer: 'building', code: 'T5', lens: 'party_group' }"
+    page.evaluate(f"gridmap.tell({asked}, L.latLng({T5}))")
+    expect(page.locator(".leaflet-popup-content h3")).to_have_text(IMAGE)
+    expect(page.locator(".leaflet-popup")).to_have_attribute("aria-label", IMAGE)
     harmless(watched, "a popup")
     if size == DESK:
         page.evaluate("gridmap.map.closePopup()")
@@ -249,7 +246,8 @@ def test_in_files(watch, trapped, tmp_path):
     assert IMAGE in page.title()
     name = page.evaluate("document.querySelector('.folium-map').id")
     shown = page.evaluate(
-        f"(() => {{ const all = []; {name}.eachLayer((one) => {{ if (!one.feature || !one.getPopup()) return;"
+        f"(() => {{ const all = []; {name}.eachLayer((one) => {{"
+        " if (!one.feature || !one.getPopup()) return;"
         " one.openPopup(); all.push(one.getPopup().getElement().innerText); }); return all; })()"
     )
     for text in HOSTILE:

@@ -1,7 +1,7 @@
 """What the pages cost, as far as it does not depend on how fast a machine is.
 
-The reach of a quiet machine is measured by ``tests/benchmarks/bench_pages.py``; here the ceilings are
-four times that, so that only a regression of kind fails.
+The reach of a quiet machine is measured by ``tests/benchmarks/bench_pages.py``; here the ceilings
+are four times that, so that only a regression of kind fails.
 """
 
 from __future__ import annotations
