@@ -228,7 +228,10 @@ def test_on_pages_without_a_map(visit, trapped, size):
 def test_in_files(watch, trapped, tmp_path):
     both = tmp_path / "map.html", tmp_path / "difference.html"
     engine = store.connect(trapped.url)
-    jobs.write_map(engine, both[0], language="en", as_of=TOY_DAY, progress=lambda *_: None)
+    jobs.write_map(
+        engine, both[0], unit="990101001", buildings=True, cameras=True, actor=HOSTILE[3],
+        language="en", as_of=TOY_DAY, progress=lambda *_: None,
+    )  # fmt: skip
     jobs.diff(engine, TOY_DAY - dt.timedelta(days=200), TOY_DAY, drawing=both[1], language="en")
     engine.dispose()
     watched = watch(*PHONE, offline=True)
@@ -240,6 +243,10 @@ def test_in_files(watch, trapped, tmp_path):
     page.evaluate("gridmap.go('990101001002001')")
     page.get_by_role("button", name="List the uncovered buildings").click()
     expect(page.locator("#evidence button").first).to_be_visible()
+    for text in ("<img", "长长"):
+        page.locator("#find").fill(text)
+        expect(page.locator("#found [role=option]").first).to_contain_text(text)
+    expect(page.locator("#made")).to_contain_text(HOSTILE[3])
     harmless(watched, "the map in one file")
     page.goto(both[1].as_uri())
     expect(page.locator("h1")).to_contain_text(IMAGE)

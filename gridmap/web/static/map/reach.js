@@ -4,11 +4,11 @@
 
 const gridmapReach = (map, t) => {
   const container = map.getContainer();
-  const named = (node, words) => { node.title = t(words); node.setAttribute("aria-label", t(words)); };
+  const named = (node, words) => { node.title = words; node.setAttribute("aria-label", words); };
 
   container.setAttribute("role", "application");
   container.setAttribute("aria-label", t("Map: arrows move it, + and - change its scale"));
-  for (const [selector, words] of [["zoom-in", "Zoom in"], ["zoom-out", "Zoom out"], ["layers-toggle", "Layers"]]) {
+  for (const [selector, words] of [["zoom-in", t("Zoom in")], ["zoom-out", t("Zoom out")], ["layers-toggle", t("Layers")]]) {
     for (const button of container.querySelectorAll(`.leaflet-control-${selector}`)) named(button, words);
   }
 
@@ -23,7 +23,7 @@ const gridmapReach = (map, t) => {
     box.setAttribute("role", "dialog");
     box.setAttribute("aria-label", (heading || box.querySelector(".leaflet-popup-content")).textContent.trim().slice(0, 80));
     const close = box.querySelector(".leaflet-popup-close-button");
-    if (close) named(close, "Close");
+    if (close) named(close, t("Close"));
     if (!inside(popup, document.activeElement)) opener = document.activeElement;
     box.tabIndex = -1;
     box.focus({ preventScroll: true });
