@@ -69,6 +69,14 @@ def test_hostile_names_stay_text():
     assert text.count("</script>") == text.count("<script")
 
 
+def test_names_are_no_templates_of_the_server():
+    """Folium renders what it rendered once more: what a name has between braces would run."""
+    for name in ("{{ 6 * 7 }}", "{% raw %}", "{# gone #}", "${x}"):
+        script = parts(units=units((name, name))).script
+        packed = re.search(r"gridmap\.units\(JSON\.parse\((.*?)\)\);", script)[1]
+        assert json.loads(json.loads(packed))["columns"]["name"] == [name, name]
+
+
 def test_levels_that_are_missing_are_left_out():
     assert "社区" not in parts().script.replace("\\u", "")
     assert parts().script.count("gridmap.units(") == 1

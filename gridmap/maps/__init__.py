@@ -25,7 +25,6 @@ import pandas as pd
 import shapely
 from folium.map import Layer
 from folium.template import Template
-from folium.utilities import JsCode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 
@@ -76,7 +75,7 @@ VECTOR_GRID = "Leaflet.VectorGrid.bundled.min.js"
 _DESK = ("table", "measure", "print", "keys")
 """What one works with at a desk."""
 
-SCRIPTS = ("words", "filter", "units", "details", "panel", "days", *_DESK, "start")
+SCRIPTS = ("reach", "words", "filter", "units", "details", "panel", "days", *_DESK, "start")
 """Of `web/static/map`, in the order in which they run."""
 
 _AFTER = SCRIPTS.index("details") + 1
@@ -167,14 +166,39 @@ class UnitLayer(Layer):
 
     _template = Template(
         "{% macro script(this, kwargs) %}"
-        "var {{ this.get_name() }} = gridmap.units({{ this.packed }});"
+        "var {{ this.get_name() }} = gridmap.units(JSON.parse({{ this.packed }}));"
         "{% endmacro %}"
     )
 
-    def __init__(self, packed: Mapping[str, Any], label: str, *, show: bool) -> None:
-        super().__init__(name=label, overlay=False, control=True, show=show)
+    def __init__(self, packed: Mapping[str, Any], label: str) -> None:
+        super().__init__(name=label, overlay=False, control=True, show=False)
         self._name = "UnitLayer"
-        self.packed = htmlsafe_json_dumps(packed, dumps=_COMPACT)
+        self.packed = _literal(packed)
+
+
+class ChangeLayer(Layer):
+    """What differs between two days, of one kind."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "var {{ this.get_name() }} = gridmapDiff.layer(JSON.parse({{ this.data }}));"
+        "{% endmacro %}"
+    )
+
+    def __init__(self, data: Mapping[str, Any], label: str | None) -> None:
+        super().__init__(name=label, overlay=True, control=label is not None, show=True)
+        self._name = "ChangeLayer"
+        self.data = _literal(data)
+
+
+def _literal(value: Any) -> str:
+    """Return a value as JSON in a literal of a script that Folium renders.
+
+    Folium compiles what a template gave as a template once more: a name with braces would run
+    here, in the server. And as text a browser reads it in half the time of a program.
+    """
+    text = htmlsafe_json_dumps(_COMPACT(value), dumps=_COMPACT)
+    return str(text).replace("{", "\\u007b")
 
 
 class Start(folium.MacroElement):
@@ -270,7 +294,7 @@ def district_map(
     west, south, east, north = (float(v) for v in district.total_bounds)
     drawn = _blank_map(district)
     layers = {
-        str(level): _level_layer(units[level], by_unit, then, translate(label, language), level)
+        str(level): _level_layer(units[level], by_unit, then, translate(label, language))
         for level, label in _LEVEL_LABELS.items()
         if level in units and not units[level].empty
     }
@@ -299,7 +323,7 @@ def district_map(
     } | (_carried_config(carried) if carried else {})
     names = [*(carried.above["name"] if carried else ()), " · ".join(district["name"].astype(str))]
     return MapParts(
-        header=figure.header.render(),
+        header=_header(figure),
         html=figure.html.render(),
         script=figure.script.render(),
         config=config,
@@ -333,8 +357,15 @@ def _blank_map(districts: gpd.GeoDataFrame) -> OfflineMap:
         minZoom=9,
         maxZoom=19,
         zoomSnap=0.25,
+        fadeAnimation=False,
         attributionControl=False,
     )
+
+
+def _header(figure: Any) -> str:
+    """Return what the map wants in the page's head, but for its ban on enlarging the page."""
+    text: str = figure.header.render()
+    return re.sub(r'<meta name="viewport".*?/>', "", text, flags=re.DOTALL)
 
 
 def _rates_by_unit(rates: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
@@ -372,16 +403,15 @@ def _level_layer(
     by_unit: Mapping[str, dict[str, list[float]]],
     then: Mapping[str, dict[str, list[float]]] | None,
     label: str,
-    level: Level,
 ) -> UnitLayer:
-    """Return a level's choropleth; only one level is shown at a time."""
+    """Return a level's choropleth; only one level is shown at a time: our script says which."""
     thin = units[["name"]].set_geometry(simplified(units.geometry.to_numpy()), crs=units.crs)
     packed = pack(thin, ("name",), kind="Polygon", scale=10**BORDER_DECIMALS)
     packed["columns"]["rates"] = [_rates_in_order(by_unit.get(code, {})) for code in units.index]
     if then is not None:
         columns = packed["columns"]
         columns["before"] = [_rates_in_order(then.get(code, {})) for code in units.index]
-    return UnitLayer(packed, label, show=level is Level.STREET)
+    return UnitLayer(packed, label)
 
 
 def simplified(shapes: np.ndarray) -> np.ndarray:
@@ -467,11 +497,11 @@ def page(
 
 
 CHANGE_COLOURS = {
-    "gained": "#1b7837",
-    "lost": "#b2182b",
-    "added": "#2166ac",
-    "changed": "#e08214",
-    "ended": "#6b6b6b",
+    "gained": "#1b6ca8",
+    "lost": "#b5451b",
+    "added": "#4a2574",
+    "changed": "#e0b000",
+    "ended": "#8a8f98",
 }
 """What became of a thing between two days; told by a word too, never by colour alone."""
 
@@ -515,23 +545,12 @@ def difference_page(
     west, south, east, north = (float(v) for v in districts.total_bounds)
     drawn = _blank_map(districts)
     drawn.fit_bounds([[south, west], [north, east]])
-    outline = folium.GeoJson(
-        json.loads(districts[["geometry"]].to_json()),
-        control=False,
-        style=JsCode("gridmapDiff.outline"),
-    )
-    outline.add_to(drawn)
+    ChangeLayer(json.loads(districts[["geometry"]].to_json(drop_id=True)), None).add_to(drawn)
     counts = []
     for name, (label, columns) in reversed(_DIFFERENCES.items()):
         frame = layers[name].reset_index()
         counts += _change_counts(frame, label)
-        folium.GeoJson(
-            _changes_geojson(frame, columns),
-            name=translate(label, language),
-            style=JsCode("gridmapDiff.style"),
-            point_to_layer=JsCode("gridmapDiff.point"),
-            on_each_feature=JsCode("gridmapDiff.bind"),
-        ).add_to(drawn)
+        ChangeLayer(_changes_geojson(frame, columns), translate(label, language)).add_to(drawn)
     folium.LayerControl(collapsed=False).add_to(drawn)
     figure: Any = drawn.get_root()
     figure.render()
@@ -545,7 +564,7 @@ def difference_page(
             synthetic=synthetic,
             counts=counts[::-1],
             rates=_labelled(layers["rates"].reset_index()),
-            header=figure.header.render(),
+            header=_header(figure),
             html=figure.html.render(),
             script=figure.script.render(),
             config=htmlsafe_json_dumps(
@@ -684,6 +703,7 @@ def _inline_assets() -> dict[str, str]:
         "leaflet_css": css,
         "leaflet_js": re.sub(r"//# sourceMappingURL=\S+", "", js),
         "gridmap_css": (WEB / "static" / "gridmap.css").read_text("utf-8"),
+        "reach_js": _script("reach").read_text("utf-8"),
         "difference_js": (WEB / "static" / "difference.js").read_text("utf-8"),
         "finder_js": FINDER.read_text("utf-8"),
         "map_js": "".join(_script(name).read_text("utf-8") for name in CARRIED_SCRIPTS),

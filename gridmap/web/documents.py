@@ -252,7 +252,7 @@ _PAGE = """<!doctype html>
 <link rel="stylesheet" href="/static/vendor/swagger-ui/swagger-ui.css">
 </head>
 <body>
-<main id="docs"></main>
+<div id="docs"></div>
 <script nonce="{nonce}" src="/static/vendor/swagger-ui/swagger-ui-bundle.js"></script>
 <script nonce="{nonce}">
 SwaggerUIBundle({

@@ -10,6 +10,7 @@ const gridmapDiff = (() => {
   }
 
   function style(feature) {
+    if (!feature.properties.change) return { color: "#1d2430", weight: 2, fill: false, interactive: false };
     const gone = ["ended", "lost"].includes(feature.properties.change);
     return { color: colour(feature), weight: 1.5, fillOpacity: 0.35, dashArray: gone ? "4 3" : null };
   }
@@ -32,11 +33,16 @@ const gridmapDiff = (() => {
     return box;
   }
 
+  // Its controls come after the map.
+  L.Map.addInitHook(function begun() { setTimeout(() => gridmapReach(this, t)); });
+
   return {
     configure: (given) => { config = given; },
-    outline: () => ({ color: "#1d2430", weight: 2, fill: false, interactive: false }),
-    style,
-    point: (feature, place) => L.circleMarker(place, style(feature)),
-    bind: (feature, layer) => layer.bindPopup(() => card(feature)),
+    // A district's outline is what did not change.
+    layer: (data) => L.geoJSON(data, {
+      style,
+      pointToLayer: (feature, place) => L.circleMarker(place, style(feature)),
+      onEachFeature: (feature, layer) => { if (feature.properties.change) layer.bindPopup(() => card(feature)); },
+    }),
   };
 })();

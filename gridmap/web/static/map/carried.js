@@ -145,8 +145,8 @@
   let entries = null;
 
   function everything() {
-    const units = ["street", "community", "grid"].flatMap((kind) => (gridmap.levels[kind] ? gridmap.levels[kind].getLayers() : [])
-      .map((layer) => ({ kind, p: layer.feature.properties, unit: layer.feature.properties.code, at: () => layer.getBounds().getCenter() })));
+    const units = ["street", "community", "grid"].flatMap((kind) => gridmap.unitsOf(kind)
+      .map((p) => ({ kind, p, unit: p.code, at: () => gridmap.levels[kind].shapeOf(p.code).bounds.getCenter() })));
     const rows = ["building", "camera"].flatMap((kind) => rowsOf(kind)
       .map(({ box, feature: { properties: p } }) => ({ kind, p, unit: p.grid_code || "", at: () => L.latLng(middle(box).latitude, middle(box).longitude) })));
     return [...units, ...rows].map((one) => ({ ...one,

@@ -136,8 +136,8 @@
     const labels = [`−${much} ${t("and less")}`, `−${much} ${t("to")} −${some}`, `−${some} ${t("to")} +${some}`, `+${some} ${t("to")} +${much}`, `+${much} ${t("and more")}`];
     const counts = Array(colours.length).fill(0);
     let none = 0;
-    for (const unit of units) {
-      const change = changeOf(unit.feature.properties, state.measure);
+    for (const properties of units) {
+      const change = changeOf(properties, state.measure);
       if (change === null) none += 1;
       else counts[changeClass(change)] += 1;
     }

@@ -32,14 +32,16 @@
       const parts = shape.map((part) => part.map((ring) => unpackRing(ring, pack.scale)));
       const properties = {};
       for (const [column, values] of Object.entries(pack.columns)) properties[column] = values[i];
-      const flat = parts.flat(2);
-      const xs = flat.map((p) => p[0]);
-      const ys = flat.map((p) => p[1]);
-      const geometry = pack.kind === "Point" ? { type: "Point", coordinates: flat[0] }
+      const box = [Infinity, Infinity, -Infinity, -Infinity];
+      for (const part of parts) {
+        for (const [x, y] of part[0]) {
+          box[0] = Math.min(box[0], x); box[1] = Math.min(box[1], y); box[2] = Math.max(box[2], x); box[3] = Math.max(box[3], y);
+        }
+      }
+      const geometry = pack.kind === "Point" ? { type: "Point", coordinates: parts[0][0][0] }
         : pack.kind === "LineString" ? { type: "MultiLineString", coordinates: parts.map((p) => p[0]) }
           : { type: "MultiPolygon", coordinates: parts };
-      return { box: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)],
-        feature: { type: "Feature", properties, geometry } };
+      return { box, feature: { type: "Feature", properties, geometry } };
     });
   }
 
@@ -55,7 +57,29 @@
     building: (p) => ({ fill: true, ...(gridmap.hidden("statuses", p.status || "none") ? BUILDINGS.off : BUILDINGS[gridmap.statusKey(p.status)] || BUILDINGS[buildingLens() ? "none" : "plain"]) }),
   };
 
-  /* Buildings by what a lens says of them: uncovered is outlined too, never told by colour alone. */
+  /* Lines over a ground, as a canvas fills with them: made once for each pair of colours. */
+  const patterns = {};
+
+  function hatch(ground, line) {
+    patterns[ground + line] = patterns[ground + line] || drawn(ground, line);
+    return patterns[ground + line];
+  }
+
+  function drawn(ground, line) {
+    const tile = document.createElement("canvas");
+    tile.width = tile.height = 6;
+    const ink = tile.getContext("2d");
+    ink.fillStyle = ground;
+    ink.fillRect(0, 0, 6, 6);
+    ink.strokeStyle = line;
+    ink.lineWidth = 1.2;
+    for (const x of [-6, 0, 6]) { ink.moveTo(x - 1, 7); ink.lineTo(x + 7, -1); }
+    ink.stroke();
+    return ink.createPattern(tile, "repeat");
+  }
+
+  /* Buildings by what a lens says of them: uncovered is hatched and outlined too, never told by
+     colour alone. */
   const BUILDINGS = {
     off: { color: "#8a94a3", weight: 0.8, fillOpacity: 0 },
     plain: { color: "#5b6675", weight: 0.8, fillColor: "#dfe3e8", fillOpacity: 1 },
@@ -63,7 +87,7 @@
     own: { color: "#2b6cb0", weight: 0.8, fillColor: "#2b6cb0", fillOpacity: 0.75 },
     joint: { color: "#2b6cb0", weight: 0.8, fillColor: "#90bde8", fillOpacity: 0.85 },
     neighbour: { color: "#6b1d00", weight: 2, dashArray: "4 3", fillColor: "#fbd0a6", fillOpacity: 0.9 },
-    uncovered: { color: "#6b1d00", weight: 2, fillColor: "#f58d4b", fillOpacity: 0.9 },
+    uncovered: { color: "#6b1d00", weight: 2, fillColor: hatch("#f58d4b", "#a33c00"), fillOpacity: 0.9 },
   };
 
   const POPUPS = {
@@ -150,8 +174,8 @@
 
   /* Nothing of ours was hit: what lies below is asked. */
   function below(event) {
-    const units = levels[state.level] ? levels[state.level].getLayers() : [];
-    if (units.length && units[0]._renderer) units[0]._renderer._onClick(event);
+    const [one] = levels[state.level] ? Object.values(levels[state.level]._layers) : [];
+    if (one && one._renderer) one._renderer._onClick(event);
   }
 
   /* Tiles tell what a colour needs; the rest is asked for when somebody wants to know. */
@@ -209,6 +233,6 @@
 
   Object.assign(gridmap, {
     detail: (name) => new Switch(name), styles: STYLES, popups: POPUPS,
-    BUILDINGS, unpack, buildingLens, draw, loading, tell, card, showDetails, buildingsIn, recolour,
+    BUILDINGS, hatch, unpack, buildingLens, draw, loading, tell, card, showDetails, buildingsIn, recolour,
   });
 })();

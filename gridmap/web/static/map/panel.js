@@ -133,7 +133,7 @@
 
   /* The ten grids with most left uncovered: by what is missing, not by the share. */
   function blankest() {
-    const units = (levels.grid ? levels.grid.getLayers() : []).map((l) => l.feature.properties)
+    const units = gridmap.unitsOf("grid")
       .map((p) => ({ p, rate: rateOf(p, state.measure) })).filter((one) => one.rate)
       .map((one) => ({ ...one, missing: one.rate.total - one.rate.covered }))
       .sort((a, b) => b.missing - a.missing).slice(0, 10);
@@ -145,8 +145,8 @@
   function go(code) {
     if (code === gridmap.config.district.code) gridmap.map.fitBounds([[gridmap.config.bounds[1], gridmap.config.bounds[0]], [gridmap.config.bounds[3], gridmap.config.bounds[2]]], motion);
     for (const name of LEVELS) {
-      const hit = (levels[name] ? levels[name].getLayers() : []).find((l) => l.feature.properties.code === code);
-      if (hit) gridmap.map.fitBounds(hit.getBounds(), { maxZoom: 17, padding: [30, 30], ...motion });
+      const unit = levels[name] && levels[name].shapeOf(code);
+      if (unit) gridmap.map.fitBounds(unit.bounds, { maxZoom: 17, padding: [30, 30], ...motion });
     }
     select(code);
   }

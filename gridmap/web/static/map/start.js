@@ -146,17 +146,39 @@
     document.addEventListener("keydown", onKey);
     findings();
     gridmap.dayControl();
-    for (const [selector, words] of [[".leaflet-control-zoom-in", "Zoom in"], [".leaflet-control-zoom-out", "Zoom out"]]) {
-      const button = document.querySelector(selector);
-      if (button) { button.title = t(words); button.setAttribute("aria-label", t(words)); }
-    }
-    byId("sheet").addEventListener("click", () => byId("panel").classList.toggle("folded"));
-    byId("tools").addEventListener("click", () => document.body.classList.toggle("tools-open"));
-    if (phone) byId("panel").classList.add("folded");
+    gridmapReach(gridmap.map, t);
+    // On a phone one of the two is open: there is no room for both.
+    sheets(phone);
     // The controls stand above the folded sheet, however many lines its notice takes.
     const head = document.querySelector("#panel header");
     new ResizeObserver(() => document.body.style.setProperty("--sheet", `${head.offsetHeight}px`)).observe(head);
-    onZoom();
+    // Tiles are asked for before anything is drawn; the map does not wait for the panel.
+    showDetails();
+    setTimeout(onZoom);
+    setTimeout(fillPanel);
+  }
+
+  /* On a phone there is room for the sheet or for the tools, never for both. */
+  function sheets(phone) {
+    const [panel, sheet, tools] = [byId("panel"), byId("sheet"), byId("tools")];
+    const show = (open) => { document.body.classList.toggle("tools-open", open); tools.setAttribute("aria-expanded", String(open)); };
+    const told = () => {
+      const folded = panel.classList.contains("folded");
+      sheet.setAttribute("aria-expanded", String(!folded));
+      if (!folded) show(false);
+    };
+    sheet.addEventListener("click", () => panel.classList.toggle("folded"));
+    tools.addEventListener("click", () => {
+      const open = !document.body.classList.contains("tools-open");
+      if (open) panel.classList.add("folded");
+      show(open);
+    });
+    new MutationObserver(told).observe(panel, { attributeFilter: ["class"] });
+    panel.classList.toggle("folded", phone);
+    told();
+  }
+
+  function fillPanel() {
     lensChoice();
     choose(state.measure);
     fill("figures", ...gridmap.config.lenses.filter((one) => one.headline).map((one) => figure(one.measure, gridmap.config.district)));

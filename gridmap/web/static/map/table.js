@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const { now: state, levels, kept, happens, details, motion, t, sentence, word, number, percent, el, byId, LEVELS, lens, rateOf, find, crumbs, DETAIL_ZOOM } = gridmap;
+  const { now: state, levels, kept, happens, details, motion, t, sentence, word, number, percent, el, byId, LEVELS, unitsOf, lens, rateOf, find, crumbs, DETAIL_ZOOM } = gridmap;
 
   const ROWS_AT_ONCE = 1500;
   const SLICE = 100; // rows drawn in one go: the page answers in between
@@ -11,8 +11,6 @@
   /* What a spreadsheet takes a cell for a formula by: the server's exports know the same. */
   const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
   const view = { open: false, buildings: false, within: "", sort: null, rows: [], all: 0, upTo: ROWS_AT_ONCE, asked: 0 };
-
-  const unitsOf = (name) => (gridmap.unitsOf ? gridmap.unitsOf(name) : levels[name] ? levels[name].getLayers().map((one) => one.feature.properties) : []);
 
   /* --- what is in it --------------------------------------------------------------------------- */
 
@@ -215,10 +213,10 @@
 
   /* Buildings are there close up only: the map below the table goes to the grid that is selected. */
   function closer() {
-    const layer = state.selected && levels.grid && levels.grid.getLayers().find((one) => one.feature.properties.code === state.selected);
-    if (!layer || (gridmap.map.getZoom() >= DETAIL_ZOOM && gridmap.map.getBounds().contains(layer.getBounds()))) return;
-    const zoom = Math.max(DETAIL_ZOOM, Math.min(17, gridmap.map.getBoundsZoom(layer.getBounds())));
-    gridmap.map.setView(layer.getBounds().getCenter(), zoom, { animate: false });
+    const grid = state.selected && levels.grid && levels.grid.shapeOf(state.selected);
+    if (!grid || (gridmap.map.getZoom() >= DETAIL_ZOOM && gridmap.map.getBounds().contains(grid.bounds))) return;
+    const zoom = Math.max(DETAIL_ZOOM, Math.min(17, gridmap.map.getBoundsZoom(grid.bounds)));
+    gridmap.map.setView(grid.bounds.getCenter(), zoom, { animate: false });
   }
 
   /* A unit above the shown level limits the rows; one of that level is a row among them. */
@@ -245,8 +243,8 @@
 
   /* What was selected in the table is in sight on the map. */
   function backToMap() {
-    const layer = state.selected && levels[state.level] && levels[state.level].getLayers().find((one) => one.feature.properties.code === state.selected);
-    if (layer && !gridmap.map.getBounds().intersects(layer.getBounds())) gridmap.map.fitBounds(layer.getBounds(), { maxZoom: 17, padding: [30, 30], ...motion });
+    const unit = state.selected && levels[state.level] && levels[state.level].shapeOf(state.selected);
+    if (unit && !gridmap.map.getBounds().intersects(unit.bounds)) gridmap.map.fitBounds(unit.bounds, { maxZoom: 17, padding: [30, 30], ...motion });
   }
 
   function chosen(row) {

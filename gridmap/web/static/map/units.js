@@ -56,9 +56,56 @@
     };
   }
 
-  /* A level's areas, from what is packed into the page. */
-  const units = (packed) => L.geoJSON({ type: "FeatureCollection", features: gridmap.unpack(packed).map((one) => one.feature) },
-    { style: styleUnit, onEachFeature: bindUnit, smoothFactor: 0.5 });
+  /* A level's areas, from what is packed into the page. What they tell is there at once, in ``all``;
+     each becomes a layer when it comes near the window: most of a thousand grids are never seen. */
+  const Areas = L.GeoJSON.extend({
+    initialize(packed) {
+      L.GeoJSON.prototype.initialize.call(this, null, { style: styleUnit, onEachFeature: bindUnit, smoothFactor: 0.5 });
+      this.packed = packed;
+      this.all = packed.shapes.map((_, i) => Object.fromEntries(Object.entries(packed.columns).map(([name, values]) => [name, values[i]])));
+    },
+
+    /* Of each area in the order of ``all``: its bounds, and its shape until it is a layer. */
+    shapes() {
+      this.unpacked = this.unpacked || gridmap.unpack(this.packed).map(({ box: [west, south, east, north], feature }) => (
+        { bounds: L.latLngBounds([south, west], [north, east]), feature, geometry: feature.geometry }));
+      return this.unpacked;
+    },
+
+    shapeOf(code) { return this.shapes()[this.all.findIndex((one) => one.code === code)] || null; },
+
+    make(window) {
+      let some = false;
+      this.shapes().forEach((one, i) => {
+        if (!one.feature || (window && !window.intersects(one.bounds))) return;
+        this.addData({ ...one.feature, properties: this.all[i] });
+        one.feature = null;
+        some = true;
+      });
+      if (some && this._map) this.bringToBack();
+    },
+
+    near() { this.make(this._map.getBounds().pad(0.5)); },
+
+    onAdd(target) {
+      this.near();
+      target.on("moveend", this.near, this);
+      L.GeoJSON.prototype.onAdd.call(this, target);
+    },
+
+    onRemove(target) {
+      target.off("moveend", this.near, this);
+      L.GeoJSON.prototype.onRemove.call(this, target);
+    },
+
+    getLayers() {
+      this.make();
+      return L.GeoJSON.prototype.getLayers.call(this);
+    },
+  });
+
+  const units = (packed) => new Areas(packed);
+  const unitsOf = (name) => (levels[name] ? levels[name].all : []);
 
   function bindUnit(feature, layer) {
     layer.on("click", () => gridmap.select(feature.properties.code));
@@ -74,7 +121,7 @@
 
   /* --- levels: semantic zoom until someone chooses ------------------------------------------ */
 
-  const present = () => LEVELS.filter((name) => levels[name] && levels[name].getLayers().length);
+  const present = () => LEVELS.filter((name) => unitsOf(name).length);
 
   /* The smallest level whose units have, on average, so many pixels. */
   function roomiest(wanted) {
@@ -82,7 +129,7 @@
     const a = gridmap.map.project([box[1], box[0]]);
     const b = gridmap.map.project([box[3], box[2]]);
     const pixels = Math.abs((b.x - a.x) * (b.y - a.y));
-    return present().filter((name) => pixels / levels[name].getLayers().length >= wanted).pop();
+    return present().filter((name) => pixels / unitsOf(name).length >= wanted).pop();
   }
 
   const fittingLevel = () => roomiest(UNIT_PIXELS) || present()[0];
@@ -94,13 +141,14 @@
     for (const other of LEVELS) {
       if (levels[other] && other !== name) gridmap.map.removeLayer(levels[other]);
     }
+    levels[name].setStyle(styleUnit); // it may have been hidden when the question changed
     if (!gridmap.map.hasLayer(levels[name])) gridmap.map.addLayer(levels[name]);
     state.switching = false;
     levels[name].bringToBack();
   }
 
   function restyle() {
-    for (const name of LEVELS) if (levels[name]) levels[name].setStyle(styleUnit);
+    if (levels[state.level]) levels[state.level].setStyle(styleUnit);
     legend.update();
   }
 
@@ -113,7 +161,7 @@
     update() {
       if (!this.node) return;
       const close = closeUp();
-      this.node.replaceChildren(el("strong", {}, t(lens().label)), ...(gridmap.compared() ? gridmap.changeKey(levels[state.level] ? levels[state.level].getLayers() : []) : this.classes()),
+      this.node.replaceChildren(el("strong", {}, t(lens().label)), ...(gridmap.compared() ? gridmap.changeKey(unitsOf(state.level)) : this.classes()),
         ...(close ? (gridmap.compared() && gridmap.buildingLens() ? gridmap.changeSymbols() : this.symbols()) : []),
         ...(gridmap.nothing() ? [el("div", { class: "told" }, gridmap.nothing())] : []),
         ...(lens().as_of || !gridmap.past() ? [el("div", { class: "small" }, `${t("As of")} ${lens().as_of || "–"}`)] : []),
@@ -121,12 +169,11 @@
     },
 
     classes() {
-      const units = levels[state.level] ? levels[state.level].getLayers() : [];
       const breaks = [0, ...lens().breaks, 1];
       const counts = Array(lens().colours.length).fill(0);
       let none = 0;
-      for (const unit of units) {
-        const rate = rateOf(unit.feature.properties, state.measure);
+      for (const properties of unitsOf(state.level)) {
+        const rate = rateOf(properties, state.measure);
         if (rate === null) none += 1;
         else counts[classOf(rate.share, lens().breaks)] += 1;
       }
@@ -144,13 +191,13 @@
       const key = el("div", { class: "key" });
       const swatched = (colours, extra = "") => {
         const swatch = el("span", { class: `swatch${extra}` });
-        swatch.style.background = colours;
+        swatch.style.backgroundColor = colours;
         return swatch;
       };
       if (gridmap.buildingLens() && shown("building")) {
         const party = gridmap.buildingLens() === "party_group";
         const rows = [["own", "#2b6cb0", "covered"], ["joint", "#90bde8", "covered_jointly"], ...(party ? [["neighbour", "#fbd0a6", "", " outlined dashed"]] : []),
-          ["uncovered", "#f58d4b", "not_covered", " outlined"], ["none", NO_DATA, "not_asked"]];
+          ["uncovered", "#f58d4b", "not_covered", " outlined hatched"], ["none", NO_DATA, "not_asked"]];
         for (const [status, colours, label, extra] of rows) key.append(gridmap.filterRow("statuses", status, swatched(colours, extra), word(party ? status : label)));
         return [key, gridmap.showAll("statuses")];
       }
@@ -163,8 +210,8 @@
   function find(code) {
     if (code === gridmap.config.district.code) return gridmap.config.district;
     for (const name of LEVELS) {
-      const hit = (levels[name] ? levels[name].getLayers() : []).find((l) => l.feature.properties.code === code);
-      if (hit) return hit.feature.properties;
+      const hit = unitsOf(name).find((one) => one.code === code);
+      if (hit) return hit;
     }
     return null;
   }
@@ -185,10 +232,10 @@
     labels.clearLayers();
     const name = roomiest(LABEL_PIXELS);
     const window = gridmap.map.getBounds().pad(-0.02);
-    for (const unit of name ? levels[name].getLayers() : []) {
-      const place = unit.getBounds().getCenter();
+    for (const [i, { bounds }] of name ? levels[name].shapes().entries() : []) {
+      const place = bounds.getCenter();
       if (!window.contains(place)) continue;
-      const icon = L.divIcon({ className: "name", html: el("span", {}, unit.feature.properties.name), iconSize: null });
+      const icon = L.divIcon({ className: "name", html: el("span", {}, levels[name].all[i].name), iconSize: null });
       L.marker(place, { icon, interactive: false, keyboard: false }).addTo(labels);
     }
   }
@@ -203,12 +250,12 @@
     }
     outline.clearLayers();
     for (const name of LEVELS) {
-      const layer = find(state.selected) && levels[name] && levels[name].getLayers().find((one) => one.feature.properties.code === state.selected);
-      if (layer) outline.addData(layer.feature.geometry);
+      const shape = levels[name] && levels[name].shapeOf(state.selected);
+      if (shape) outline.addData(shape.geometry);
     }
   }
 
   gridmap.happens.on("selected", outlined);
 
-  Object.assign(gridmap, { classKey, LEVELS, DETAIL_ZOOM, NO_DATA, aboutCameras, lens, rateOf, units, fittingLevel, showLevel, restyle, find, crumbs, legend, drawLabels });
+  Object.assign(gridmap, { classKey, LEVELS, DETAIL_ZOOM, NO_DATA, aboutCameras, lens, rateOf, units, unitsOf, fittingLevel, showLevel, restyle, find, crumbs, legend, drawLabels });
 })();

