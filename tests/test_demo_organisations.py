@@ -537,3 +537,14 @@ def test_gaps_are_as_many_as_asked_for_and_in_clusters():
     square = missing.reshape(20, 20)
     alike = (square[:, 1:] & square[:, :-1]).sum() / square[:, :-1].sum()
     assert alike > 0.6  # 0.2 if they were strewn
+
+
+def test_the_quarter_before_had_fewer_links_and_no_others(district):
+    before = demo.earlier_duties(district.duty, demo.SEED)
+    keys = ["holder_code", "service", "target_code"]
+    was, now = (set(map(tuple, one[keys].to_numpy())) for one in (before, district.duty))
+    assert was < now
+    assert 0.01 < 1 - len(was) / len(now) < 0.15
+    gained = {target[:12] for _, _, target in now - was}
+    assert 20 < len(gained) < 153, "in some communities nothing was added"
+    assert before.equals(demo.earlier_duties(district.duty, demo.SEED))

@@ -36,6 +36,7 @@ from gridmap.demo.entrances import entrance_layer
 from gridmap.demo.filings import declared
 from gridmap.demo.ground import Floats
 from gridmap.demo.ground import ground as cut_ground
+from gridmap.demo.growth import GROWN, earlier_duties
 from gridmap.demo.homes import building_layer
 from gridmap.demo.law import key_public_areas, restricted_sites
 from gridmap.demo.matters import matter_items, matters
@@ -55,7 +56,7 @@ from gridmap.model import LAYERS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["AS_OF", "BEGINS", "NOTICE", "SEED", "DemoDistrict", "build"]
+__all__ = ["AS_OF", "BEGINS", "GROWN", "NOTICE", "SEED", "DemoDistrict", "build", "earlier_duties"]
 
 SEED = 500108
 

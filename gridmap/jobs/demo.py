@@ -17,9 +17,13 @@ from gridmap.model import LAYERS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import Engine
+    import pandas as pd
+    from sqlalchemy import Connection, Engine
 
     Progress = Callable[[str, float], None]
+
+
+_COUNTS = {"inserted": "added", "updated": "changed", "ended": "ended"}
 
 
 def build_demo(engine: Engine, *, seed: int, as_of: dt.date, progress: Progress) -> bool:
@@ -72,29 +76,41 @@ def build_demo(engine: Engine, *, seed: int, as_of: dt.date, progress: Progress)
 def _write(engine: Engine, seed: int, source: str, progress: Progress) -> None:
     """Write all layers in one transaction: a killed demo leaves an empty store."""
     district = demo.build(seed, progress)
-    effective = dt.date.fromisoformat(demo.BEGINS)
+    begins, grown = map(dt.date.fromisoformat, (demo.BEGINS, demo.GROWN))
+    before = demo.earlier_duties(district.duty, seed)
     with store.transaction(engine, writes=True) as conn:
         if store.read_sources(conn):
             return  # another program was quicker
         layers = district.layers()
-        for done, (name, frame) in enumerate(layers.items()):
+        for done, (name, frame) in enumerate((layers | {"duty": before}).items()):
             progress("writing the district", done / len(layers))
-            spec = LAYERS[name]
-            rows, _ = derived_columns(conn, spec, spec.parse(frame), effective)
-            batch_id = store.write_batch(
-                conn,
-                layer=name,
-                source=source,
-                sha256="",
-                effective=effective,
-                rows=len(rows),
-                synthetic=True,
-                action="demo",
-            )
-            store.write_counts(conn, batch_id, inserted=len(rows))
-            with store.staged_layer(conn, name, rows, effective=effective) as staged:
-                store.write_changes(conn, staged, batch_id=batch_id)
+            _write_layer(conn, name, frame, source, begins)
+        _write_layer(conn, "duty", district.duty, source, grown)
         entered(conn)
         store.write_event(conn, "demo", details={"seed": seed, "layers": len(layers)})
     with store.transaction(engine, owner=True) as conn:
         store.analyze(conn)
+
+
+def _write_layer(
+    conn: Connection, name: str, frame: pd.DataFrame, source: str, effective: dt.date
+) -> None:
+    """Write a layer as it is from a day on."""
+    spec = LAYERS[name]
+    rows, _ = derived_columns(conn, spec, spec.parse(frame), effective)
+    batch_id = store.write_batch(
+        conn,
+        layer=name,
+        source=source,
+        sha256="",
+        effective=effective,
+        rows=len(rows),
+        synthetic=True,
+        action="demo",
+    )
+    with store.staged_layer(conn, name, rows, effective=effective) as staged:
+        made = store.read_changes(conn, staged)["change"].value_counts()
+        store.write_changes(conn, staged, batch_id=batch_id)
+    counts = {name: int(made.get(change, 0)) for name, change in _COUNTS.items()}
+    unchanged = len(rows) - counts["inserted"] - counts["updated"]
+    store.write_counts(conn, batch_id, **counts, unchanged=unchanged)
