@@ -83,4 +83,4 @@ def watch(chromium):
         context.close()
     for watched in pages:
         assert watched.external == []
-        assert watched.console == []
+        assert watched.console == [], watched.console

@@ -67,6 +67,9 @@ def get_routes(app):
     return sorted({route.path: route for route in routes_of(app) if "GET" in route.methods}.items())
 
 
+PLAIN = {"/tiles/{layers}/{zoom}/{column}/{row}": ["lens", "day", "before"]}
+"""What a route that is not FastAPI's reads of its query."""
+
 GOOD = {
     **{"code": "T1", "layer": "building", "collection": "building", "feature": "T1", "lens": "x"},
     **{"matrix_set": "WebMercatorQuad", "matrix": "15", "row": "1", "column": "1", "lon": "106.5"},
@@ -87,7 +90,7 @@ def test_no_parameter_reaches_the_database_as_sql(client, superuser, payload):
             continue
         plain = re.sub(r":\w+}", "}", path)
         names = re.findall(r"{(\w+)}", plain)
-        query = [field.alias for field in route.dependant.query_params]
+        query = PLAIN.get(path) or [field.alias for field in route.dependant.query_params]
         for name in [*names, *query, "unheard_of"]:
             values = GOOD | {name: payload.replace("\x00", "%00") if name in names else payload}
             told = {key: values[key] for key in query if key in GOOD or key == name}

@@ -14,7 +14,7 @@ def arrives(watched, page, query):
     watched.wait_for("document.readyState === 'complete'")
 
 
-def test_a_past_day_is_that_day_in_every_part_of_the_page(watch, past_site):
+def test_a_past_day_is_that_day_in_every_part_of_the_page(past_site, watch):
     watched = watch()
     page = watched.open(past_site + "/?lang=en#lens=party_group.buildings")
     expect(page.locator("#day-shown")).to_have_text("Today · 2026-08-01")
@@ -55,7 +55,7 @@ def test_a_past_day_is_that_day_in_every_part_of_the_page(watch, past_site):
     expect(page.locator("#figures")).to_contain_text("2 / 6 buildings")
 
 
-def test_two_days_are_compared_on_every_level_and_in_the_address(watch, past_site):
+def test_two_days_are_compared_on_every_level_and_in_the_address(past_site, watch):
     watched = watch()
     page = watched.open(past_site + "/?lang=en#lens=party_group.buildings")
     page.locator("#day").focus()
@@ -96,7 +96,7 @@ def test_two_days_are_compared_on_every_level_and_in_the_address(watch, past_sit
     expect(legend).to_contain_text("个百分点")
 
 
-def test_a_day_without_answers_is_told_and_fits_a_phone(watch, past_site):
+def test_a_day_without_answers_is_told_and_fits_a_phone(past_site, watch):
     watched = watch(360, 740, has_touch=True, is_mobile=True)
     page = watched.open(past_site + "/?lang=zh&day=2026-06-15&before=2026-06-15")
     expect(page.locator("#past")).to_contain_text("2026-06-15 没有存档：显示的是 2026-06-01。")
