@@ -6,6 +6,7 @@ import itertools
 import mapbox_vector_tile
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 from accounts_fixtures import signed_client, token_of
 from test_map_tiles import decoded, places
 from toy_town import LATER_DAY, TOY_DAY
@@ -207,6 +208,20 @@ def test_what_cameras_saw_on_a_past_day_is_in_no_tile(engine, past, layers):
         jobs.past_tile(
             engine, layers, "", (16, 1, 1), past=past, shown=shown(past, Q2), now=NOW, scope=EVERY
         )
+
+
+@pytest.mark.db
+def test_a_tile_holds_one_connection_and_waits_for_no_other(engine):
+    """Ten that each hold one and wait for a second would wait until they are given up."""
+    one = sa.create_engine(engine.url, pool_size=1, max_overflow=0, pool_timeout=0.5)
+    past = jobs.Past(one)
+    days = past.shown(now=NOW, day=Q2, before=past.stops()[0].day)
+    assert days.before
+    for place in places(engine, 17)[:1]:
+        jobs.past_tile(
+            one, ("building",), "party_group", place, past=past, shown=days, now=NOW, scope=EVERY
+        )
+    one.dispose()
 
 
 @pytest.mark.db

@@ -29,7 +29,7 @@ from gridmap.model import COVERED
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, Engine
 
@@ -410,11 +410,16 @@ def past_tile(
     if layers != tuple(name for name in store.PAST_LAYERS if name in layers) or not inside:
         raise NotFound("there is no such tile of a past day")
     day = shown.day.day if shown.day else now
+    coloured = bool(lens) and "building" in layers
+    # Before there is a connection: who holds one and waits for another may wait for ever.
+    frames = {
+        stop: past.frame(stop, lens) for stop in (shown.day, shown.before) if stop and coloured
+    }
     with store.transaction(engine, snapshot=True) as conn:
         told = {}
-        if lens and "building" in layers:
+        if coloured:
             standing = store.read_standing(conn, place, as_of=day)
-            told["building"] = _told(conn, past, shown, lens, standing, scope)
+            told["building"] = _told(conn, frames, shown, lens, standing, scope)
         parts = [
             store.read_past_tile(conn, layer, place, as_of=day, statuses=told.get(layer))
             for layer in layers
@@ -425,7 +430,7 @@ def past_tile(
 
 def _told(
     conn: Connection,
-    past: Past,
+    frames: Mapping[Stop, pd.DataFrame | None],
     shown: Shown,
     lens: str,
     standing: dict[str, str],
@@ -433,21 +438,18 @@ def _told(
 ) -> dict[str, str]:
     """Return what is told of buildings: their status on the day, or what became of them."""
     if shown.day:
-        now = _frozen(past, shown.day, lens, standing, scope)
+        now = _frozen(frames[shown.day], standing, scope)
     else:
         now = store.read_unit_statuses(conn, lens, set(standing.values()))
     if shown.before is None:
         return now
-    then = _frozen(past, shown.before, lens, standing, scope)
+    then = _frozen(frames[shown.before], standing, scope)
     became = {code: trend.became(then.get(code), now.get(code)) for code in standing}
     return {code: change for code, change in became.items() if change}
 
 
-def _frozen(
-    past: Past, stop: Stop, lens: str, codes: Iterable[str], scope: Scope
-) -> dict[str, str]:
+def _frozen(frame: pd.DataFrame | None, codes: Iterable[str], scope: Scope) -> dict[str, str]:
     """Return the frozen statuses of some targets, of those that were in the scope then."""
-    frame = past.frame(stop, lens)
     if frame is None:
         return {}
     rows = frame.loc[frame.index.intersection(list(codes)), ["status", "unit_code"]].astype(object)
