@@ -75,7 +75,18 @@ VECTOR_GRID = "Leaflet.VectorGrid.bundled.min.js"
 _DESK = ("table", "measure", "print", "keys")
 """What one works with at a desk."""
 
-SCRIPTS = ("reach", "words", "filter", "units", "details", "panel", "days", *_DESK, "start")
+SCRIPTS = (
+    "reach",
+    "hatch",
+    "words",
+    "filter",
+    "units",
+    "details",
+    "panel",
+    "days",
+    *_DESK,
+    "start",
+)
 """Of `web/static/map`, in the order in which they run."""
 
 _AFTER = SCRIPTS.index("details") + 1

@@ -39,7 +39,7 @@ HATCH = """
     ink.lineTo(x + 12, y + 12); ink.lineTo(x - 2, y + 9);
     ink.closePath();
     ink.globalAlpha = 0.9;
-    ink.fillStyle = fill === "hatch" ? gridmap.hatch("#f58d4b", "#a33c00") : fill;
+    ink.fillStyle = fill === "hatch" ? gridmapHatch("#f58d4b", "#a33c00") : fill;
     ink.fill("evenodd");
     ink.stroke();
   }

@@ -1,10 +1,10 @@
 "use strict";
 // Keeps the shell of the page on the spot for a lost connection. What is asked of the server is
 // always asked first; data is kept by the page itself (locate-kept.js), never here.
-const CACHE = "gridmap-locate-2";
+const CACHE = "gridmap-locate-3";
 const PAGE = "/locate";
 const SHELL = [
-  "/static/page.css", "/static/locate.css", "/static/locate.js", "/static/finder.js", "/static/locate-kept.js",
+  "/static/page.css", "/static/locate.css", "/static/locate.js", "/static/finder.js", "/static/map/hatch.js", "/static/locate-kept.js",
   "/static/vendor/leaflet/leaflet.css", "/static/vendor/leaflet/leaflet.js",
 ];
 

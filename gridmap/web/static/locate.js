@@ -38,7 +38,7 @@ const gridmapLocate = (() => {
     style: (feature) => {
       const status = feature.properties.status;
       const gap = status === "uncovered" || status === "neighbour";
-      return { color: gap ? "#8a2c00" : "#3d4a5c", weight: gap ? 3 : 1, fillColor: COLOURS[status] || "#aab2bd", fillOpacity: 0.75 };
+      return { color: gap ? "#8a2c00" : "#3d4a5c", weight: gap ? 3 : 1, fillColor: status === "uncovered" ? gridmapHatch(COLOURS.uncovered, "#8a2c00") : COLOURS[status] || "#aab2bd", fillOpacity: 0.75 };
     },
     onEachFeature: (feature, layer) => layer.on("click", (event) => { map.panTo(event.latlng); }),
   }).addTo(map);
@@ -51,7 +51,7 @@ const gridmapLocate = (() => {
 
   for (const status of ["own", "joint", "neighbour", "uncovered"]) {
     const mark = node("i", null, { class: status });
-    mark.style.background = COLOURS[status];
+    mark.style.backgroundColor = COLOURS[status];
     const key = node("span");
     key.append(mark, config.statuses[status]);
     $("legend").append(key);

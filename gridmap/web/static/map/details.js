@@ -57,27 +57,6 @@
     building: (p) => ({ fill: true, ...(gridmap.hidden("statuses", p.status || "none") ? BUILDINGS.off : BUILDINGS[gridmap.statusKey(p.status)] || BUILDINGS[buildingLens() ? "none" : "plain"]) }),
   };
 
-  /* Lines over a ground, as a canvas fills with them: made once for each pair of colours. */
-  const patterns = {};
-
-  function hatch(ground, line) {
-    patterns[ground + line] = patterns[ground + line] || drawn(ground, line);
-    return patterns[ground + line];
-  }
-
-  function drawn(ground, line) {
-    const tile = document.createElement("canvas");
-    tile.width = tile.height = 6;
-    const ink = tile.getContext("2d");
-    ink.fillStyle = ground;
-    ink.fillRect(0, 0, 6, 6);
-    ink.strokeStyle = line;
-    ink.lineWidth = 1.2;
-    for (const x of [-6, 0, 6]) { ink.moveTo(x - 1, 7); ink.lineTo(x + 7, -1); }
-    ink.stroke();
-    return ink.createPattern(tile, "repeat");
-  }
-
   /* Buildings by what a lens says of them: uncovered is hatched and outlined too, never told by
      colour alone. */
   const BUILDINGS = {
@@ -87,7 +66,7 @@
     own: { color: "#2b6cb0", weight: 0.8, fillColor: "#2b6cb0", fillOpacity: 0.75 },
     joint: { color: "#2b6cb0", weight: 0.8, fillColor: "#90bde8", fillOpacity: 0.85 },
     neighbour: { color: "#6b1d00", weight: 2, dashArray: "4 3", fillColor: "#fbd0a6", fillOpacity: 0.9 },
-    uncovered: { color: "#6b1d00", weight: 2, fillColor: hatch("#f58d4b", "#a33c00"), fillOpacity: 0.9 },
+    uncovered: { color: "#6b1d00", weight: 2, fillColor: gridmapHatch("#f58d4b", "#a33c00"), fillOpacity: 0.9 },
   };
 
   const POPUPS = {
@@ -233,6 +212,6 @@
 
   Object.assign(gridmap, {
     detail: (name) => new Switch(name), styles: STYLES, popups: POPUPS,
-    BUILDINGS, hatch, unpack, buildingLens, draw, loading, tell, card, showDetails, buildingsIn, recolour,
+    BUILDINGS, unpack, buildingLens, draw, loading, tell, card, showDetails, buildingsIn, recolour,
   });
 })();
