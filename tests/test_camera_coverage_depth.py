@@ -17,7 +17,7 @@ from gridmap.camera_coverage.pieces import lines_in, pieces, segments
 from gridmap.camera_coverage.stretches import Stretches, gaps, lengths, stretches_inside
 
 HERE = (500_000, 3_200_000)
-examples = settings(max_examples=150, deadline=None)
+examples = settings(max_examples=60, deadline=None)
 
 
 def measured(shapes, *, field=None, group=None):

@@ -19,7 +19,7 @@ HERE = (500_000, 3_200_000)
 SQUARE = box(0, 0, 10, 10)
 RING = box(0, 0, 10, 10) - box(3, 3, 7, 7)
 FIELD = box(-20, -20, 60, 60)
-examples = settings(max_examples=150, deadline=None)
+examples = settings(max_examples=60, deadline=None)
 
 
 def overlay(shapes, units):

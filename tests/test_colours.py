@@ -51,7 +51,9 @@ def test_classes_follow_each_other_in_lightness(palette, sight):
 def test_changes_and_buildings_are_told_apart(sight):
     script = (WEB / "static" / "map" / "details.js").read_text("utf-8")
     table = re.search(r"const BUILDINGS = \{(.*?)\n  \};", script, re.DOTALL)[1]
-    buildings = dict(re.findall(r'^ +(\w+): \{.*?fillColor: (?:hatch\()?"(#\w{6})"', table, re.M))
+    buildings = dict(
+        re.findall(r'^ +(\w+): \{.*?fillColor: (?:gridmapHatch\()?"(#\w{6})"', table, re.M)
+    )
     assert {"own", "joint", "neighbour", "uncovered"} <= buildings.keys()
     buildings |= {"none": NO_DATA}
     buildings.pop("plain")  # where buildings have no answer at all

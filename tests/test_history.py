@@ -280,7 +280,7 @@ def test_lineage_by_hand():
     assert topology.lineage(old.head(0), new).columns.tolist() == topology.LINEAGE_COLUMNS
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.data())
 def test_all_ground_is_inherited(widths, data):
     """Cut a strip in two ways: the shares of each unit sum to one, on both sides."""
@@ -389,7 +389,7 @@ def test_batches_are_undone_in_order(town, tmp_path):
 
 
 @db
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("EIU"), st.integers(0, 7), st.integers(0, 3)),
                 min_size=1, max_size=5), st.integers(0, 3))  # fmt: skip
 def test_undoing_everything_restores_everything(new_database, toy_template, tmp_path_factory,

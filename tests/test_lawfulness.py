@@ -566,7 +566,7 @@ def wedge(start, end):
     return here(shapely.union_all(pieces))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(scenes())
 def test_the_turn_is_the_smallest_that_ends_the_view(scene):
     shapes_of_walls, shapes_of_zones, azimuth, angle, reach = scene
@@ -588,7 +588,7 @@ def test_the_turn_is_the_smallest_that_ends_the_view(scene):
     assert (intruded(cameras, azimuth + np.array(less), walls, zones, 1e-5) > 0).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(scenes())
 def test_the_mask_hides_all_zones_and_no_more(scene):
     shapes_of_walls, shapes_of_zones, azimuth, angle, reach = scene

@@ -895,7 +895,7 @@ def joined(children):
 FILTERS = st.recursive(leaves(), joined, max_leaves=6)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(FILTERS)
 def test_filters_find_what_python_finds(toy, one):
     text, test = one
@@ -1013,7 +1013,7 @@ def test_hostile_filters_are_refused_and_not_repeated(client, text):
     assert dt.datetime.now() - begun < dt.timedelta(seconds=1)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(
     st.lists(
         st.sampled_from(

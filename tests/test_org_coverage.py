@@ -277,7 +277,7 @@ def of_any(rows):
     return org_coverage.status(wanted, judged, ANY)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(LINK, max_size=12), LINK, st.randoms())
 def test_properties_of_any_set_of_duties(rows, extra, random):
     before = of_any(rows)
@@ -290,7 +290,7 @@ def test_properties_of_any_set_of_duties(rows, extra, random):
     assert (more["status"] != "uncovered")[covered].all(), "adding a duty never uncovers"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(LINK, min_size=1, max_size=12), st.data())
 def test_ending_a_duty_never_covers(rows, data):
     place = data.draw(st.integers(0, len(rows) - 1))
@@ -301,7 +301,7 @@ def test_ending_a_duty_never_covers(rows, data):
     assert not ((after["status"] != "uncovered") & (before["status"] == "uncovered")).any()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(LINK, max_size=12), st.sampled_from([PAST, dt.date(2026, 3, 1), DAY, LATER]))
 def test_any_day_is_as_if_only_that_day_were_known(rows, day):
     """As of a day equals replaying the history up to it and looking at what stands then."""
@@ -318,7 +318,7 @@ def test_any_day_is_as_if_only_that_day_were_known(rows, day):
     pd.testing.assert_frame_equal(asked[0][told], asked[1][told])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(LINK, max_size=12))
 def test_status_is_what_asking_each_link_says(rows):
     """Against a loop over targets and links that knows nothing of frames."""

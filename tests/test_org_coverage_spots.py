@@ -319,7 +319,7 @@ def expected(rows, apart_m):
     return [(names, figures) for _, names, figures in sorted(found, key=lambda one: one[0])]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(ROWS, APART)
 def test_groups_ranks_and_figures_are_those_of_brute_force(given_rows, apart_m):
     rows = {f"t{k:02}": row for k, row in enumerate(given_rows)}
@@ -333,7 +333,7 @@ def test_groups_ranks_and_figures_are_those_of_brute_force(given_rows, apart_m):
     assert same.equals(members)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(ROWS, APART)
 def test_an_outline_covers_its_members_and_nothing_far(given_rows, apart_m):
     frame = places({f"t{k:02}": row[4] for k, row in enumerate(given_rows)})
@@ -379,7 +379,7 @@ def test_threads_change_nothing(monkeypatch):
         pd.testing.assert_frame_equal(pd.DataFrame(by_two), pd.DataFrame(alone))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(ROWS, APART, st.lists(st.tuples(AT, AT), max_size=12), st.integers(0, 5))
 def test_the_nearest_holders_are_those_of_brute_force(given_rows, apart_m, at, nearest):
     frame = places({f"t{k:02}": row[4] for k, row in enumerate(given_rows)})

@@ -106,7 +106,7 @@ org_rows = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(org_rows, st.integers(0, 99))
 def test_members_are_those_counted_one_by_one(rows, seed):
     frame = orgs(
@@ -393,7 +393,7 @@ def drawn(prefix, rows, **columns):
     return layer(shapes, **columns)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(boxes, boxes, st.data())
 def test_shares_are_those_of_every_pair(one, other, data):
     grids = drawn("g", one)

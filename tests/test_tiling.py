@@ -247,7 +247,7 @@ def fault(n, cells, width):
     return ("G04.sliver", child, None) if slim else ("G04.blank", None, None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     borders=st.lists(BORDER, min_size=2, max_size=7),
     angle=st.floats(0, 360),
@@ -386,7 +386,7 @@ def cells_of(seed, number, jitter_m):
     return children(*drawn), frame([whole], index=["p"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     number=st.integers(2, 25),
@@ -418,7 +418,7 @@ def test_the_proof_agrees_with_brute_force(seed, number, jitter_m):
         check_snapping(units, parent, tolerance_m=0.4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     number=st.integers(1, 25),
@@ -609,7 +609,7 @@ def test_a_ragged_row_may_be_numbered_either_way():
         assert topology.order_issues(named(frame(pair), sequence)) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), number=st.integers(1, 30))
 def test_what_numbered_gives_is_in_order(seed, number):
     units, _ = cells_of(seed, number, 0.0)
@@ -617,7 +617,7 @@ def test_what_numbered_gives_is_in_order(seed, number):
     assert topology.order_issues(units.set_index(pd.Index(given_codes))) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     number=st.integers(1, 40),

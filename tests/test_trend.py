@@ -521,5 +521,5 @@ def test_the_difference_of_snapshots_is_the_difference_recomputed():
 @pytest.mark.slow
 def test_many_histories():
     """Ten thousand of them, all the same, were run on 2026-11-26: ``HISTORIES=10000``."""
-    count = int(os.environ.get("HISTORIES", "400"))
+    count = int(os.environ.get("HISTORIES", "250"))
     assert histories(count) >= count

@@ -169,7 +169,7 @@ cells = st.tuples(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(cells, max_size=12), st.integers(0, 40), st.randoms())
 def test_the_way_is_the_same_one_by_one_and_in_any_order(rows, near, chance):
     some = matters(*((f"m{n:02}", item, *xy) for n, (item, xy) in enumerate(rows)))
@@ -314,7 +314,7 @@ def test_time_in_each_stage(told, expected):
 numbers = st.one_of(st.none(), st.integers(1, 30))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(numbers, numbers, numbers, st.sampled_from(["lamp", "party", None]), st.integers(1, 29))
 def test_an_open_matter_ages_by_a_day_a_day_and_never_comes_back_into_its_time(
     reported, accepted, resolved, item, today
@@ -378,7 +378,7 @@ told_rows = st.tuples(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(told_rows, max_size=25))
 def test_a_unit_has_what_its_children_have_and_what_lies_in_none_of_them(rows):
     table = figures(rows)
@@ -432,7 +432,7 @@ spots = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(spots, st.integers(1, 4), st.integers(1, 4), st.integers(0, 99))
 def test_hot_spots_are_those_that_walking_from_one_to_the_next_reaches(rows, apart, least, seed):
     some = matters(*((f"m{n:02}", *row) for n, row in enumerate(rows)))
@@ -508,7 +508,7 @@ pairs = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pairs, st.integers(0, 5), st.integers(0, 12), st.integers(0, 99))
 def test_pairs_are_those_of_looking_at_every_two(rows, within_m, within_days, seed):
     some = matters(

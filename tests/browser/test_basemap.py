@@ -95,6 +95,8 @@ def test_a_basemap_lies_below_and_can_be_switched_off(watch, toy_url, toy_site):
         again.page.locator(".leaflet-control-layers-overlays label", has_text="底图").click()
         again.wait_for("document.querySelectorAll('.leaflet-tile-loaded').length > 1")
         assert "base=none" not in again.page.url
+        for one in (watched, again):
+            one.page.close()  # before the server of the tiles
     plain = watch()
     plain.open(toy_site)
     answer = plain.page.request.get(toy_site)

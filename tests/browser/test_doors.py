@@ -51,8 +51,7 @@ def fits(page):
         assert target.bounding_box()["height"] >= 48
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("size", ["phone", "desk"])
+@pytest.mark.parametrize(("size", "language"), [("phone", "zh"), ("desk", "en")])
 def test_in_with_a_first_password_and_out(watch, door, size, language):
     site, engine = door
     name = f"{size}-{language}"
