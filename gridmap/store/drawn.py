@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from geoalchemy2.functions import (
     ST_Area,
-    ST_AsMVTGeom,
     ST_TileEnvelope,
     ST_Transform,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from gridmap import tables as t
-from gridmap.crs import STORAGE_SRID, TILE_SRID, TILE_WORLD_M
+from gridmap.crs import STORAGE_SRID, TILE_SRID
 from gridmap.store.prepared import Prepared
-from gridmap.store.tiles import BUFFER, DETAIL_ZOOM, EXTENT, TILE_MARGIN, Tile, encoded, pixel_m
+from gridmap.store.tiles import DETAIL_ZOOM, Tile, cut_layer, pixel_m, wide_square
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,28 +86,13 @@ def _tile_query(layers: tuple[str, ...], coloured: bool, close: bool) -> Prepare
 def _layer_query(layer: str, coloured: bool, close: bool) -> sa.Select[Any]:  # noqa: FBT001
     """Return the statement of a layer's tiles: data, features, dropped."""
     place = [sa.bindparam(name, type_=sa.Integer) for name in ("zoom", "tile_column", "tile_row")]
-    square = ST_TileEnvelope(*place)
-    wide = ST_TileEnvelope(*place, _world(), sa.literal(TILE_MARGIN))
+    wide = wide_square(place)
     rows = _buildings(wide, coloured=coloured) if layer == "building" else _rows(layer, wide)
     cells = rows.subquery("found")
-    shape = ST_AsMVTGeom(cells.c.plane, square, EXTENT, BUFFER, True, type_=sa.LargeBinary)  # noqa: FBT003
-    names = [column for column in cells.c if column.name != "plane"]
-    large: sa.ColumnElement[bool] = sa.true()
+    large: sa.ColumnElement[bool] | None = None
     if layer == "building" and not close:
         large = ST_Area(cells.c.plane) >= sa.bindparam("pixel", type_=sa.Double)
-    drawn = sa.select(*names, shape.label("geom")).where(large).offset(0).subquery("drawn")
-    small = sa.select(sa.func.count()).select_from(cells).where(~large).scalar_subquery()
-    data, features = encoded(drawn, layer).subquery("encoded").c
-    return sa.select(
-        sa.func.coalesce(data, sa.literal(b"", sa.LargeBinary)).label("data"),
-        features.label("features"),
-        (sa.literal(0) if close else small).label("dropped"),
-    )
-
-
-def _world() -> sa.ColumnElement[Any]:
-    half = TILE_WORLD_M / 2
-    return sa.func.ST_MakeEnvelope(-half, -half, half, half, TILE_SRID)
+    return cut_layer(cells, layer, ST_TileEnvelope(*place), large)
 
 
 def _buildings(wide: sa.ColumnElement[Any], *, coloured: bool) -> sa.Select[Any]:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from geoalchemy2.functions import (
     ST_Area,
-    ST_AsMVTGeom,
-    ST_Expand,
     ST_TileEnvelope,
     ST_Transform,
 )
@@ -21,15 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from gridmap.crs import STORAGE_SRID, TILE_SRID
 from gridmap.store.conditions import layer_table, state, target_rows
-from gridmap.store.tiles import (
-    BUFFER,
-    DETAIL_ZOOM,
-    EXTENT,
-    TILE_MARGIN,
-    Tile,
-    encoded,
-    pixel_m,
-)
+from gridmap.store.tiles import DETAIL_ZOOM, Tile, cut_layer, pixel_m, wide_square
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -126,28 +116,16 @@ def read_past_tile(
         names.append(told.op("->>", return_type=sa.Text())(rows.c.code).label("status"))
     plane = ST_Transform(rows.c.geom, TILE_SRID).label("plane")
     cells = sa.select(*names, plane).offset(0).subquery("found")
-    shape = ST_AsMVTGeom(
-        cells.c.plane,
-        ST_TileEnvelope(*place),
-        EXTENT,
-        BUFFER,
-        True,  # noqa: FBT003
-        type_=sa.LargeBinary,
-    )
-    large: sa.ColumnElement[bool] = sa.true()
+    large = None
     if layer == "building" and zoom < DETAIL_ZOOM:
         large = ST_Area(cells.c.plane) >= pixel_m(zoom) ** 2
-    columns = [column for column in cells.c if column.name != "plane"]
-    drawn = sa.select(*columns, shape.label("geom")).where(large).offset(0).subquery("drawn")
-    small = sa.select(sa.func.count()).select_from(cells).where(~large).scalar_subquery()
-    query = encoded(drawn, layer).add_columns(small)
+    query = cut_layer(cells, layer, ST_TileEnvelope(*place), large)
     data, features, dropped = conn.execute(query).one()
-    return Tile(bytes(data or b""), features, dropped)
+    return Tile(bytes(data), features, dropped)
 
 
 def _rows(layer: str, names: tuple[str, ...], place: Place, as_of: dt.date) -> sa.Subquery:
     """Return a layer's rows of a day whose box touches a tile and what it shows around it."""
-    margin_m = pixel_m(place[0]) * 256 * TILE_MARGIN
-    wide = ST_Transform(ST_Expand(ST_TileEnvelope(*place), margin_m), STORAGE_SRID)
+    wide = ST_Transform(wide_square(place), STORAGE_SRID)
     table = layer_table(layer)
     return state(table, list(names), as_of, lambda c: [c.geom.bool_op("&&")(wide)])

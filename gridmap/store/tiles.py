@@ -26,6 +26,8 @@ from gridmap.crs import TILE_SRID, TILE_WORLD_M
 from gridmap.store.items import Wanted, count_items, shown_fields, wanted_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
 EXTENT, BUFFER = 4096, 64
@@ -130,6 +132,63 @@ def encoded(drawn: sa.Subquery, layer: str) -> sa.Select[Any, int]:
         ST_AsMVT(drawn.table_valued(), layer, EXTENT, "geom", type_=sa.LargeBinary),
         sa.func.count(drawn.c.geom),
     ).select_from(drawn)
+
+
+def cut_layer(
+    cells: sa.Subquery,
+    layer: str,
+    square: sa.ColumnElement[Any],
+    large: sa.ColumnElement[bool] | None = None,
+) -> sa.Select[Any]:
+    """Return the statement that draws the rows of a square as a layer of its tile.
+
+    Parameters
+    ----------
+    cells
+        Their columns, and ``plane``: their shape in Web Mercator.
+    layer
+        What the tile calls them.
+    square
+        The tile's, in Web Mercator.
+    large
+        Which of the rows are large enough to be drawn; None for all.
+
+    Returns
+    -------
+    Select
+        data (empty where nothing is drawn), features, dropped: how many are not large enough.
+    """
+    shape = ST_AsMVTGeom(cells.c.plane, square, EXTENT, BUFFER, True, type_=sa.LargeBinary)  # noqa: FBT003
+    names = [column for column in cells.c if column.name != "plane"]
+    shapes = sa.select(*names, shape.label("geom")).where(*([] if large is None else [large]))
+    data, features = encoded(shapes.offset(0).subquery("drawn"), layer).subquery("encoded").c
+    small: sa.ColumnElement[Any] = sa.literal(0)
+    if large is not None:
+        small = sa.select(sa.func.count()).select_from(cells).where(~large).scalar_subquery()
+    return sa.select(
+        sa.func.coalesce(data, sa.literal(b"", sa.LargeBinary)).label("data"),
+        features.label("features"),
+        small.label("dropped"),
+    )
+
+
+def wide_square(place: Sequence[Any]) -> sa.ColumnElement[Any]:
+    """Return the square of a tile with what it shows of its neighbours, in Web Mercator.
+
+    Parameters
+    ----------
+    place
+        Zoom, column, row; numbers, or places for them in a statement.
+
+    Returns
+    -------
+    ColumnElement
+        A polygon.
+    """
+    half = TILE_WORLD_M / 2
+    world = sa.func.ST_MakeEnvelope(-half, -half, half, half, TILE_SRID)
+    wide: sa.ColumnElement[Any] = ST_TileEnvelope(*place, world, sa.literal(TILE_MARGIN))
+    return wide
 
 
 def pixel_m(zoom: int) -> float:
