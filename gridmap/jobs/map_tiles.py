@@ -72,9 +72,7 @@ def map_tile(
         See `store.transaction`.
     """
     zoom, column, row = place
-    first, last = MAP_ZOOMS
-    inside = first <= zoom <= last and 0 <= column < 2**zoom and 0 <= row < 2**zoom
-    if layers != tuple(name for name in store.DRAWN_LAYERS if name in layers) or not inside:
+    if not is_tile(layers, store.DRAWN_LAYERS, place):
         raise NotFound("there is no such tile")
     if whole and (layers, lens) == DRAWN:
         with store.transaction(engine) as conn:
@@ -86,6 +84,45 @@ def map_tile(
     return _tile(engine, layers, lens, place)
 
 
+def is_tile(layers: tuple[str, ...], known: tuple[str, ...], place: Place) -> bool:
+    """Tell whether there is such a tile.
+
+    Parameters
+    ----------
+    layers
+        What is asked for.
+    known
+        The layers that there are, in their order.
+    place
+        Zoom, column, row.
+
+    Returns
+    -------
+    bool
+        Whether they are some of the known ones, in that order, and the place is in the pyramid.
+    """
+    zoom, column, row = place
+    first, last = MAP_ZOOMS
+    inside = first <= zoom <= last and 0 <= column < 2**zoom and 0 <= row < 2**zoom
+    return inside and layers == tuple(name for name in known if name in layers)
+
+
+def compressed(tile: store.Tile) -> store.Tile:
+    """Return a tile as it is kept and sent.
+
+    Parameters
+    ----------
+    tile
+        As the store drew it.
+
+    Returns
+    -------
+    Tile
+        Its data is compressed (gzip), the same bytes each time.
+    """
+    return tile._replace(data=gzip.compress(tile.data, 6, mtime=0))
+
+
 def _told(layers: tuple[str, ...], lens: str) -> str:
     return f"{','.join(layers)}:{lens}"
 
@@ -93,8 +130,7 @@ def _told(layers: tuple[str, ...], lens: str) -> str:
 def _tile(engine: Engine, layers: tuple[str, ...], lens: str, place: Place) -> store.Tile:
     """Draw a tile and compress it."""
     zoom, column, row = place
-    tile = store.read_map_tile(engine, layers, lens, zoom=zoom, column=column, row=row)
-    return tile._replace(data=gzip.compress(tile.data, 6, mtime=0))
+    return compressed(store.read_map_tile(engine, layers, lens, zoom=zoom, column=column, row=row))
 
 
 def draw_tiles(engine: Engine) -> int:

@@ -9,7 +9,6 @@ was held against the scope of the one who asks.
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +20,7 @@ from gridmap import maps, org_coverage, store, trend
 from gridmap.errors import LensNotFound, NotFound, SnapshotNotFound
 from gridmap.jobs.days import day_of_figures
 from gridmap.jobs.lenses import lens_of_day, read_lenses
-from gridmap.jobs.map_tiles import MAP_ZOOMS
+from gridmap.jobs.map_tiles import compressed, is_tile
 from gridmap.jobs.rates import RATE_COLUMNS
 from gridmap.jobs.records import records
 from gridmap.jobs.target_places import target_places
@@ -404,10 +403,7 @@ def past_tile(
     StoreUnavailable, Conflict, StoreError
         See `store.transaction`.
     """
-    zoom, column, row = place
-    first, last = MAP_ZOOMS
-    inside = first <= zoom <= last and 0 <= column < 2**zoom and 0 <= row < 2**zoom
-    if layers != tuple(name for name in store.PAST_LAYERS if name in layers) or not inside:
+    if not is_tile(layers, store.PAST_LAYERS, place):
         raise NotFound("there is no such tile of a past day")
     day = shown.day.day if shown.day else now
     coloured = bool(lens) and "building" in layers
@@ -424,8 +420,13 @@ def past_tile(
             store.read_past_tile(conn, layer, place, as_of=day, statuses=told.get(layer))
             for layer in layers
         ]
-    data = gzip.compress(b"".join(part.data for part in parts), 6, mtime=0)
-    return store.Tile(data, sum(p.features for p in parts), sum(p.dropped for p in parts))
+    return compressed(
+        store.Tile(
+            b"".join(part.data for part in parts),
+            sum(part.features for part in parts),
+            sum(part.dropped for part in parts),
+        )
+    )
 
 
 def _told(
