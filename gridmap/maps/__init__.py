@@ -32,7 +32,7 @@ from gridmap.language import catalogue, translate
 from gridmap.maps.carried import MADE, Carried, packed_answers
 from gridmap.maps.lenses import CHANGE_BREAKS_PP, CHANGE_CLASSES, LENSES, Lens
 from gridmap.maps.packing import PACK_SCALE, feature_collection, json_value, pack
-from gridmap.model import CODE_LENGTH, DIVISION_LEVELS, Level
+from gridmap.model import CODE_LENGTH, DIVISION_LEVELS, REASON_NAMES, STATUS_NAMES, Level
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -107,6 +107,9 @@ DETAILS = {
 }
 """Layers drawn for the window from zoom 15, and their labels; the question asked decides which
 of them start switched on (`map/details.js`)."""
+
+_REASONS = {name: STATUS_NAMES[name] for name in ("own", "joint")} | REASON_NAMES
+"""Why a target is not covered, and what a link is worth; the script says it."""
 
 _LEVEL_LABELS = {Level.STREET: "Streets", Level.COMMUNITY: "Communities", Level.GRID: "Grids"}
 
@@ -328,6 +331,7 @@ def district_map(
         "bounds": [west, south, east, north],
         "district": _properties(district.index[0], district["name"].iloc[0], by_unit, then),
         "packed": carried and carried.details,
+        "reasons": _REASONS,
         "rows": rows,
         "days": days,
         "changes": {"colours": CHANGE_CLASSES, "breaks": CHANGE_BREAKS_PP},
@@ -689,7 +693,7 @@ def spoken(language: str, scripts: tuple[str, ...] = SPEAKING) -> dict[str, str]
     Returns
     -------
     dict
-        English -> translated: of each text that stands in a script or in `LENSES`.
+        English -> translated: of each text that stands in a script or in `LENSES`, and of reasons.
     """
     known = catalogue(language)
     text = "".join(file.read_text("utf-8") for file in (FINDER, *map(_script, scripts)))
@@ -697,6 +701,7 @@ def spoken(language: str, scripts: tuple[str, ...] = SPEAKING) -> dict[str, str]
     said = {*re.findall(r'"([^"\n]+)"', text), *re.findall(r'\b(?:t|sentence)\("([^"\n]+)"', text)}
     for lens in LENSES:
         said |= {lens.label, lens.blank, lens.note, lens.group, lens.unit}
+    said |= set(_REASONS.values())
     return {message: known[message] for message in sorted(said & known.keys())}
 
 

@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const { now: state, details, styles, popups, REASONS, t, word, el, say, unpack, card, lens, find, buildingLens, DETAIL_ZOOM } = gridmap;
+  const { now: state, details, styles, popups, t, reason, partNames, word, el, say, unpack, card, lens, find, buildingLens, DETAIL_ZOOM } = gridmap;
 
   const NOT_COVERED = new Set(["uncovered", "neighbour"]);
   const SHOWN_EACH = 6; // of a kind, as the server's search box shows them
@@ -37,18 +37,13 @@
 
   /* --- what a click tells ---------------------------------------------------------------------- */
 
-  function partNames(code, missing) {
-    const { parts } = gridmap.config.answers.lenses[code];
-    return missing.split(" ").map((part) => (gridmap.config.language === "zh" ? parts[part] || part : part.replaceAll("_", " "))).join(", ");
-  }
-
   function asked(p) {
     const code = buildingLens();
     const said = answer(p, code);
     if (!code || code === "party_group" || !said.status) return null;
     const status = said.status === "own" ? "covered" : said.status === "joint" ? "covered_jointly" : "not_covered";
-    return card(t(lens().label), [["Status", word(status)], ["Reason", said.reason && t(REASONS[said.reason] || said.reason)],
-      ["missing", said.missing && partNames(code, said.missing)], ["Organisation", said.holder_name || said.holder_code]]);
+    return card(t(lens().label), [["Status", word(status)], ["Reason", said.reason && reason(said.reason)],
+      ["missing", said.missing && partNames(gridmap.config.answers.lenses[code].parts, said.missing)], ["Organisation", said.holder_name || said.holder_code]]);
   }
 
   function popup(name, p) {
@@ -122,8 +117,8 @@
     const rows = rowsOf("building").filter(({ box }) =>
       box[0] <= bounds.getEast() && box[2] >= bounds.getWest() && box[1] <= bounds.getNorth() && box[3] >= bounds.getSouth());
     return { truncated: false, rows: rows.map(({ feature: { properties: p, geometry } }) => {
-      const { status, reason, holder_name, holder_code } = answer(p, buildingLens());
-      return { ...p, geometry, status, reason: reason ? t(REASONS[reason] || reason) : "", holder: holder_name || holder_code };
+      const { status, reason: why, holder_name, holder_code } = answer(p, buildingLens());
+      return { ...p, geometry, status, reason: reason(why), holder: holder_name || holder_code };
     }) };
   }
 

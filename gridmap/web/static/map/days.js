@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const { now: state, t, word, number, percent, el, byId, answered, card, evidence, lens, rateOf } = gridmap;
+  const { now: state, t, reason, word, number, percent, el, byId, answered, card, evidence, lens, rateOf } = gridmap;
 
   const WAIT_MS = 600; // whoever steps along with the keys comes past days that they do not want
 
@@ -195,8 +195,7 @@
 
   async function pastRows(code) {
     const answer = await answered(`/api/v1/coverage/${code}/frozen?lens=${encodeURIComponent(state.measure.split(".")[0])}&as_of=${past()}&limit=100`);
-    const reason = (row) => t(gridmap.REASONS[row.reason] || row.reason || "");
-    return { heading: `${t("not covered")} ${answer.as_of}`, ...answer, rows: answer.rows.map((row) => [row, row.name || row.target_code, reason(row),
+    return { heading: `${t("not covered")} ${answer.as_of}`, ...answer, rows: answer.rows.map((row) => [row, row.name || row.target_code, reason(row.reason),
       row.household_count === null ? "" : `${number(row.household_count)} ${t("households")}`]) };
   }
 

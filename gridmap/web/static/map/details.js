@@ -3,16 +3,13 @@
 "use strict";
 
 (() => {
-  const { now: state, details, levels, t, word, number, el, say, signInAgain, DETAIL_ZOOM, NO_DATA, aboutCameras } = gridmap;
+  const { now: state, details, levels, t, word, number, el, say, answered, signInAgain, DETAIL_ZOOM, NO_DATA, aboutCameras } = gridmap;
 
   /* --- where details come from ----------------------------------------------------------------- */
 
-  async function fetchDetails(name, bounds, signal) {
+  function fetchDetails(name, bounds) {
     const box = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
-    const response = await fetch(`/api/v1/features/${name}?bbox=${box.map((v) => v.toFixed(6)).join(",")}${gridmap.past() ? `&as_of=${gridmap.past()}` : ""}`, { signal });
-    if (response.status === 401) signInAgain();
-    if (!response.ok) throw new Error(String(response.status));
-    return response.json();
+    return answered(`/api/v1/features/${name}?bbox=${box.map((v) => v.toFixed(6)).join(",")}${gridmap.past() ? `&as_of=${gridmap.past()}` : ""}`);
   }
 
   function unpackRing(deltas, scale) {
@@ -112,7 +109,6 @@
     onAdd() { wanted.add(this.name); draw(); },
     onRemove() { wanted.delete(this.name); draw(); },
     refresh() {},
-    eachLayer() {},
     count() { return gridmap.map.getZoom() >= DETAIL_ZOOM ? gridmapTiles.count(grid, this.name) : 0; },
   });
 

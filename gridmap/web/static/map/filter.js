@@ -13,7 +13,7 @@
   const off = { classes: {}, statuses: {} }; // by question: another one has other classes
 
   /* Between two days colours mean something else. */
-  const idle = () => Boolean(gridmap.compared && gridmap.compared());
+  const idle = () => Boolean(gridmap.compared());
   const offNow = (kind) => (off[kind][KINDS[kind].question()] ||= new Set());
   const hidden = (kind, key) => !idle() && offNow(kind).has(key);
 

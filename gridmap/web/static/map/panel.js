@@ -2,8 +2,8 @@
 "use strict";
 
 (() => {
-  const { now: state, levels, motion, REASONS, t, word, number, percent, amount, fraction, el, byId, fill, answered,
-    LEVELS, lens, rateOf, find, crumbs } = gridmap;
+  const { now: state, levels, motion, t, reason, partNames, word, number, percent, amount, fraction, el, byId, fill, answered,
+    LEVELS, lens, rateOf, find, chain, crumbs, whole } = gridmap;
 
   /* --- panel ----------------------------------------------------------------------------------- */
 
@@ -17,8 +17,7 @@
 
   /* The way down to a unit; each step leads there. */
   function trail(code) {
-    const steps = [6, 9, 12, 15].filter((n) => n <= code.length).map((n) => find(code.slice(0, n))).filter(Boolean);
-    return el("nav", { class: "crumbs", "aria-label": t("Where this is") }, ...steps.flatMap((one, i) => [
+    return el("nav", { class: "crumbs", "aria-label": t("Where this is") }, ...chain(code).flatMap((one, i) => [
       ...(i ? [" > "] : []),
       one.code === code ? el("span", { "aria-current": "true" }, one.name) : el("button", { onclick: () => go(one.code) }, one.name)]));
   }
@@ -76,10 +75,6 @@
     return gridmap.config.language === "zh" ? one.name : one.code.replaceAll("_", " ");
   }
 
-  function partNames(one, missing) {
-    return missing.split(" ").map((part) => (gridmap.config.language === "zh" ? one.part_names[part] : part.replaceAll("_", " "))).join(", ");
-  }
-
   async function allLenses(box, code) {
     const [every, unit] = await Promise.all([answered("/api/v1/lenses"), answered(`/api/v1/coverage/${code}`)]);
     const rows = every.map((one) => [one, unit.rates.find((r) => r.measure.startsWith(`${one.code}.`) && FIRST.test(r.measure))]);
@@ -100,14 +95,14 @@
   async function lensRows(one, code) {
     const answer = await answered(`/api/v1/coverage/${code}/targets?lens=${encodeURIComponent(one.code)}&limit=100`);
     return { heading: t("not covered"), ...answer, rows: answer.rows.map((row) => [row, row.name || row.target_code,
-      t(REASONS[row.reason] || row.reason || "") + (row.missing ? ` · ${t("missing")}: ${partNames(one, row.missing)}` : ""), row.household_count === null ? "" : `${number(row.household_count)} ${t("households")}`,
+      reason(row.reason) + (row.missing ? ` · ${t("missing")}: ${partNames(one.part_names, row.missing)}` : ""), row.household_count === null ? "" : `${number(row.household_count)} ${t("households")}`,
       (list) => evidence(list, () => linkRows(one, row.target_code))]) };
   }
 
   async function linkRows(one, target) {
     const answer = await answered(`/api/v1/evidence?lens=${encodeURIComponent(one.code)}&target=${encodeURIComponent(target)}${gridmap.past() ? `&as_of=${gridmap.past()}` : ""}`);
     const rows = answer.rows.map((row) => [row, row.holder_name || row.holder_code || row.given_to,
-      `${row.begins || "…"} – ${row.ends || "…"} · ${t(REASONS[row.verdict] || row.verdict)}`, ""]);
+      `${row.begins || "…"} – ${row.ends || "…"} · ${reason(row.verdict)}`, ""]);
     return { heading: t("links"), total: rows.length, rows };
   }
 
@@ -143,14 +138,13 @@
   }
 
   function go(code) {
-    if (code === gridmap.config.district.code) gridmap.map.fitBounds([[gridmap.config.bounds[1], gridmap.config.bounds[0]], [gridmap.config.bounds[3], gridmap.config.bounds[2]]], motion);
+    if (code === gridmap.config.district.code) gridmap.map.fitBounds(whole(), motion);
     for (const name of LEVELS) {
       const unit = levels[name] && levels[name].shapeOf(code);
       if (unit) gridmap.map.fitBounds(unit.bounds, { maxZoom: 17, padding: [30, 30], ...motion });
     }
     select(code);
   }
-
 
   /* The questions by group; the group of the one that is asked is open. */
   function lensChoice() {

@@ -34,8 +34,7 @@
     document.documentElement.classList.add("printing", paper.toLowerCase());
     write();
     map.invalidateSize({ animate: false, pan: false });
-    const [west, south, east, north] = gridmap.config.bounds;
-    const whole = L.latLngBounds([south, west], [north, east]);
+    const whole = gridmap.whole();
     if (bounds.contains(whole)) {
       const legend = byId("legend").offsetWidth + 20; // beside it, not below
       return void closely(() => map.fitBounds(whole, { animate: false, paddingTopLeft: [legend, 8], paddingBottomRight: [8, 8] }));

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { now: state, levels, details, kept, motion, t, el, byId, fill, say, answered, LEVELS, lens, legend, restyle, find, fittingLevel,
+  const { now: state, levels, details, kept, motion, t, sentence, el, byId, fill, say, answered, LEVELS, lens, legend, restyle, find, fittingLevel,
     showLevel, drawLabels, buildingLens, draw, loading, tell, card, showDetails, figure, select, blankest, go, lensChoice } = gridmap;
 
   /* --- found by name ------------------------------------------------------------------------------ */
@@ -22,7 +22,7 @@
     const input = byId("find");
     if (!input) return;
     gridmapFinder({ input, list: byId("found"), told: byId("found-told"), language: gridmap.config.language, read: answered, picked: toFound,
-      t: (message, values = {}) => Object.entries(values).reduce((m, [name, value]) => m.replace(`{${name}}`, () => value), t(message)),
+      t: sentence,
       by: (row) => row.found.text, failed: () => t("This could not be read. Try again.") });
   }
 
@@ -117,8 +117,7 @@
     Object.assign(levels, given);
     state.measure = gridmap.config.opens || gridmap.config.lenses[0].measure;
     const phone = window.innerWidth <= 720;
-    gridmap.map.fitBounds([[gridmap.config.bounds[1], gridmap.config.bounds[0]], [gridmap.config.bounds[3], gridmap.config.bounds[2]]],
-      { animate: false, paddingBottomRight: phone ? [8, 150] : [130, 8], paddingTopLeft: [8, 8] });
+    gridmap.map.fitBounds(gridmap.whole(), { animate: false, paddingBottomRight: phone ? [8, 150] : [130, 8], paddingTopLeft: [8, 8] });
     gridmap.map.options.zoomSnap = 1; // the first view fits closely; tiles are sharp at whole zooms only
     reading = true;
     readAddress();

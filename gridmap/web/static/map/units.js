@@ -123,11 +123,17 @@
 
   const present = () => LEVELS.filter((name) => unitsOf(name).length);
 
+  /* All that the page has a map of. */
+  function whole() {
+    const [west, south, east, north] = gridmap.config.bounds;
+    return L.latLngBounds([south, west], [north, east]);
+  }
+
   /* The smallest level whose units have, on average, so many pixels. */
   function roomiest(wanted) {
-    const box = gridmap.config.bounds;
-    const a = gridmap.map.project([box[1], box[0]]);
-    const b = gridmap.map.project([box[3], box[2]]);
+    const all = whole();
+    const a = gridmap.map.project(all.getSouthWest());
+    const b = gridmap.map.project(all.getNorthEast());
     const pixels = Math.abs((b.x - a.x) * (b.y - a.y));
     return present().filter((name) => pixels / unitsOf(name).length >= wanted).pop();
   }
@@ -216,11 +222,9 @@
     return null;
   }
 
-  function crumbs(code) {
-    const names = [6, 9, 12, 15].filter((n) => n <= code.length).map((n) => find(code.slice(0, n))).filter(Boolean);
-    return names.map((one) => one.name).join(" > ");
-  }
-
+  /* A unit and those above it, from above; those that somebody does not see are not among them. */
+  const chain = (code) => [6, 9, 12, 15].filter((n) => n <= code.length).map((n) => find(code.slice(0, n))).filter(Boolean);
+  const crumbs = (code) => chain(code).map((one) => one.name).join(" > ");
 
   /* --- names on the map: of the smallest level whose units have room for them ---------------- */
 
@@ -257,5 +261,5 @@
 
   gridmap.happens.on("selected", outlined);
 
-  Object.assign(gridmap, { classKey, LEVELS, DETAIL_ZOOM, NO_DATA, aboutCameras, lens, rateOf, units, unitsOf, fittingLevel, showLevel, restyle, find, crumbs, legend, drawLabels });
+  Object.assign(gridmap, { classKey, LEVELS, DETAIL_ZOOM, NO_DATA, aboutCameras, lens, rateOf, units, unitsOf, fittingLevel, showLevel, restyle, find, chain, crumbs, whole, legend, drawLabels });
 })();

@@ -26,33 +26,13 @@ const gridmap = (() => {
     view: "Possible camera views", certain: "Certain camera views", seen: "Ground seen", none: "no data", camera: "Cameras", blind: "Blind ground", street: "streets", community: "communities", grid: "grids", m2: "area", m: "length",
   };
 
-  /* Why a target of any lens is not covered, and what a link is worth. */
-  const REASONS = {
-    own: "covered on its own", joint: "covered jointly",
-    needs_own: "needs one of its own, has a joint one",
-    members_of_target_unknown: "its own members are not known",
-    overdue: "done too long ago",
-    never_done: "never done",
-    not_secretary: "the holder is no branch secretary",
-    branch_elsewhere: "the group's branch serves another grid",
-    group_below_size: "the group has too few members",
-    members_unknown: "the group's members are not known",
-    vacant: "the post is vacant",
-    organisation_kind: "the holder is of another kind",
-    organisation_ended: "the organisation was dissolved",
-    link_not_begun: "the link has not begun",
-    link_ended: "the link has ended",
-    organisation_unknown: "no such organisation is known",
-    too_many: "more than there should be",
-    no_link: "nothing is linked to it",
-    no_grid: "it lies in no grid",
-    part_missing: "it is not there",
-    not_inside: "it lies in none",
-  };
-
   const t = (message) => gridmap.config.messages[message] || message;
-  const sentence = (message, values) => Object.entries(values).reduce((m, [name, value]) => m.replace(`{${name}}`, () => value), t(message));
+  const sentence = (message, values = {}) => Object.entries(values).reduce((m, [name, value]) => m.replace(`{${name}}`, () => value), t(message));
   const word = (code) => t(WORDS[code] || code);
+  /* Why a target of any lens is not covered, and what a link is worth. */
+  const reason = (code) => t(gridmap.config.reasons[code] || code || "");
+  const partNames = (names, missing) =>
+    missing.split(" ").map((part) => (gridmap.config.language === "zh" ? names[part] || part : part.replaceAll("_", " "))).join(", ");
   /* Both languages write numbers alike; the browser's own format takes 90 ms on a phone to be made. */
   function number(value, digits = 0) {
     const [whole, part = ""] = value.toFixed(digits).split(".");
@@ -113,6 +93,6 @@ const gridmap = (() => {
     configure(given) { gridmap.config = given; },
     /* Whoever asked the system for less motion gets none. */
     motion: { animate: !window.matchMedia("(prefers-reduced-motion: reduce)").matches },
-    REASONS, t, sentence, word, number, percent, amount, fraction, el, byId, fill, say, signInAgain, answered,
+    t, reason, partNames, sentence, word, number, percent, amount, fraction, el, byId, fill, say, signInAgain, answered,
   };
 })();
