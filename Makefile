@@ -9,6 +9,10 @@ CONSTRAINTS := .ci/constraints.txt
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 VENDOR := gridmap/web/static/vendor
 
+# What does not wait for each other is done at once; never two pips, nor two of the system's own
+# package managers: each locks its folder.
+MAKEFLAGS += --jobs=2
+
 .PHONY: demo test setup setup-test system system-test lint bench clean
 
 demo: setup
@@ -36,8 +40,8 @@ system:
 	@.ci/system postgis venv
 
 # For the tests: a real browser, and a font with Chinese characters.
-system-test:
-	@.ci/system postgis venv browser
+system-test: system
+	@.ci/system browser
 
 .venv/.runtime: pyproject.toml $(CONSTRAINTS) | system
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gridmap needs Python 3.11 or newer; say which with make PYTHON=...")'
@@ -46,7 +50,7 @@ system-test:
 	$(PIP) --no-build-isolation -e .
 	@touch $@
 
-.venv/.test: .venv/.runtime
+.venv/.test: .venv/.runtime | $(VENDOR)/leaflet/leaflet.js
 	$(PIP) --no-build-isolation -e '.[test]'
 	@touch $@
 
