@@ -214,7 +214,18 @@ def demo_site(demo_url) -> Iterator[str]:
         yield site
 
 
-def pytest_collection_modifyitems(items):
-    """Run what is quick first: pure tests, then the database, the browser, and the slow ones."""
+def pytest_collection_modifyitems(config, items):
+    """Run what is quick first: pure tests, then the database, the browser, and the slow ones.
+
+    Of two workers one begins in the middle: there stands what needs the demo district, which takes
+    a minute to build, so that one of them builds it and the other has no need to.
+    """
     marks = ("slow", "browser", "db")
     items.sort(key=lambda item: [item.get_closest_marker(mark) is not None for mark in marks])
+    if getattr(config, "workerinput", {}).get("workercount", 1) == 1:
+        return
+    needs = ["demo" in item.nodeid or "demo_url" in item.fixturenames for item in items]
+    others = [item for item, need in zip(items, needs, strict=True) if not need]
+    of_demo = [item for item, need in zip(items, needs, strict=True) if need]
+    middle = len(items) // 2
+    items[:] = [*others[:middle], *of_demo, *others[middle:]]

@@ -2,6 +2,7 @@ import datetime as dt
 
 import numpy as np
 import pandas as pd
+import psycopg2
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -20,6 +21,7 @@ from gridmap.errors import (
     UnitNotFound,
 )
 from gridmap.model import LAYERS, Level
+from gridmap.store import schema
 
 pytestmark = pytest.mark.db
 
@@ -394,3 +396,13 @@ def test_a_server_in_trouble_is_told_with_what_to_do(engine, code, told):
         conn.execute(sa.text(raise_it))
     assert f"(SQLSTATE {code})" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_server_that_dies_in_the_middle_of_an_answer_is_a_lost_connection():
+    """The driver then has no SQLSTATE, and an error of no closer class than its first."""
+    without_a_word = psycopg2.DatabaseError("error with no message from the libpq")
+    wrapped = sa.exc.DBAPIError.instance("SELECT 1", {}, without_a_word, psycopg2.Error)
+    assert isinstance(schema.explained(wrapped, None), StoreUnavailable)
+    not_sent = psycopg2.ProgrammingError("can't adapt type 'object'")
+    wrapped = sa.exc.DBAPIError.instance("SELECT 1", {}, not_sent, psycopg2.Error)
+    assert not isinstance(schema.explained(wrapped, None), StoreUnavailable)

@@ -19,7 +19,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
 
 from gridmap.errors import Conflict, OutsideScope, SchemaOutOfDate, StoreError, StoreUnavailable
 from gridmap.model import Right
@@ -297,7 +297,9 @@ def explained(error: DBAPIError, view: View | None) -> StoreError | OutsideScope
     reason = _REASONS.get(code) or _REASONS.get(code[:2])
     if reason:
         return StoreError(f"{reason} (SQLSTATE {code})")
-    if isinstance(error, OperationalError) and (not code or code[:2] in ("08", "57")):
+    # A server that dies in the middle of an answer leaves the driver without a word of it.
+    lost = isinstance(error, OperationalError) or type(error) is DatabaseError
+    if lost and (not code or code[:2] in ("08", "57")):
         return StoreUnavailable(
             "the database cannot be reached; run `gridmap db status`, or check GRIDMAP_DATABASE_URL"
         )
