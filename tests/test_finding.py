@@ -338,8 +338,8 @@ def test_marks_keep_what_is_inside_inside(text, part):
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_role_finds_what_it_may_see(new_database, serviced_template, role):
-    url = new_database(serviced_template)
+def test_a_role_finds_what_it_may_see(lent_database, serviced_template, role):
+    url = lent_database(serviced_template)
     with signed_client(url, name=f"some-{role}", role=role, ranges=(OWN,)) as client:
         got = client.get("/api/v1/search", params={"q": "1", "limit": 50}).json()
         codes = client.get("/api/v1/search", params={"q": "9901", "limit": 50}).json()
@@ -354,8 +354,8 @@ def test_a_role_finds_what_it_may_see(new_database, serviced_template, role):
     assert {row["code"] for row in rows if row["kind"] == "building"} <= {"T1", "T2", "T3", "T4"}
 
 
-def test_parameters_that_cannot_be_used_are_refused(new_database, serviced_template):
-    with signed_client(new_database(serviced_template)) as client:
+def test_parameters_that_cannot_be_used_are_refused(lent_database, serviced_template):
+    with signed_client(lent_database(serviced_template)) as client:
         for query in ("", "q=" + "x" * 201, "q=a&limit=0", "q=a&limit=51", "q=a&lang=fr"):
             assert client.get(f"/api/v1/search?{query}").status_code == 422, query
         labels = client.get("/api/v1/search?q=东风&lang=zh").json()["groups"]

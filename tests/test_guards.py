@@ -403,8 +403,8 @@ def test_a_view_that_keeps_to_the_policies_is_none(superuser):
         conn.rollback()
 
 
-def test_what_is_amiss_is_mended_at_the_next_migration(new_database, toy_template):
-    url = new_database(toy_template)
+def test_what_is_amiss_is_mended_at_the_next_migration(lent_database, toy_template):
+    url = lent_database(toy_template)
     engine = store.connect(url)
     with store.transaction(engine, owner=True) as conn:
         conn.exec_driver_sql("DROP POLICY scope ON building")

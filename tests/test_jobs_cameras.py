@@ -333,8 +333,8 @@ def test_a_crash_leaves_the_former_result(town, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_one_camera_of_the_demo_touches_a_few_units(new_database, demo_url, tmp_path):
-    engine = store.connect(new_database(sa.engine.make_url(demo_url).database))
+def test_one_camera_of_the_demo_touches_a_few_units(lent_database, demo_url, tmp_path):
+    engine = store.connect(lent_database(sa.engine.make_url(demo_url).database))
     with engine.connect() as conn:
         camera = store.read_cameras(conn, as_of=dt.date.today()).iloc[[5000]].to_crs(METRIC)
     code, spot = camera.index[0], camera.geometry.iloc[0]

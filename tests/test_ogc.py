@@ -1128,8 +1128,8 @@ def compare_with_gdal(site, url, layers, folder):
     engine.dispose()
 
 
-def test_gdal_reads_every_layer_as_the_database_has_it(new_database, serviced_template, tmp_path):
-    url = new_database(serviced_template)
+def test_gdal_reads_every_layer_as_the_database_has_it(lent_database, serviced_template, tmp_path):
+    url = lent_database(serviced_template)
     layers = [name for name in SHAPED if name != "restricted_site"]
     with served(url) as site:
         compare_with_gdal(site, url, layers, tmp_path)

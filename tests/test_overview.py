@@ -236,14 +236,14 @@ def test_an_unknown_question_is_the_first_one(page):
     assert "Communities: Buildings with a Party group" in page(query="lang=en&lens=%3Cimg%3E").text
 
 
-def test_what_is_not_known_is_never_a_number(page, new_database):
+def test_what_is_not_known_is_never_a_number(page, lent_database):
     """Of a lens that nobody linked, and of a town of which nothing was computed."""
     text = page(query="lang=en&lens=six_services.buildings").text
     ranked = re.search(r'<section class="rank".*?</section>', text, re.S)[0]
     assert ranked.count("not known") == 2
     assert "%" not in ranked
     assert text.count('fill="#c9ced6"') == 3, "two areas and the legend are grey"
-    url = new_database()
+    url = lent_database()
     engine = store.connect(url)
     import_toy(engine, "district", "street", "community", "grid", "building", "camera")
     with signed_client(url) as client:
@@ -267,9 +267,9 @@ def test_nothing_beyond_the_border_is_on_the_page(page, role):
         assert "东风社区" in answer.text
 
 
-def test_a_scope_over_nothing_and_a_store_of_nothing_say_so(page, new_database):
+def test_a_scope_over_nothing_and_a_store_of_nothing_say_so(page, lent_database):
     assert "Nothing is known of the units" in page(Role.OFFICER, ("110101",)).text
-    with signed_client(new_database()) as client:
+    with signed_client(lent_database()) as client:
         answer = client.get("/overview?lang=zh")
     assert answer.status_code == 200
     assert "没有数据" in answer.text
@@ -277,9 +277,9 @@ def test_a_scope_over_nothing_and_a_store_of_nothing_say_so(page, new_database):
 
 
 def test_the_same_page_is_kept_and_a_write_makes_a_new_one(
-    new_database, toy_template, monkeypatch, tmp_path
+    lent_database, toy_template, monkeypatch, tmp_path
 ):
-    url = new_database(toy_template)
+    url = lent_database(toy_template)
     asked = []
     made = jobs.overview_of
     monkeypatch.setattr(jobs, "overview_of", lambda *a, **k: asked.append(1) or made(*a, **k))
@@ -320,8 +320,8 @@ def test_who_sees_less_gets_no_page_of_who_sees_more(toy_url):
     assert "西湖社区" not in east
 
 
-def test_names_are_text(new_database, toy_template):
-    url = new_database(toy_template)
+def test_names_are_text(lent_database, toy_template):
+    url = lent_database(toy_template)
     engine = store.connect(url)
     bad = "<img src=x onerror=alert(1)>"
     with store.transaction(engine) as conn:
@@ -336,8 +336,8 @@ def test_names_are_text(new_database, toy_template):
     assert "<img" not in text
 
 
-def test_stale_figures_say_so(new_database, toy_template, tmp_path):
-    url = new_database(toy_template)
+def test_stale_figures_say_so(lent_database, toy_template, tmp_path):
+    url = lent_database(toy_template)
     engine = store.connect(url)
     rows = tmp_path / "duty.csv"
     rows.write_text("holder_code,service,target_code,mode\nG1,party_group,T4,joint\n", "utf-8")

@@ -193,8 +193,8 @@ def test_words_of_others_are_text(desk):
     assert decide(client, number, "decline", why="test").status_code == 303
 
 
-def test_a_store_of_nothing_has_no_queue_and_says_what_is_not_known(new_database):
-    with signed_client(new_database()) as client:
+def test_a_store_of_nothing_has_no_queue_and_says_what_is_not_known(lent_database):
+    with signed_client(lent_database()) as client:
         text = client.get("/queues?lang=en").text
     assert "None waits." in text
     assert text.count("Not known: what cameras see was never computed.") == 2
@@ -207,8 +207,8 @@ def test_the_queues_are_for_who_writes(toy_url, role):
         assert client.post("/queues/corrections/1", data={"decision": "accept"}).status_code == 403
 
 
-def test_uploads_show_what_was_wrong_and_what_to_do(new_database, toy_template):
-    url = new_database(toy_template)
+def test_uploads_show_what_was_wrong_and_what_to_do(lent_database, toy_template):
+    url = lent_database(toy_template)
     with signed_client(url) as client:
         empty = client.get("/queues?lang=en").text
         assert "Nothing was sent over the network." in empty

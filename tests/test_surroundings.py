@@ -123,8 +123,8 @@ def test_a_telephone_of_a_desk_is_told(serviced, tmp_path):
     assert told(serviced, 20, 20)["desks"] == []
 
 
-def test_a_leader_is_told_of_the_own_grid_only(new_database, serviced_template):
-    url = new_database(serviced_template)
+def test_a_leader_is_told_of_the_own_grid_only(lent_database, serviced_template):
+    url = lent_database(serviced_template)
     with signed_client(url, name="lead", role=Role.LEADER, ranges=(FIRST,)) as client:
 
         def here(x, y):

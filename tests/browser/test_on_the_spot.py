@@ -332,9 +332,9 @@ def test_signing_out_clears_what_is_kept(opened, spot):
 HOSTILE = "<img src=x onerror=alert(1)>${alert(2)}`"
 
 
-def test_names_never_run(watch, new_database):
+def test_names_never_run(watch, lent_database):
     """A name from a spreadsheet is text wherever this page shows it."""
-    url = new_database()
+    url = lent_database()
     engine = store.connect(url)
     import_toy(engine)
     with store.transaction(engine, writes=True) as conn:

@@ -127,9 +127,9 @@ def test_the_keyboard_alone_ranks_by_another_figure(watch, leader):
 
 
 def test_fresh_figures_come_by_themselves_and_focus_stays(
-    watch, new_database, toy_template, tmp_path
+    watch, lent_database, toy_template, tmp_path
 ):
-    url = new_database(toy_template)
+    url = lent_database(toy_template)
     engine = store.connect(url)
     with served(url) as site:
         page = watch().open(f"{site}/overview?lang=en")

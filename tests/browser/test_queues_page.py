@@ -24,9 +24,9 @@ WORDS = {
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("size", SIZES)
-def test_a_planner_decides_by_the_keyboard(watch, new_database, toy_template, size, language):
+def test_a_planner_decides_by_the_keyboard(watch, lent_database, toy_template, size, language):
     title, why, decline, declined, accept, accepted, floors = WORDS[language]
-    url = new_database(toy_template)
+    url = lent_database(toy_template)
     engine = store.connect(url)
     for code in ("T1", "T2"):
         told = Suggestion("building", code, "leader", {"floors": 6}, None, "现场数了，是六层")
