@@ -12,6 +12,9 @@ from toy_town import COOKIES
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
+HASTE = "Autofocus processing was blocked because a document already has a focused element"
+"""What Chromium says where a test typed before the page was drawn; no fault of the page."""
+
 
 @dataclass
 class Watched:
@@ -61,7 +64,7 @@ def watch(chromium):
         )
         contexts.append(context)
         watched = Watched(context.new_page())
-        page = watched.page
+        page, note = watched.page, watched.console.append
 
         def route(route):
             local = ("http://127.0.0.1", "http://localhost", "data:", "file:", "blob:")
@@ -72,7 +75,7 @@ def watch(chromium):
                 route.abort()
 
         page.route("**/*", route)
-        page.on("console", lambda m: watched.console.append(f"{m.type}: {m.text}"))
+        page.on("console", lambda m: None if HASTE in m.text else note(f"{m.type}: {m.text}"))
         page.on("pageerror", lambda e: watched.console.append(f"error: {e}"))
         page.on("dialog", lambda d: (watched.console.append(f"dialog: {d.message}"), d.dismiss()))
         pages.append(watched)

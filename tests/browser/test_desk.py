@@ -192,7 +192,7 @@ def test_measuring_selects_nothing(watch, toy_site, by):
     expect(page.locator(".folium-map")).to_be_focused()
     box = page.locator(".folium-map").bounding_box()
     press = page.mouse.click if by == "mouse" else page.touchscreen.tap
-    left, top = box["x"] + box["width"] / 2, 240
+    left, top = box["x"] + box["width"] / 2, 240 if by == "touch" else 420
     corners = [(left, top), (left + 100, top), (left + 100, top + 60)]
     for x, y in corners:
         press(x, y)

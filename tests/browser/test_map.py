@@ -27,12 +27,20 @@ def test_the_first_picture_answers_at_a_glance(watch, demo_site):
     page = watched.open(demo_site)
     expect(page.locator("h1")).to_have_text("南岸区")
     expect(page.locator(".notice")).to_contain_text("合成数据")
-    assert watched.state()["level"] == "community"
+    assert watched.state()["level"] == "street"
     expect(page.locator("#figures .figure")).to_have_count(10)
     expect(page.locator("#figures")).to_contain_text("/ 407,")
     expect(page.locator("#blank li")).to_have_count(10)
     counts = page.locator("#legend .count").all_inner_texts()
-    assert sum(int(n) for n in counts) == 153
+    assert sum(int(n) for n in counts) == 15
+    legend = page.locator("#legend").bounding_box()
+    hidden = """([right, top]) => gridmap.levels.street.getLayers()
+        .flatMap((one) => one.getLatLngs().flat(2))
+        .map((place) => gridmap.map.latLngToContainerPoint(place))
+        .filter((point) => point.x < right && point.y > top).length"""
+    box = page.locator(".folium-map").bounding_box()
+    corner = [legend["x"] + legend["width"] - box["x"], legend["y"] - box["y"]]
+    assert page.evaluate(hidden, corner) == 0, "the legend lies on a street"
 
 
 @pytest.mark.slow

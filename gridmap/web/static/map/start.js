@@ -117,7 +117,9 @@
     Object.assign(levels, given);
     state.measure = gridmap.config.opens || gridmap.config.lenses[0].measure;
     const phone = window.innerWidth <= 720;
-    gridmap.map.fitBounds(gridmap.whole(), { animate: false, paddingBottomRight: phone ? [8, 150] : [130, 8], paddingTopLeft: [8, 8] });
+    // Where there is room, legend and layers hide no unit.
+    const [left, right] = window.innerWidth > 1100 ? [240, 190] : [8, 130];
+    gridmap.map.fitBounds(gridmap.whole(), { animate: false, paddingBottomRight: phone ? [8, 150] : [right, 8], paddingTopLeft: [left, 8] });
     gridmap.map.options.zoomSnap = 1; // the first view fits closely; tiles are sharp at whole zooms only
     reading = true;
     readAddress();
